@@ -46,6 +46,12 @@ struct probe_thread_event {
     int64_t at_ns;
 };
 
+// Wall time of a turn, split. Sums to at most end - begin.
+struct probe_split {
+    int64_t cpu_user, cpu_kernel, runqueue, stopped;
+    int64_t sleep_syscall, sleep_futex, sleep_fault; // asleep, by where
+};
+
 // A look into a turn that passed 1x, 2x, 4x, ... the threshold, taken while it lasts.
 struct probe_sample {
     int pid, tid;
@@ -67,12 +73,7 @@ struct probe_sample {
     size_t stack_len;
     bool stack_whole;         // up to the stack's end; else the older part must be read live
     const char *why_not;      // when there is no stack
-};
-
-// Wall time of a turn, split. Sums to at most end - begin.
-struct probe_split {
-    int64_t cpu_user, cpu_kernel, runqueue, stopped;
-    int64_t sleep_syscall, sleep_futex, sleep_fault; // asleep, by where
+    struct probe_split split; // of the turn so far; all 0: not known
 };
 
 // A turn longer than the threshold has ended.

@@ -1,0 +1,350 @@
+#include "mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+// How far above the copy an address still counts as this thread's stack (the usual RLIMIT_STACK).
+#define STACK_REACH (8u << 20)
+#define RUN_PAGES   64 // the longest single fetch
+#define GAP_PAGES   1 // pages not asked for that a run may bridge: cheaper than a second system call
+#define SLAB_PAGES  256
+#define KEEP_SLABS  1 // kept across walks, so that the usual walk allocates nothing
+#define USER_END    (1ull << 47)
+
+struct page {
+    uint64_t number; // address / MEM_PAGE; 0 marks a free slot (page 0 is never mapped)
+    uint8_t *bytes;  // NULL: the process refused
+};
+
+struct mem {
+    mem_fetch fetch;
+    void *arg;
+    uint64_t stack_base;
+    const uint8_t *stack;
+    size_t stack_len;
+    uint64_t pages, max_pages;
+    int64_t deadline_ns;
+    bool spent, went_live;
+
+    struct page *table; // open addressing, power of two
+    size_t capacity, used;
+    struct page last; // the page of the read before
+    uint8_t **slabs;
+    size_t nslabs, slabs_capacity, slab_page; // slab_page: next free page over all slabs
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+struct mem *mem_new(mem_fetch fetch, void *arg)
+{
+    struct mem *m = calloc(1, sizeof *m);
+    if (!m)
+        return NULL;
+    m->fetch = fetch;
+    m->arg = arg;
+    m->capacity = 512;
+    m->table = calloc(m->capacity, sizeof *m->table);
+    if (!m->table) {
+        free(m);
+        return NULL;
+    }
+    return m;
+}
+
+void mem_free(struct mem *m)
+{
+    if (!m)
+        return;
+    for (size_t i = 0; i < m->nslabs; i++)
+        free(m->slabs[i]);
+    free(m->slabs);
+    free(m->table);
+    free(m);
+}
+
+void mem_forget(struct mem *m)
+{
+    while (m->nslabs > KEEP_SLABS)
+        free(m->slabs[--m->nslabs]);
+    m->slab_page = 0;
+    m->last = (struct page){0};
+    m->used = 0;
+    memset(m->table, 0, m->capacity * sizeof *m->table);
+}
+
+void mem_begin(struct mem *m, uint64_t stack_base, const void *stack, size_t stack_len,
+               uint64_t max_pages, int64_t deadline_ns)
+{
+    mem_forget(m);
+    if (stack_base + stack_len < stack_base)
+        stack_len = 0;
+    m->stack_base = stack_base;
+    m->stack = stack;
+    m->stack_len = stack ? stack_len : 0;
+    m->pages = 0;
+    m->max_pages = max_pages;
+    m->deadline_ns = deadline_ns;
+    m->spent = false;
+    m->went_live = false;
+}
+
+bool mem_spent(const struct mem *m)
+{
+    return m->spent;
+}
+
+bool mem_went_live(const struct mem *m)
+{
+    return m->went_live;
+}
+
+uint64_t mem_pages(const struct mem *m)
+{
+    return m->pages;
+}
+
+// The page's slot: its own or the free one where it belongs.
+static struct page *slot_of(struct page *table, size_t capacity, uint64_t number)
+{
+    size_t i = (number * 0x9e3779b97f4a7c15ull >> 24) & (capacity - 1);
+    while (table[i].number && table[i].number != number)
+        i = (i + 1) & (capacity - 1);
+    return &table[i];
+}
+
+static bool grow_table(struct mem *m)
+{
+    size_t capacity = m->capacity * 2;
+    struct page *table = calloc(capacity, sizeof *table);
+    if (!table)
+        return false;
+    for (size_t i = 0; i < m->capacity; i++)
+        if (m->table[i].number)
+            *slot_of(table, capacity, m->table[i].number) = m->table[i];
+    free(m->table);
+    m->table = table;
+    m->capacity = capacity;
+    return true;
+}
+
+static bool grow_slabs(struct mem *m)
+{
+    if (m->nslabs == m->slabs_capacity) {
+        size_t capacity = m->slabs_capacity ? m->slabs_capacity * 2 : 16;
+        uint8_t **slabs = realloc(m->slabs, capacity * sizeof *slabs);
+        if (!slabs)
+            return false;
+        m->slabs = slabs;
+        m->slabs_capacity = capacity;
+    }
+    uint8_t *slab = aligned_alloc(MEM_PAGE, (size_t)SLAB_PAGES * MEM_PAGE);
+    if (!slab)
+        return false;
+    m->slabs[m->nslabs++] = slab;
+    return true;
+}
+
+// Room for n neighbouring pages (n <= RUN_PAGES); NULL when out of memory.
+static uint8_t *room_for(struct mem *m, size_t n)
+{
+    size_t left = SLAB_PAGES - m->slab_page % SLAB_PAGES;
+    if (left < n)
+        m->slab_page += left;
+    if (m->slab_page / SLAB_PAGES >= m->nslabs && !grow_slabs(m))
+        return NULL;
+    uint8_t *p = m->slabs[m->slab_page / SLAB_PAGES] + m->slab_page % SLAB_PAGES * MEM_PAGE;
+    m->slab_page += n;
+    return p;
+}
+
+static bool within_budget(struct mem *m, size_t n)
+{
+    if (!m->spent && (m->pages + n > m->max_pages || now_ns() > m->deadline_ns))
+        m->spent = true;
+    return !m->spent;
+}
+
+static void remember(struct mem *m, uint64_t number, uint8_t *bytes)
+{
+    if (m->used * 2 >= m->capacity && !grow_table(m)) {
+        m->spent = true;
+        return;
+    }
+    struct page *p = slot_of(m->table, m->capacity, number);
+    if (p->number)
+        return;
+    *p = (struct page){number, bytes};
+    m->used++;
+}
+
+static void fetch_page(struct mem *m, uint64_t number)
+{
+    if (!within_budget(m, 1))
+        return;
+    uint8_t *bytes = room_for(m, 1);
+    if (!bytes) {
+        m->spent = true;
+        return;
+    }
+    m->pages++;
+    bool ok = m->fetch(m->arg, number * MEM_PAGE, bytes, MEM_PAGE);
+    if (!ok)
+        m->slab_page--;
+    remember(m, number, ok ? bytes : NULL);
+}
+
+// A run that cannot be read as a whole is read page by page: one hole does not hide its neighbours.
+static void fetch_run(struct mem *m, uint64_t first, size_t n)
+{
+    if (n > 1 && within_budget(m, n)) {
+        uint8_t *bytes = room_for(m, n);
+        if (bytes && m->fetch(m->arg, first * MEM_PAGE, bytes, n * MEM_PAGE)) {
+            m->pages += n;
+            for (size_t i = 0; i < n; i++)
+                remember(m, first + i, bytes + i * MEM_PAGE);
+            return;
+        }
+        if (bytes)
+            m->slab_page -= n;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!slot_of(m->table, m->capacity, first + i)->number)
+            fetch_page(m, first + i);
+}
+
+static const uint8_t *page_bytes(struct mem *m, uint64_t number)
+{
+    if (number == m->last.number)
+        return m->last.bytes;
+    struct page *p = slot_of(m->table, m->capacity, number);
+    if (!p->number) {
+        fetch_page(m, number);
+        p = slot_of(m->table, m->capacity, number);
+        if (!p->number)
+            return NULL;
+    }
+    m->last = *p;
+    return p->bytes;
+}
+
+static bool is_user(uint64_t address, size_t n)
+{
+    return address >= MEM_PAGE && address < USER_END && n < USER_END && address + n <= USER_END;
+}
+
+static bool read_live(struct mem *m, uint64_t address, uint8_t *out, size_t n)
+{
+    uint64_t above = m->stack_base + m->stack_len;
+    if (m->stack_len && address + n > above && address < above + STACK_REACH)
+        m->went_live = true;
+    while (n) {
+        size_t offset = address % MEM_PAGE, chunk = MEM_PAGE - offset < n ? MEM_PAGE - offset : n;
+        const uint8_t *bytes = page_bytes(m, address / MEM_PAGE);
+        if (!bytes)
+            return false;
+        memcpy(out, bytes + offset, chunk);
+        address += chunk;
+        out += chunk;
+        n -= chunk;
+    }
+    return true;
+}
+
+bool mem_read(struct mem *m, uint64_t address, void *buf, size_t n)
+{
+    if (!is_user(address, n))
+        return false;
+    uint64_t low = m->stack_base, high = low + m->stack_len;
+    if (address >= high || address + n <= low)
+        return read_live(m, address, buf, n);
+    uint8_t *out = buf;
+    if (address < low) {
+        size_t below = low - address;
+        if (!read_live(m, address, out, below))
+            return false;
+        address += below;
+        out += below;
+        n -= below;
+    }
+    size_t inside = high - address < n ? high - address : n;
+    memcpy(out, m->stack + (address - low), inside);
+    return n == inside || read_live(m, high, out + inside, n - inside);
+}
+
+bool mem_u64(struct mem *m, uint64_t address, uint64_t *ret)
+{
+    return mem_read(m, address, ret, sizeof *ret);
+}
+
+bool mem_u32(struct mem *m, uint64_t address, uint32_t *ret)
+{
+    return mem_read(m, address, ret, sizeof *ret);
+}
+
+bool mem_u16(struct mem *m, uint64_t address, uint16_t *ret)
+{
+    return mem_read(m, address, ret, sizeof *ret);
+}
+
+bool mem_u8(struct mem *m, uint64_t address, uint8_t *ret)
+{
+    return mem_read(m, address, ret, sizeof *ret);
+}
+
+bool mem_string(struct mem *m, uint64_t address, char *buf, size_t n)
+{
+    size_t len = 0;
+    while (len + 1 < n) {
+        size_t chunk = MEM_PAGE - (address + len) % MEM_PAGE;
+        if (chunk > n - 1 - len)
+            chunk = n - 1 - len;
+        if (!mem_read(m, address + len, buf + len, chunk))
+            break;
+        size_t seen = strnlen(buf + len, chunk);
+        len += seen;
+        if (seen < chunk)
+            break;
+    }
+    buf[len] = 0;
+    uint8_t first;
+    return len || mem_u8(m, address, &first);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+void mem_prefetch(struct mem *m, uint64_t *addresses, size_t count, size_t bytes)
+{
+    qsort(addresses, count, sizeof *addresses, by_value);
+    if (bytes > RUN_PAGES * MEM_PAGE)
+        bytes = RUN_PAGES * MEM_PAGE;
+    uint64_t run = 0, end = 0; // [run, end): pages of the run being gathered
+    for (size_t i = 0; i < count && !m->spent; i++) {
+        if (!bytes || !is_user(addresses[i], bytes))
+            continue;
+        uint64_t last = (addresses[i] + bytes - 1) / MEM_PAGE;
+        for (uint64_t page = addresses[i] / MEM_PAGE; page <= last; page++) {
+            if (page < end || slot_of(m->table, m->capacity, page)->number)
+                continue;
+            if (end && page - end <= GAP_PAGES && page - run < RUN_PAGES) {
+                end = page + 1;
+                continue;
+            }
+            if (end)
+                fetch_run(m, run, end - run);
+            run = page;
+            end = page + 1;
+        }
+    }
+    if (end && !m->spent)
+        fetch_run(m, run, end - run);
+}

@@ -263,7 +263,7 @@ LS_API ls_task ls_group_spawn_at(struct ls_site *site, ls_group *group, ls_fn fn
 #define ls_group_wait_for(group, timeout_ns) ls_group_wait_at(LS_HERE, group, timeout_ns)
 LS_API int64_t ls_group_wait_at(struct ls_site *site, ls_group *group, int64_t timeout_ns);
 LS_API int ls_group_cancel(ls_group *group); // idempotent; does not wait
-LS_API int ls_group_stats(const ls_group *group, struct ls_group_stats *ret);
+LS_API int ls_group_get_stats(const ls_group *group, struct ls_group_stats *ret);
 
 struct ls_job {
     ls_fn fn;
@@ -610,8 +610,8 @@ LS_API int ls_subscribe_at(struct ls_site *site, ls_bus *bus, ls_subscription **
                            const char *topic, ls_listener_fn fn, void *ctx,
                            const struct ls_subscribe_options *options);
 LS_API int ls_unsubscribe(ls_subscription *subscription); // after the message at hand, if any
-LS_API int ls_subscription_stats(const ls_subscription *subscription,
-                                 struct ls_subscription_stats *ret);
+LS_API int ls_subscription_get_stats(const ls_subscription *subscription,
+                                     struct ls_subscription_stats *ret);
 // Awaits where a queue with LS_OVERFLOW_WAIT is full. The number of subscriptions reached, or
 // negative errno.
 #define ls_publish(bus, topic, data, size, timeout_ns)                                             \
@@ -713,7 +713,7 @@ LS_API int ls_log_at(struct ls_site *site, ls_logger *logger, enum ls_level leve
 #define ls_log_flush(logger, timeout_ns) ls_log_flush_at(LS_HERE, logger, timeout_ns)
 LS_API int ls_log_flush_at(struct ls_site *site, ls_logger *logger,
                            int64_t timeout_ns); // awaits until all so far is written
-LS_API int ls_logger_stats(const ls_logger *logger, struct ls_logger_stats *ret);
+LS_API int ls_logger_get_stats(const ls_logger *logger, struct ls_logger_stats *ret);
 
 // ---- Metrics
 // -------------------------------------------------------------------------------------
@@ -736,7 +736,7 @@ struct ls_site_metrics {
 };
 enum ls_metrics_format { LS_METRICS_JSON, LS_METRICS_OPENMETRICS };
 
-LS_API int ls_metrics(struct ls_metrics *ret);
+LS_API int ls_metrics_get(struct ls_metrics *ret);
 LS_API int ls_metrics_sites(struct ls_site_metrics *ret,
                             size_t n); // how many there are; fills at most n
 // The text for an HTTP endpoint. *ret is freed by free(3). Its length.

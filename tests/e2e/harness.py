@@ -163,10 +163,26 @@ def need_target(name):
         skip("uvloop is not installed")
 
 
-def start_target(name, log, *options, **popen):
+def become_nobody(folder):
+    """Copies agent and targets to where any user may read them; returns the words that drop root."""
+    global AGENT, BUILD, TARGETS
+    if os.geteuid() != 0:
+        return ()
+    need_program("setpriv")
+    shutil.copytree(TARGETS, os.path.join(folder, "scripts"))
+    shutil.copytree(os.path.join(BUILD, "targets"), os.path.join(folder, "targets"))
+    shutil.copy2(AGENT, os.path.join(folder, "loopscope"))
+    subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
+    os.chmod(folder, 0o777)
+    AGENT, BUILD, TARGETS = os.path.join(folder, "loopscope"), folder, os.path.join(folder, "scripts")
+    return ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
+            "env", f"HOME={folder}")
+
+
+def start_target(name, log, *options, prefix=(), **popen):
     """Starts a target that keeps its own log; returns when it is ready."""
     import journal
-    command = COMMANDS[name]() + ["--log", log, *map(str, options)]
+    command = [*prefix, *COMMANDS[name](), "--log", log, *map(str, options)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, **popen)
     if not journal.wait_for(log, "ready", 20):
         process.kill()

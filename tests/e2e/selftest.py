@@ -83,7 +83,7 @@ class Judge(unittest.TestCase):
 
 class Limits(unittest.TestCase):
     def options(self, **more):
-        values = dict(target="c", backend_proc=False)
+        values = dict(target="c", nobody=False)
         return type("Options", (), {**values, **more})
 
     def test_perfect_passes_and_others_fail(self):

@@ -31,14 +31,15 @@ def parse():
     parser.add_argument("--causes")
     parser.add_argument("--min", type=int, default=300)
     parser.add_argument("--max", type=int, default=800)
-    parser.add_argument("--backend-proc", action="store_true", help="judge by the proc backend's limits")
+    parser.add_argument("--nobody", action="store_true",
+                        help="target and agent as the same unprivileged user, --backend proc")
     parser.add_argument("--all-lines", action="store_true", help="list each mistake, not only ten")
     own = sys.argv[1:]
     agent = []
     if "--" in own:
         own, agent = own[:own.index("--")], own[own.index("--") + 1:]
     options = parser.parse_args(own)
-    options.agent = agent
+    options.agent = agent + (["--backend", "proc"] if options.nobody else [])
     return options
 
 
@@ -49,9 +50,10 @@ def observe(options, folder):
             "--min", options.min, "--max", options.max, "--start", 2500]
     if options.causes:
         plan += ["--causes", options.causes]
-    target = harness.start_target(options.target, log, *plan)
+    prefix = harness.become_nobody(folder) if options.nobody else ()
+    target = harness.start_target(options.target, log, *plan, prefix=prefix)
     pid = journal.load(log).pid
-    watch = harness.Watch(pid, "--native", *options.agent)
+    watch = harness.Watch(pid, "--native", *options.agent, prefix=prefix)
     try:
         if not watch.wait_attached(2.4):
             print(f"failed: not attached within 2.4 s: {''.join(watch.errors).strip() or 'no error told'}")
@@ -114,20 +116,20 @@ def failures(v, others, options):
     if not v.stalls:
         yield "no stall was made"
         return
-    found_share = 0.95 if options.backend_proc else 0.99
+    found_share = 0.95 if options.nobody else 0.99
     if len(v.missed) > allowed(found_share, v.stalls):
         yield f"{len(v.missed)} stalls missed"
     if len(v.wrong_causes) > allowed(found_share, v.stalls):
         yield f"{len(v.wrong_causes)} wrong causes"
     right = v.culprit.get("right", 0)
-    if not options.backend_proc and v.found - right > allowed(CULPRIT[options.target], v.found):
+    if not options.nobody and v.found - right > allowed(CULPRIT[options.target], v.found):
         yield f"{v.found - right} culprits not right"
     wrong = v.culprit.get("wrong", 0)
     if options.target in MAY_BE_NATIVE and wrong:
         yield f"{wrong} culprits plainly wrong"
     if len(v.false_reports) > max(0, v.stalls // 1000):
         yield f"{len(v.false_reports)} false reports"
-    if options.backend_proc:
+    if options.nobody:
         return
     if v.stacks == 0:
         yield "no stack was told"

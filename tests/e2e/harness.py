@@ -94,10 +94,11 @@ class Watch:
     def wait_attached(self, seconds=10):
         return self.ready.wait(seconds)
 
-    def started_at(self):
+    def started(self, offset):
+        """The agent's 0 as ns of CLOCK_MONOTONIC; None when nothing was told."""
         for _, event in self.events:
-            if event.get("started_at"):
-                return event["started_at"]
+            if event.get("time"):
+                return mono_of(event["time"], offset) - event["at_ns"]
         return None
 
     def wait(self, seconds):

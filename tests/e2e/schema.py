@@ -156,7 +156,7 @@ DOCUMENT = obj(
                   closed=or_null(length), open=or_null(length), oldest_ns=or_null(length),
                   growth_per_s=or_null(number), verdict=or_null(text), detail=array(lambda p, v: None))))
 EVENTS = ["attached", "open", "update", "close", "detached", "lost"]
-EVENT = obj(event=one_of(EVENTS))
+EVENT = obj(event=one_of(EVENTS), time=time, at_ns=integer, pid=or_null(integer))
 
 
 def stack_ids(document):
@@ -182,9 +182,7 @@ def event_problems(event):
     try:
         EVENT("event", event)
         if event["event"] in ("open", "update", "close"):
-            obj(finding=FINDING)("event", event)
-        if event["event"] == "attached":
-            obj(started_at=time)("event", event)
+            obj(finding=FINDING, stacks=STACKS)("event", event)
     except Bad as bad:
         return [str(bad)]
     return []

@@ -147,10 +147,10 @@ def main():
     harness.need_target(options.target)
     with harness.Scratch() as folder:
         log, watch, status, others = observe(options, folder)
-    if not watch.started_at():
-        print("failed: no line of watch has started_at")
+    started = watch.started(log.realtime_offset)
+    if started is None:
+        print("failed: watch told nothing")
         return 1
-    started = harness.mono_of(watch.started_at(), log.realtime_offset)
     v = verdict.judge(log.stalls, verdict.reports(watch.events, started))
     tell(v, others, options)
     problems = list(failures(v, others, options))

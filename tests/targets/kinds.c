@@ -5,6 +5,7 @@
 //                                        unless --healthy
 // spin-fd:    an event that is always ready and that nobody takes: polls return at once
 // saturated:  always something small to do, never a long turn
+// idle:       a turn each second
 // threads N:  a loop and N threads that do nothing
 #include <errno.h>
 #include <poll.h>
@@ -53,6 +54,16 @@ static void run_epoll(void)
     for (;;) {
         epoll_wait(epoll, &event, 1, TICK_MS);
         on_tick();
+    }
+}
+
+static void run_idle(void)
+{
+    struct epoll_event event;
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    for (;;) {
+        epoll_wait(epoll, &event, 1, 1000);
+        sink++;
     }
 }
 
@@ -183,9 +194,9 @@ static const struct {
     const char *mode;
     void (*run)(void);
 } modes[] = {
-    {"epoll", run_epoll},     {"poll", run_poll},           {"ppoll", run_ppoll},
-    {"select", run_select},   {"pselect", run_pselect},     {"uring", run_uring},
-    {"spin-fd", run_spin_fd}, {"saturated", run_saturated},
+    {"epoll", run_epoll},   {"poll", run_poll},       {"ppoll", run_ppoll},
+    {"select", run_select}, {"pselect", run_pselect}, {"uring", run_uring},
+    {"idle", run_idle},     {"spin-fd", run_spin_fd}, {"saturated", run_saturated},
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,206 @@
+#!/usr/bin/python3
+"""What loopscope costs. usage: cost.py redis|node|others|agent [--pairs N]
+
+CPU time per request of the target with loopscope attached, against without, in interleaved pairs;
+the same for programs that are not watched; and what the agent itself takes.
+Exit status 1 when a limit is passed.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+import measure
+from measure import Agent, Counter, pairs, row, tool
+
+TARGETS = os.path.join(os.path.dirname(measure.HERE), "targets")
+EXTRA = (("--exact", ["--exact"]), ("--backend proc", ["--backend", "proc"]))
+
+
+class Redis:
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="loopscope-bench.")
+        self.path = os.path.join(self.folder.name, "redis.sock")
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", self.path, "--save", "",
+             "--dir", self.folder.name], stdout=subprocess.DEVNULL)
+        while not os.path.exists(self.path):
+            time.sleep(0.02)
+        subprocess.run(["redis-cli", "-s", self.path, "set", "key", "value"],
+                       check=True, stdout=subprocess.DEVNULL)
+        self.pid = self.process.pid
+
+    def end(self):
+        measure.end(self.process)
+        self.folder.cleanup()
+
+
+class Node:
+    SERVER = ("require('http').createServer((q,r)=>r.end('hello'))"
+              ".listen(0,'127.0.0.1',function(){console.log(this.address().port)})")
+
+    def __init__(self):
+        self.process = subprocess.Popen(["node", "-e", self.SERVER], stdout=subprocess.PIPE, text=True)
+        self.port = self.process.stdout.readline().strip()
+        self.pid = self.process.pid
+
+    def end(self):
+        measure.end(self.process)
+
+
+class Load:
+    def __init__(self, kind, where, rate, connections):
+        self.counter = Counter()
+        self.process = subprocess.Popen([tool("load"), kind, where, str(rate), str(connections),
+                                         self.counter.path])
+
+    def rate(self):
+        time.sleep(1)
+        before = self.counter.read()
+        time.sleep(1)
+        return self.counter.read() - before
+
+    def end(self):
+        measure.end(self.process)
+        self.counter.close()
+
+
+def under_load(name, server, kind, where, rate, connections, count, limit, extra=True):
+    good = True
+    load = Load(kind, where, rate, connections)
+    try:
+        time.sleep(2)
+        good = row(name, *pairs([server.pid], load.counter, server.pid, [], count), limit=limit)
+        for word, options in EXTRA if extra else ():
+            row(f"{name}, {word}", *pairs([server.pid], load.counter, server.pid, options,
+                                          max(3, count // 4)))
+    finally:
+        load.end()
+    return good
+
+
+def full_rate(kind, where, connections):
+    load = Load(kind, where, 0, connections)
+    try:
+        return load.rate()
+    finally:
+        load.end()
+
+
+def bench_redis(count):
+    server = Redis()
+    try:
+        rate = full_rate("redis", server.path, 16) / 2
+        half = under_load(f"redis GET, half load ({rate / 1000:.0f} k/s)", server, "redis",
+                          server.path, rate, 16, count, 1.03)
+        full = under_load("redis GET, saturated", server, "redis", server.path, 0, 16, count, 1.03)
+        return half and full
+    finally:
+        server.end()
+
+
+def bench_node(count):
+    server = Node()
+    try:
+        full_rate("http", server.port, 16)  # V8 compiles
+        rate = full_rate("http", server.port, 16) / 2
+        return under_load(f"Node HTTP, half load ({rate / 1000:.0f} k/s)", server, "http",
+                          server.port, rate, 16, count, 1.03)
+    finally:
+        server.end()
+
+
+def bench_others(count):
+    """Programs that are not watched, while loopscope watches a redis that is at work."""
+    server, good = Redis(), True
+    load = Load("redis", server.path, 2000, 4)
+    try:
+        for mode, name, limit in (("syscall", "another process, system calls only", 1.01),
+                                  ("switch", "another process, pipe ping-pong on a core", 1.10)):
+            counter = Counter()
+            other = subprocess.Popen([tool("ops"), mode, counter.path])
+            time.sleep(0.5)
+            pids = [other.pid, *measure.children_of(other.pid)]
+            try:
+                good &= row(name, *pairs(pids, counter, server.pid, [], count), limit=limit)
+                for word, options in EXTRA:
+                    row(f"{name}, {word}", *pairs(pids, counter, server.pid, options,
+                                                  max(3, count // 4)))
+            finally:
+                measure.end(other)
+                counter.close()
+        return good
+    finally:
+        load.end()
+        server.end()
+
+
+def agent_cpu(processes, seconds):
+    """Share of a core of agent and helper, with idle loops."""
+    idle = [subprocess.Popen([os.path.join(measure.BUILD, "targets", "kinds"), "idle"])
+            for _ in range(processes)]
+    try:
+        time.sleep(1)
+        agent = Agent("--name", "kinds")
+        time.sleep(3)
+        before = measure.cpu_ns(*agent.pids())
+        time.sleep(seconds)
+        share = (measure.cpu_ns(*agent.pids()) - before) / seconds / 1e9
+        memory = measure.rss_anon(*agent.pids())
+        agent.stop()
+        return share, memory
+    finally:
+        for process in idle:
+            process.kill()
+            process.wait()
+
+
+def node_memory(stalls):
+    """RssAnon of agent and helper after that many stalls on Node."""
+    with tempfile.TemporaryDirectory(prefix="loopscope-bench.") as folder:
+        log = os.path.join(folder, "journal")
+        target = subprocess.Popen(["node", os.path.join(TARGETS, "stall.js"), "--log", log,
+                                   "--min", "120", "--max", "160", "--gap-min", "40", "--gap-max",
+                                   "80", "--start", "2000", "--count", str(stalls)])
+        try:
+            time.sleep(1)
+            agent = Agent(target.pid)
+            target.wait(stalls)
+            pids = agent.pids()
+            memory = measure.rss_anon(*pids)
+            found = sum(finding["count"] for finding in agent.findings.values())
+            agent.stop()
+            return memory, len(pids), found
+        finally:
+            target.kill()
+
+
+def bench_agent(count):
+    share, memory = agent_cpu(100, 5 if count < 20 else 20)
+    print(f"agent with 100 idle loops: {100 * share:.2f} % of a core (at most 1.00),"
+          f" RssAnon {memory / 1e6:.1f} MB", flush=True)
+    after, processes, found = node_memory(100)
+    print(f"agent after 100 stalls on Node: RssAnon {after / 1e6:.1f} MB in {processes} processes"
+          f" (at most 30); {found} stalls told", flush=True)
+    return share <= 0.01 and after <= 30e6
+
+
+PARTS = {"redis": bench_redis, "node": bench_node, "others": bench_others, "agent": bench_agent}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--pairs", type=int, default=20)
+    options = parser.parse_args()
+    if options.part != "agent":
+        measure.head()
+    return 0 if PARTS[options.part](options.pairs) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

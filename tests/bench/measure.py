@@ -1,0 +1,183 @@
+"""What the benchmarks share: counters, CPU of processes, interleaved pairs, and their verdict."""
+
+import json
+import os
+import random
+import signal
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.environ["LOOPSCOPE_BUILD"]
+AGENT = os.environ.get("LOOPSCOPE", os.path.join(BUILD, "loopscope"))
+
+
+def tool(name):
+    return os.path.join(BUILD, "bench", name)
+
+
+def threads_of(pid):
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+
+
+def cpu_ns(*pids):
+    """CPU time of processes with all their threads; from schedstat, which counts in ns."""
+    total = 0
+    for pid in pids:
+        for tid in threads_of(pid):
+            try:
+                with open(f"/proc/{pid}/task/{tid}/schedstat") as stat:
+                    total += int(stat.read().split()[0])
+            except OSError:
+                pass
+    return total
+
+
+def children_of(pid):
+    found = []
+    for tid in threads_of(pid):
+        try:
+            with open(f"/proc/{pid}/task/{tid}/children") as file:
+                found += map(int, file.read().split())
+        except OSError:
+            pass
+    return found
+
+
+def rss_anon(*pids):
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/status") as status:
+                total += next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+        except (OSError, StopIteration):
+            pass
+    return total * 1024
+
+
+class Counter:
+    """The 64-bit word that a load generator counts in."""
+
+    def __init__(self):
+        handle, self.path = tempfile.mkstemp(prefix="loopscope-bench.")
+        os.write(handle, bytes(8))
+        self.handle = handle
+
+    def read(self):
+        return struct.unpack("Q", os.pread(self.handle, 8, 0))[0]
+
+    def close(self):
+        os.close(self.handle)
+        os.unlink(self.path)
+
+
+class Agent:
+    """A `loopscope watch` with what it found meanwhile."""
+
+    def __init__(self, *args):
+        self.findings = {}
+        self.attached = threading.Event()
+        self.process = subprocess.Popen([AGENT, "watch", *map(str, args), "--json"],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+        if not self.attached.wait(15):
+            self.process.kill()
+            raise SystemExit(f"bench: not attached: {self.process.stderr.read().strip()}")
+
+    def _read(self):
+        for line in self.process.stdout:
+            event = json.loads(line)
+            if event["event"] == "attached":
+                self.attached.set()
+            if event.get("finding"):
+                self.findings[event["finding"]["id"]] = event["finding"]
+
+    def pids(self):
+        return [self.process.pid, *children_of(self.process.pid)]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.thread.join(5)
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+def per_operation(pids, counter, seconds):
+    """CPU ns of `pids` for one operation, over a window."""
+    cpu, count = cpu_ns(*pids), counter.read()
+    time.sleep(seconds)
+    cpu, count = cpu_ns(*pids) - cpu, counter.read() - count
+    if not count:
+        raise SystemExit("bench: the load stands still")
+    return cpu / count
+
+
+def pairs(pids, counter, attach_to, options, count, seconds=1.2, seed=1):
+    """Interleaved pairs, in random order within a pair: ratios attached to not, and findings."""
+    order = random.Random(seed)
+    ratios, plain, found = [], [], {}
+    for _ in range(count):
+        pair = {}
+        for attached in order.sample((False, True), 2):
+            agent = Agent(attach_to, *options) if attached else None
+            time.sleep(0.3)
+            pair[attached] = per_operation(pids, counter, seconds)
+            if agent:
+                agent.stop()
+                for finding in agent.findings.values():
+                    word = f"{finding['rule']} ({finding['severity']})"
+                    found[word] = found.get(word, 0) + 1
+        ratios.append(pair[True] / pair[False])
+        plain.append(pair[False])
+    return ratios, plain, found
+
+
+def median(values):
+    values = sorted(values)
+    middle = len(values) // 2
+    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+
+
+def interval(values):
+    """95 % interval of the median, by order statistics (for 20 values: the 6th and the 15th)."""
+    values = sorted(values)
+    n = len(values)
+    skip = max(0, int(n / 2 - 0.98 * n ** 0.5))
+    return values[skip], values[n - 1 - skip]
+
+
+def row(name, ratios, plain, found, limit=None):
+    """One line of the table; returns whether it is within its limit."""
+    low, high = interval(ratios)
+    good = limit is None or high <= limit
+    words = ", ".join(f"{word} x{n}" for word, n in sorted(found.items())) or "nothing"
+    judged = "" if limit is None else f"at most {limit:.2f}: " + ("yes" if good else "NO")
+    print(f"| {name:<44} | {median(plain):>8.0f} | {median(ratios):.3f} | {low:.3f} to {high:.3f} |"
+          f" {len(ratios):>2} | {judged:<17} | {words} |", flush=True)
+    return good
+
+
+def head():
+    print("| what | ns CPU each, without | ratio with | 95 % interval | pairs | limit | found meanwhile |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+
+
+def end(process):
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -5,7 +5,8 @@
 // is told which to trust. Until then the thread's turns are not counted (nothing is judged).
 //
 // Threads: main thread only. Callbacks come from within probe_dispatch(). Memory handed to a callback
-// is valid until it returns. Times: CLOCK_MONOTONIC ns. Errors: negative errno, *err filled.
+// is valid until it returns. A callback may call all of this but probe_remove_process, probe_close and
+// probe_dispatch. Times: CLOCK_MONOTONIC ns. Errors: negative errno, *err filled.
 #ifndef LOOPSCOPE_PROBE_H
 #define LOOPSCOPE_PROBE_H
 
@@ -24,15 +25,15 @@ enum wait_kind { WAIT_NONE, WAIT_EPOLL, WAIT_POLL, WAIT_SELECT, WAIT_URING };
 // A wait call that a thread was seen to sleep in (or call, where calls are traced).
 struct probe_wait {
     enum wait_kind kind;
-    int fd;            // of epoll, io_uring; -1 else
-    uint64_t user_sp;  // at its newest sleep: a nested loop waits deeper (lower)
-    uint64_t user_pc;  // return address into user space of the wait's system call
-    uint64_t sleeps;   // times seen
+    int fd;           // of epoll, io_uring; -1 else
+    uint64_t user_sp; // at its newest sleep: a nested loop waits deeper (lower)
+    uint64_t user_pc; // return address into user space of the wait's system call
+    uint64_t sleeps;  // times seen
     uint64_t last_ns;
 };
 
 enum probe_thread_what {
-    PROBE_THREAD_NEW,  // found at add, or created since
+    PROBE_THREAD_NEW, // found at add, or created since
     PROBE_THREAD_EXIT,
     PROBE_PROCESS_EXIT,
     PROBE_PROCESS_EXEC, // the process is another program now: learn all anew
@@ -57,7 +58,7 @@ struct probe_sample {
     int pid, tid;
     int64_t at_ns;
     int64_t turn_begin_ns;
-    uint64_t turn_seq;        // changes with each turn of the thread
+    uint64_t turn_seq; // changes with each turn of the thread
     int level;
     bool on_cpu;
     bool kernel_mode;         // on_cpu: the tick hit inside the kernel
@@ -67,9 +68,9 @@ struct probe_sample {
     long syscall;             // -1 none (user mode or page fault)
     uint64_t args[6];
     struct ls_regs regs;
-    bool has_regs;            // false: the backend could not get them (proc, running thread)
-    uint64_t stack_base;      // == regs.sp
-    const uint8_t *stack;     // copy, taken together with regs
+    bool has_regs;        // false: the backend could not get them (proc, running thread)
+    uint64_t stack_base;  // == regs.sp
+    const uint8_t *stack; // copy, taken together with regs
     size_t stack_len;
     bool stack_whole;         // up to the stack's end; else the older part must be read live
     const char *why_not;      // when there is no stack
@@ -104,7 +105,7 @@ struct probe_lost {
     const char *what;
 };
 
-#define PROBE_HIST 64 // bucket i: log-linear, 4 per power of two of microseconds; see probe_hist_ns
+#define PROBE_HIST 96 // bucket i: log-linear, 4 per power of two of microseconds; see probe_hist_ns
 int64_t probe_hist_ns(int bucket); // upper bound of a bucket; the last is INT64_MAX
 
 // Cumulative figures of one thread since it was trusted; subtract two readings for a window.
@@ -155,7 +156,8 @@ int probe_trust(struct probe *p, int tid, enum wait_kind kind, int fd, uint64_t 
 // Where libuv >= 1.45 counts its turns in the target's memory (0: nowhere): tells saturated from stuck.
 void probe_loop_counter(struct probe *p, int tid, uint64_t address);
 // The thread as it is now, as a sample of level 0 (for proofs: which loop-run frames are on its stack).
-int probe_peek(struct probe *p, int tid, struct probe_sample *ret); // memory valid until the next call
+int probe_peek(struct probe *p, int tid,
+               struct probe_sample *ret); // memory valid until the next call
 
 int probe_stats(struct probe *p, int tid, struct probe_stats *ret);
 // True while the turn `seq` of the thread lasts: a stack read live is valid only then.
@@ -173,8 +175,8 @@ bool probe_turns_estimated(struct probe *p);
 struct probe_check {
     const char *id, *what; // "sched_switch", "what it is for"
     bool ok;
-    char detail[256];      // why not, or how it was proved
-    char remedy[256];      // how to get it; empty when ok
+    char detail[256]; // why not, or how it was proved
+    char remedy[256]; // how to get it; empty when ok
 };
 // Returns the number of checks written. bpf and proc: whether each backend can watch.
 int probe_selftest(struct probe_check *checks, int max, bool *bpf, bool *proc);

@@ -1,0 +1,50 @@
+// The bpf backend's parts.
+#ifndef LOOPSCOPE_PROBE_BPF_H
+#define LOOPSCOPE_PROBE_BPF_H
+
+#include <bpf/libbpf.h>
+
+#include "internal.h"
+#include "probe.skel.h"
+
+enum turn_source { SOURCE_FENTRY, SOURCE_EXACT, SOURCE_SCHED };
+
+enum { WAIT_CALLS = 8 };
+
+struct tracing { // the wait calls' tracepoints, attached
+    int *fds;
+    int n;
+    int64_t since_ns;
+};
+
+struct bpf_backend {
+    struct probe_bpf *skel;
+    struct bpf_link *links[32];
+    int nlinks;
+    struct ring_buffer *ring;
+    struct ls_slot *slots; // mapped
+    size_t slots_size;
+    int *free_slots;
+    int nfree, max_threads;
+    enum turn_source source;
+    int trace_ids[2 * WAIT_CALLS]; // enter, exit; -errno
+    struct tracing tracing;
+    int64_t trace_again_ns; // not before
+    bool break_works, break_tried;
+};
+
+// bpf_load.c
+int bpf_load(struct probe *p, struct bpf_backend *b, struct error *err);
+void bpf_unload(struct bpf_backend *b);
+int wait_calls_trace(struct bpf_backend *b);
+void wait_calls_untrace(struct bpf_backend *b);
+
+// bpf_drain.c
+int bpf_record(void *arg, void *data, size_t size);
+
+// proof.c: has the turn of a busy thread ended unseen?
+void proof_watch(struct probe *p, struct thread *t);
+void proof_stop(struct probe *p, struct thread *t);
+void proof_tracing_over(struct probe *p);
+
+#endif

@@ -1,0 +1,24 @@
+// Which privilege is missing, and how to get it.
+#ifndef LOOPSCOPE_PROBE_PRIVILEGE_H
+#define LOOPSCOPE_PROBE_PRIVILEGE_H
+
+#include <stdbool.h>
+
+#include "../error.h"
+
+#define SETCAP_LINE "setcap cap_bpf,cap_perfmon,cap_sys_ptrace+ep loopscope"
+
+enum capability {
+    CAPABILITY_SYS_PTRACE = 19,
+    CAPABILITY_SYS_ADMIN = 21,
+    CAPABILITY_PERFMON = 38,
+    CAPABILITY_BPF = 39
+};
+
+bool capable(enum capability capability);
+long sysctl_number(const char *path); // -1: there is none
+
+// Writes "what: why" and the remedy as the hint; returns -errno.
+int privilege_explain(struct error *err, int errnum, const char *what);
+
+#endif

@@ -1,0 +1,127 @@
+#include "procfs.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int proc_read(const char *path, char *to, int size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ssize_t n = read(fd, to, size - 1);
+    int err = errno;
+    close(fd);
+    if (n < 0)
+        return -err;
+    to[n] = '\0';
+    return (int)n;
+}
+
+static int read_task_file(int pid, int tid, const char *name, char *to, int size)
+{
+    char path[64];
+    if (tid)
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", pid, tid, name);
+    else
+        snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+    int n = proc_read(path, to, size);
+    return n == -ENOENT ? -ESRCH : n;
+}
+
+int proc_stat(int pid, int tid, struct proc_stat *ret)
+{
+    char text[1024];
+    int n = read_task_file(pid, tid, "stat", text, sizeof(text));
+    if (n < 0)
+        return n;
+    const char *at = strrchr(text, ')'); // the name before it may hold anything
+    if (!at || at[1] != ' ')
+        return -EPROTO;
+    uint64_t utime, stime;
+    long tick = sysconf(_SC_CLK_TCK);
+    *ret = (struct proc_stat){0};
+    // Fields 3 to 28 of proc(5).
+    n = sscanf(at + 2,
+               "%c %*d %*d %*d %*d %*d %" SCNu32 " %*u %*u %*u %*u %" SCNu64 " %" SCNu64
+               " %*d %*d %*d %*d %*d %*d %" SCNu64 " %*u %*d %*u %*u %*u %" SCNu64,
+               &ret->state, &ret->flags, &utime, &stime, &ret->start_time, &ret->start_stack);
+    if (n != 6)
+        return -EPROTO;
+    ret->utime = utime * (1000000000ULL / tick);
+    ret->stime = stime * (1000000000ULL / tick);
+    return 0;
+}
+
+int proc_syscall(int pid, int tid, struct proc_syscall *ret)
+{
+    char text[512];
+    int n = read_task_file(pid, tid, "syscall", text, sizeof(text));
+    if (n < 0)
+        return n;
+    *ret = (struct proc_syscall){.nr = -1};
+    if (!strncmp(text, "running", 7)) {
+        ret->running = true;
+        return 0;
+    }
+    uint64_t *a = ret->args;
+    n = sscanf(text,
+               "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
+               " %" SCNx64 " %" SCNx64,
+               &ret->nr, &a[0], &a[1], &a[2], &a[3], &a[4], &a[5], &ret->sp, &ret->pc);
+    if (n == 9)
+        return 0;
+    if (ret->nr == -1 && sscanf(text, "-1 %" SCNx64 " %" SCNx64, &ret->sp, &ret->pc) == 2) {
+        memset(ret->args, 0, sizeof(ret->args));
+        return 0;
+    }
+    return -EPROTO;
+}
+
+int proc_schedstat(int pid, int tid, struct proc_schedstat *ret)
+{
+    char text[128];
+    int n = read_task_file(pid, tid, "schedstat", text, sizeof(text));
+    if (n < 0)
+        return n;
+    n = sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64, &ret->cpu_ns, &ret->run_delay_ns,
+               &ret->slices);
+    return n == 3 ? 0 : -EPROTO;
+}
+
+int proc_each_thread(int pid, int (*each)(void *arg, int tid), void *arg)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/task", pid);
+    DIR *dir = opendir(path);
+    if (!dir)
+        return errno == ENOENT ? -ESRCH : -errno;
+    int stop = 0;
+    struct dirent *entry;
+    while (!stop && (entry = readdir(dir))) {
+        int tid = atoi(entry->d_name);
+        if (tid > 0)
+            stop = each(arg, tid);
+    }
+    closedir(dir);
+    return stop;
+}
+
+bool proc_is_32bit(int pid)
+{
+    char path[64];
+    unsigned char ident[EI_NIDENT] = {0};
+    snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, ident, sizeof(ident));
+    close(fd);
+    return n == sizeof(ident) && !memcmp(ident, ELFMAG, SELFMAG) && ident[EI_CLASS] == ELFCLASS32;
+}

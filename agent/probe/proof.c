@@ -1,0 +1,170 @@
+// Has the turn of a busy thread ended unseen?
+//
+// By sched_switch alone a loop that always finds work never seems to come back to its wait. So from a
+// quarter of the threshold on, each busy thread is watched by the gentlest means that work for it:
+//
+//   counter     libuv's own count of its turns, read from its memory every scan;
+//   breakpoint  an execution breakpoint of that thread alone at the instruction after its wait's system
+//               call. Its program (on_breakpoint) ends the turn in the slot. Two hits, then it is silent
+//               until it is armed anew at the next scan: so a saturated loop pays some 20 us in 10 ms;
+//   tracepoints of the wait calls, which all processes pay for: for at most 100 ms in any 5 s, and the
+//               verdict is kept until the next look.
+//
+// proof_at in the slot says since when an end could not have been missed. The kernel side takes no sample
+// of a turn without it, and neither do we.
+#include <errno.h>
+#include <unistd.h>
+
+#include "bpf.h"
+#include "perf.h"
+
+#define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+
+#define LOOK_NS          (10 * NS_PER_MS)
+#define BREAK_KEEP_NS    (10 * NS_PER_S)
+#define TRACE_NS         (100 * NS_PER_MS)
+#define TRACE_PAUSE_NS   (5 * NS_PER_S)
+#define COUNTER_PATIENCE (5 * NS_PER_MS)
+
+enum { HITS = 2 };
+
+static void set_proof(struct thread *t, int64_t at)
+{
+    __atomic_store_n(&t->slot->proof_at, (uint64_t)at, __ATOMIC_RELEASE);
+}
+
+// Ends the turn on behalf of a source that only user space can see.
+static void turn_over(struct thread *t, int64_t begin, int64_t now)
+{
+    uint64_t expected = (uint64_t)begin;
+    if (!__atomic_compare_exchange_n(&t->slot->busy_since, &expected, (uint64_t)now, false,
+                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return;
+    __atomic_fetch_add(&t->slot->claim, 1 << CLAIM_LEVEL_BITS, __ATOMIC_ACQ_REL);
+    __atomic_fetch_and(&t->slot->claim, ~(uint64_t)CLAIM_LEVEL_MASK, __ATOMIC_ACQ_REL);
+    set_proof(t, now);
+}
+
+static bool watch_counter(struct probe *p, struct thread *t, int64_t begin)
+{
+    if (!t->counter_address)
+        return false;
+    uint64_t count;
+    ssize_t n = reader_read(p->reader, t->process->pid, t->counter_address, &count, sizeof(count),
+                            COUNTER_PATIENCE);
+    if (n != sizeof(count))
+        return false;
+    int64_t before = t->iteration;
+    t->iteration = (int64_t)count;
+    if (before == INT64_MIN || t->iteration_ns < begin) { // the first look at this turn
+        set_proof(t, p->now_ns);
+    } else if ((int64_t)count != before) {
+        t->slot->turns += (uint64_t)((int64_t)count - before);
+        turn_over(t, begin, p->now_ns);
+    }
+    t->iteration_ns = p->now_ns;
+    return true;
+}
+
+static bool open_breakpoint(struct probe *p, struct thread *t)
+{
+    struct bpf_backend *b = p->backend;
+    uint64_t pc = LOAD(t->slot->wait_pc);
+    if (t->break_fd >= 0 && t->break_pc == pc)
+        return true;
+    if (!pc || (t->break_refused && t->break_pc == pc))
+        return false;
+    proof_stop(p, t);
+    t->break_pc = pc;
+    t->break_fd = perf_open_breakpoint(t->tid, pc, bpf_program__fd(b->skel->progs.on_breakpoint));
+    t->break_refused = t->break_fd < 0; // its four registers are taken, or there are none
+    t->slot->hits_left = 0;
+    return !t->break_refused;
+}
+
+static bool watch_breakpoint(struct probe *p, struct thread *t, int64_t begin)
+{
+    if (!open_breakpoint(p, t))
+        return false;
+    t->break_used_ns = p->now_ns;
+    if (LOAD(t->slot->hits_left) == 0) {
+        t->slot->at_return = 0;
+        __atomic_store_n(&t->slot->hits_left, HITS, __ATOMIC_RELEASE);
+        if (perf_arm(t->break_fd, HITS)) {
+            proof_stop(p, t);
+            return false;
+        }
+        set_proof(t, now_ns());
+    } else if ((int64_t)LOAD(t->slot->proof_at) < begin) {
+        set_proof(t, p->now_ns); // armed already
+    }
+    return true;
+}
+
+static void watch_by_tracing(struct probe *p, struct thread *t, int64_t begin)
+{
+    struct bpf_backend *b = p->backend;
+    if (b->tracing.n) {
+        if ((int64_t)LOAD(t->slot->proof_at) < begin)
+            set_proof(t, begin > b->tracing.since_ns ? begin : p->now_ns);
+        return;
+    }
+    if (p->now_ns < b->trace_again_ns)
+        return;
+    if (wait_calls_trace(b))
+        b->trace_again_ns = p->now_ns + TRACE_PAUSE_NS;
+    else
+        set_proof(t, now_ns());
+}
+
+// With the tracepoints gone an end may be missed again: what was a turn of its own goes on as proven (it
+// has lasted all the while), all others are not believed until the next look.
+static void after_tracing(struct probe *p, struct thread *t)
+{
+    int64_t begin = (int64_t)LOAD(t->slot->busy_since);
+    int64_t proof = (int64_t)LOAD(t->slot->proof_at);
+    bool stuck = begin && proof >= begin && p->now_ns - begin >= p->config.threshold_ns;
+    if (!stuck)
+        set_proof(t, 0);
+    t->slot->mute_hist = !stuck && t->break_refused && begin;
+}
+
+void proof_tracing_over(struct probe *p)
+{
+    struct bpf_backend *b = p->backend;
+    if (!b->tracing.n || b->source != SOURCE_SCHED)
+        return;
+    if (p->now_ns - b->tracing.since_ns < TRACE_NS) {
+        wake_at(p, b->tracing.since_ns + TRACE_NS);
+        return;
+    }
+    wait_calls_untrace(b);
+    b->trace_again_ns = p->now_ns + TRACE_PAUSE_NS;
+    for (struct thread *t = p->trusted; t; t = t->next_trusted)
+        if (!t->counter_address && t->break_fd < 0)
+            after_tracing(p, t);
+}
+
+void proof_watch(struct probe *p, struct thread *t)
+{
+    int64_t begin = (int64_t)LOAD(t->slot->busy_since);
+    bool lately = p->now_ns - (int64_t)LOAD(t->slot->hit_ns) < 10 * LOOK_NS; // saturated: often
+    if (!begin || (!lately && p->now_ns - begin < p->config.threshold_ns / 4)) {
+        if (t->break_fd >= 0 && p->now_ns - t->break_used_ns > BREAK_KEEP_NS)
+            proof_stop(p, t);
+        return;
+    }
+    wake_at(p, p->now_ns + LOOK_NS);
+    if (!watch_counter(p, t, begin) && !watch_breakpoint(p, t, begin))
+        watch_by_tracing(p, t, begin);
+}
+
+void proof_stop(struct probe *p, struct thread *t)
+{
+    (void)p;
+    if (t->break_fd >= 0)
+        close(t->break_fd);
+    t->break_fd = -1;
+    t->slot->hits_left = 0;
+    t->slot->hit_ns = 0;
+}

@@ -1,0 +1,78 @@
+// The look at the slots, at each deadline: which turns are due for a sample, and when to look again.
+//
+// At rest the slots are looked at every quarter of the threshold, without a system call; a turn found to
+// last is then looked at exactly when its next sample is due.
+#include "internal.h"
+
+#define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+
+#define RETRY_NS     (5 * NS_PER_MS)
+#define SLOW_LOOK_NS (200 * NS_PER_MS)
+#define REPORT_NS    (1 * NS_PER_S)
+
+// Nothing can tell where a running thread is: the stall is told all the same.
+static bool sample_blindly(struct probe *p, struct thread *t, const char *why)
+{
+    uint64_t claim = LOAD(t->slot->claim);
+    struct probe_sample s;
+    sample_from_slot(p, t, &s);
+    int64_t age = p->now_ns - s.turn_begin_ns;
+    if (!s.turn_begin_ns || !turn_proven(p, t, s.turn_begin_ns, p->now_ns))
+        return false;
+    s.level = level_at(p, age);
+    s.on_cpu = true;
+    s.state = 'R';
+    s.why_not = why;
+    split_now(t->slot, p->now_ns, &s.split);
+    uint64_t next = (claim & ~(uint64_t)CLAIM_LEVEL_MASK) | (s.level + 1);
+    if (!__atomic_compare_exchange_n(&t->slot->claim, &claim, next, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
+        return false;
+    p->callbacks.sample(p->arg, &s);
+    return true;
+}
+
+// A running thread is sampled by its own tick. Returns false when it is to be tried again soon.
+static bool sample_due(struct probe *p, struct thread *t)
+{
+    if (LOAD(t->slot->off_seq) & 1)
+        return sample_sleeping(p, t);
+    if (t->blind_why)
+        return sample_blindly(p, t, t->blind_why);
+    return false;
+}
+
+void scan_thread(struct probe *p, struct thread *t)
+{
+    int64_t begin = (int64_t)LOAD(t->slot->busy_since);
+    if (!begin)
+        return;
+    int64_t due = begin + level_due(p, LOAD(t->slot->claim) & CLAIM_LEVEL_MASK);
+    if (due > p->now_ns)
+        wake_at(p, due);
+    else if (!sample_due(p, t))
+        wake_at(p, p->now_ns + RETRY_NS);
+}
+
+static void report_all_calls(struct probe *p, int64_t window_ns)
+{
+    for (struct thread *t = p->trusted; t; t = p->scan_next) {
+        p->scan_next = t->next_trusted;
+        report_calls(p, t, window_ns);
+    }
+}
+
+void scan_slowly(struct probe *p)
+{
+    if (p->now_ns - p->slow_look_ns < SLOW_LOOK_NS)
+        return;
+    p->slow_look_ns = p->now_ns;
+    struct thread *t, *next;
+    HASH_ITER (hh, p->threads, t, next)
+        report_waits(p, t);
+    if (p->now_ns - p->reported_ns < REPORT_NS)
+        return;
+    report_all_calls(p, p->now_ns - p->reported_ns);
+    report_lost(p);
+    p->reported_ns = p->now_ns;
+}

@@ -1,0 +1,99 @@
+// The wait calls themselves: by fentry and fexit where they load, else by their tracepoints, kept on
+// (--exact) or for a moment only. A wait that finds work at once is seen by these alone.
+#ifndef LOOPSCOPE_BPF_CALLS_H
+#define LOOPSCOPE_BPF_CALLS_H
+
+#include "wait.bpf.h"
+
+static __always_inline struct ls_slot *current_slot(u32 tid)
+{
+    return perhaps(tid_filter, tid) ? slot_of(tid) : NULL;
+}
+
+static __always_inline int wait_entered(void)
+{
+    struct ls_slot *slot = current_slot((u32)bpf_get_current_pid_tgid());
+    if (!slot)
+        return 0;
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct ls_regs regs;
+    read_regs(task, &regs);
+    int kind = wait_kind(slot, &regs);
+    if (!kind)
+        return 0;
+    u64 now = bpf_ktime_get_ns();
+    if (exact)
+        note_wait(slot, kind, &regs, now);
+    if (!own_wait(slot, kind, &regs))
+        return 0;
+    settle_run_delay(slot, task);
+    slot->wait_pc = regs.ip;
+    slot->wait_sp = regs.sp;
+    enter_wait(slot, now);
+    return 0;
+}
+
+enum { AT_ONCE_NS = 50000 };
+
+static __always_inline int wait_left(long result)
+{
+    struct ls_slot *slot = current_slot((u32)bpf_get_current_pid_tgid());
+    if (!slot || !slot->in_wait)
+        return 0;
+    struct ls_regs regs;
+    read_regs(bpf_get_current_task_btf(), &regs);
+    int kind = wait_kind(slot, &regs);
+    if (!own_wait(slot, kind, &regs))
+        return 0;
+    u64 now = bpf_ktime_get_ns();
+    if (!result && slot->idle_since && now - slot->idle_since < AT_ONCE_NS)
+        slot->polls_empty++;
+    u32 at = slot->cur_wait;
+    if (at < LS_WAITS)
+        slot->waits[at].woke_ns = now;
+    slot->cur_wait = -1;
+    begin_turn(slot, now);
+    return 0;
+}
+
+#define WAIT_CALL(name)                                                                            \
+    SEC("?fentry/__x64_sys_" #name)                                                                \
+    int BPF_PROG(enter_##name)                                                                     \
+    {                                                                                              \
+        return wait_entered();                                                                     \
+    }                                                                                              \
+    SEC("?fexit/__x64_sys_" #name)                                                                 \
+    int BPF_PROG(exit_##name, const void *regs, long result)                                       \
+    {                                                                                              \
+        return wait_left(result);                                                                  \
+    }
+
+WAIT_CALL(epoll_wait)
+WAIT_CALL(epoll_pwait)
+WAIT_CALL(epoll_pwait2)
+WAIT_CALL(poll)
+WAIT_CALL(ppoll)
+WAIT_CALL(select)
+WAIT_CALL(pselect6)
+WAIT_CALL(io_uring_enter)
+
+// One program for the tracepoints of all wait calls; user space attaches it to each.
+SEC("tracepoint")
+int trace_enter(void *ctx)
+{
+    return wait_entered();
+}
+
+struct trace_exit_args {
+    u64 common;
+    long nr;
+    long ret;
+};
+
+SEC("tracepoint")
+int trace_exit(struct trace_exit_args *ctx)
+{
+    return wait_left(ctx->ret);
+}
+
+#endif

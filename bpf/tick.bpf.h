@@ -1,0 +1,68 @@
+// What perf events of one thread bring: ticks of its CPU time, and hits of its breakpoint.
+#ifndef LOOPSCOPE_BPF_TICK_H
+#define LOOPSCOPE_BPF_TICK_H
+
+#include "sample.bpf.h"
+#include "wait.bpf.h"
+
+// struct bpf_perf_event_data begins with the registers at the interrupt, in user or kernel mode.
+struct bpf_perf_event_data;
+
+static __always_inline u64 interrupted_cs(struct bpf_perf_event_data *ctx)
+{
+    // The verifier wants the full 8 bytes read at once.
+    return *(volatile u64 *)((u8 *)ctx + __builtin_offsetof(struct ls_regs, cs));
+}
+
+// Every 10 ms of CPU time of a trusted thread.
+SEC("perf_event")
+int on_tick(struct bpf_perf_event_data *ctx)
+{
+    struct ls_slot *slot = slot_of((u32)bpf_get_current_pid_tgid());
+    if (!slot || !slot->busy_since)
+        return 0;
+    struct task_struct *task = bpf_get_current_task_btf();
+    u64 now = bpf_ktime_get_ns();
+    u32 kernel_mode = (interrupted_cs(ctx) & 3) == 0;
+    settle_run_delay(slot, task);
+    if (kernel_mode)
+        slot->ticks_kernel++;
+    else
+        slot->ticks_user++;
+    sample_turn(slot, task, now, kernel_mode);
+    return 0;
+}
+
+// The thread is about to run the instruction after its wait's system call: one turn has ended and the
+// next begins. Hits come in pairs: the first ends a stretch of turns that were not told apart, the second
+// shows one exact turn. Returns 1: from 6.10 on the count of IOC_REFRESH is not kept when it is 0.
+SEC("perf_event")
+int on_breakpoint(struct bpf_perf_event_data *ctx)
+{
+    struct ls_slot *slot = slot_of((u32)bpf_get_current_pid_tgid());
+    if (!slot)
+        return 1;
+    u32 left = slot->hits_left;
+    if (left)
+        slot->hits_left = left - 1;
+    struct ls_regs regs;
+    read_regs(bpf_get_current_task_btf(), &regs);
+    if (has_fd(slot->trust_kind) ? (int)regs.di != slot->trust_fd : regs.sp + 256 < slot->trust_sp)
+        return 1;                               // the same instruction, in a nested loop
+    if (!slot->busy_since || slot->at_return) { // it slept, so sched_switch has seen this end
+        slot->at_return = 0;
+        return 1;
+    }
+    u64 now = bpf_ktime_get_ns();
+    if (left < 2 || proven(slot, slot->busy_since, now)) {
+        end_turn(slot, now);
+    } else {
+        slot->merged_ns += close_turn(slot, now, 0);
+        slot->turns++;
+    }
+    begin_turn(slot, now);
+    slot->hit_ns = now;
+    return 1;
+}
+
+#endif

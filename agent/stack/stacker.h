@@ -1,9 +1,9 @@
-// Registers and memory in, frames out: the client side of the helper process in which all foreign bytes
-// (ELF, DWARF, V8, CPython) are parsed. The helper may die; the request is then answered as torn, and
-// a new one is started.
+// Registers and memory in, frames out: the client side of the helper process in which all foreign
+// bytes (ELF, DWARF, V8, CPython) are parsed. The helper may die; the request is then answered as
+// torn, and a new one is started.
 //
-// Threads: main thread only. Callbacks come from within stacker_dispatch(). Requests are answered in
-// order per process; each has a deadline and a read budget in the helper.
+// Threads: main thread only. Callbacks come from within stacker_dispatch(). Requests are answered
+// in order per process; each has a deadline and a read budget in the helper.
 #ifndef LOOPSCOPE_STACKER_H
 #define LOOPSCOPE_STACKER_H
 
@@ -30,13 +30,14 @@ struct stack_request {
 };
 
 struct stack_answer {
-    struct stack *stack; // owned by the callee's caller: take a reference to keep it. NULL: none
-    const char *why_not; // NULL when there is one; also set for a torn one
-    bool live_reads;     // older frames were read from the running process: check the turn again
-    int loop_run_frames; // how many frames are a loop's run function (uv_run, aeMain, run_forever, ...)
-    bool in_language;    // a wait under a language call (execSync): see architecture 2
-    bool gc;             // the runtime collects garbage here
-    const char *lock;    // "GIL" where the walker knows better than the system call; NULL
+    struct stack *stack;  // owned by the callee's caller: take a reference to keep it. NULL: none
+    const char *why_not;  // NULL when there is one; also set for a torn one
+    bool live_reads;      // older frames were read from the running process: check the turn again
+    int loop_run_frames;  // how many are a loop's run function (uv_run, aeMain, run_forever, ...)
+    int loop_run_index;   // of the innermost of them in stack; -1 none
+    bool in_language;     // a wait under a language call (execSync): see architecture 2
+    bool gc;              // the runtime collects garbage here
+    const char *lock;     // "GIL" where the walker knows better than the system call; NULL
     struct task_ref task; // asyncio's running task; id NULL: none
 };
 
@@ -45,12 +46,12 @@ typedef void (*stack_cb)(void *arg, const struct stack_answer *answer);
 // What a process is, read from its ELF files and memory.
 struct identity {
     enum runtime_kind runtime;
-    char version[32];      // empty unknown
-    bool has_uv;           // any libuv in it
-    uint64_t uv_loop;      // address of the default loop struct; 0 unknown
-    int uv_backend_fd;     // -1 unknown
+    char version[32];       // empty unknown
+    bool has_uv;            // any libuv in it
+    uint64_t uv_loop;       // address of the default loop struct; 0 unknown
+    int uv_backend_fd;      // -1 unknown
     uint64_t uv_loop_count; // address of its turn counter (libuv >= 1.45); 0 none
-    char note[160];        // "V8 13.6 is not known: native frames only"; empty
+    char note[160];         // "V8 13.6 is not known: native frames only"; empty
 };
 typedef void (*identity_cb)(void *arg, const struct identity *id); // NULL: could not be read
 
@@ -72,6 +73,13 @@ struct tasks_answer {
     const char *why_not;
 };
 typedef void (*tasks_cb)(void *arg, const struct tasks_answer *answer);
+
+// The helper is this very program, started again: a program that calls stacker_open begins its main with
+//     if (argc == 2 && !strcmp(argv[1], STACK_HELPER_ARG))
+//         return stack_helper_main(STACK_HELPER_FD);
+#define STACK_HELPER_ARG "--stack-helper"
+#define STACK_HELPER_FD  3
+int stack_helper_main(int fd); // returns the exit status when the agent is gone
 
 int stacker_open(struct stacker **ret, struct error *err);
 void stacker_close(struct stacker *s); // pending callbacks are answered first, as failed

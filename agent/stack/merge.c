@@ -1,0 +1,173 @@
+// The rules of folding. Between the innermost and the outermost language frame an interpreter's own
+// frames are how it goes from one to the next: folded. Inner to the innermost they are what it does for
+// that function (JSON parsing, time.sleep): kept when they have a name. Outer they are how the program
+// began: kept when they have a name that is not plain glue. Frames of anything else are never folded.
+#include "merge.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "culprit.h"
+#include "demangle.h"
+#include "lines.h"
+#include "perf_map.h"
+
+struct native_frame *name_frames(struct process *p, struct arena *a, const struct unwound *u)
+{
+    (void)p;
+    struct native_frame *native = arena_alloc(a, (size_t)(u->n + 1) * sizeof(*native));
+    for (int i = 0; i < u->n; i++) {
+        const struct raw_frame *f = &u->frames[i];
+        struct symbol s;
+        native[i] = (struct native_frame){.pc = f->pc,
+                                          .sp = f->sp,
+                                          .bp = f->bp,
+                                          .activation = f->activation,
+                                          .jit = f->place.jit};
+        if (f->place.module && module_symbol_at(f->place.module, f->address, &s))
+            native[i].symbol = s.name;
+        if (f->place.mapping && *f->place.mapping->path)
+            native[i].module = f->place.mapping->path;
+        else if (f->place.module)
+            native[i].module = f->place.module->path;
+    }
+    return native;
+}
+
+static enum module_role role_of(struct module *m)
+{
+    struct symbol s;
+    if (!m)
+        return ROLE_USER;
+    if (m->role < 0) {
+        m->role = role_of_path(m->path);
+        // Interpreters under other names: electron, an embedded Python.
+        if (m->role == ROLE_USER && (module_symbol_named(m, "_PyRuntime", &s) ||
+                                     module_symbol_named(m, "v8dbg_off_fp_function", &s)))
+            m->role = ROLE_INTERPRETER;
+    }
+    return (enum module_role)m->role;
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return !strncmp(text, prefix, strlen(prefix));
+}
+
+static bool is_glue(const char *symbol)
+{
+    return starts_with(symbol, "Builtins_") || starts_with(symbol, "_ZN2v8") ||
+           starts_with(symbol, "_PyEval_") || starts_with(symbol, "PyEval_") ||
+           starts_with(symbol, "_PyObject_") || starts_with(symbol, "PyObject_") ||
+           starts_with(symbol, "_PyFunction_") || starts_with(symbol, "_PyVectorcall_") ||
+           starts_with(symbol, "PyVectorcall_");
+}
+
+static bool folds(const struct merge_input *in, int i)
+{
+    if (in->keep_native || in->nlang == 0 ||
+        role_of(in->unwound->frames[i].place.module) != ROLE_INTERPRETER)
+        return false;
+    int innermost = in->lang[0].at, outermost = in->lang[in->nlang - 1].at;
+    const char *symbol = in->native[i].symbol;
+    return (i > innermost && i < outermost) || !symbol || (i > outermost && is_glue(symbol));
+}
+
+static struct frame *add(struct merged *m, struct frame f)
+{
+    if (m->n == MERGED_FRAMES)
+        return NULL;
+    m->frames[m->n] = f;
+    return &m->frames[m->n++];
+}
+
+static void add_jit(const struct merge_input *in, const struct raw_frame *raw, struct frame f,
+                    struct merged *ret)
+{
+    char name[512];
+    f.offset = raw->pc;
+    if (in->process->perf_map &&
+        perf_map_find(in->process->perf_map, raw->address, name, sizeof(name)))
+        f.function = arena_strdup(in->arena, name);
+    add(ret, f);
+}
+
+static bool is_runtime(const struct raw_frame *raw, const char *function)
+{
+    return role_of(raw->place.module) != ROLE_USER || (function && is_runtime_function(function));
+}
+
+// Inlined calls are frames of their own, innermost first; the last is the function itself.
+static void add_native(const struct merge_input *in, int i, struct merged *ret)
+{
+    const struct raw_frame *raw = &in->unwound->frames[i];
+    struct frame f = {.kind = FRAME_NATIVE,
+                      .uncertain = raw->how == FOUND_RESCUE,
+                      .module = in->native[i].module,
+                      .offset = raw->address};
+    struct module *m = raw->place.module;
+    if (!m) {
+        add_jit(in, raw, f, ret);
+        return;
+    }
+    f.build_id = *m->build_id ? m->build_id : NULL;
+    const char *symbol = in->native[i].symbol;
+    struct source_line lines[LINES_INLINES];
+    int n = in->lines ? lines_at(m, raw->address, lines) : 0;
+    for (int k = 0; k < n; k++) {
+        const char *name = lines[k].function ? lines[k].function : symbol;
+        f.kind = k < n - 1 ? FRAME_INLINED : FRAME_NATIVE;
+        f.function = name ? demangle(in->arena, name) : NULL;
+        f.file = lines[k].file;
+        f.line = lines[k].line;
+        f.runtime = is_runtime(raw, f.function);
+        add(ret, f);
+    }
+    if (n > 0)
+        return;
+    f.function = symbol ? demangle(in->arena, symbol) : NULL;
+    f.runtime = is_runtime(raw, f.function);
+    add(ret, f);
+}
+
+static bool starts_here(const char *name)
+{
+    static const char *const starts[] = {"main",     "_start",       "start_thread",
+                                         "clone",    "clone3",       "__clone",
+                                         "__clone3", "Py_BytesMain", "__libc_start_main"};
+    for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++)
+        if (!strcmp(name, starts[i]))
+            return true;
+    return starts_with(name, "__libc_start_");
+}
+
+static bool reaches_main(const struct merge_input *in)
+{
+    const struct unwound *u = in->unwound;
+    if (u->complete)
+        return true;
+    for (int i = u->n; i-- > 0 && u->n - i <= 4;)
+        if (in->native[i].symbol && starts_here(in->native[i].symbol))
+            return true;
+    return false;
+}
+
+void merge(const struct merge_input *in, struct merged *ret)
+{
+    int next = 0;
+    *ret = (struct merged){.frames = arena_alloc(in->arena, MERGED_FRAMES * sizeof(struct frame))};
+    for (int i = 0; i < in->unwound->n; i++) {
+        bool replaced = false;
+        for (; next < in->nlang && in->lang[next].at <= i; next++) {
+            add(ret, in->lang[next].frame);
+            replaced = true;
+        }
+        if (in->keep_native || (!replaced && !folds(in, i)))
+            add_native(in, i, ret);
+    }
+    for (; next < in->nlang; next++)
+        add(ret, in->lang[next].frame);
+    ret->culprit = find_culprit(ret->frames, ret->n);
+    ret->loop_runs = count_loop_runs(ret->frames, ret->n, &ret->loop_run_index);
+    ret->to_main = reaches_main(in);
+}

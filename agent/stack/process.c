@@ -1,0 +1,312 @@
+#include "process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cache.h"
+#include "image.h"
+#include "perf_map.h"
+#include "walkers.h"
+
+#define PRELOAD_MODULES 96
+#define SETUP_PAGES     16384
+#define SETUP_NS        2000000000ll
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+static bool fetch_live(void *arg, uint64_t address, void *buf, size_t n)
+{
+    struct process *p = arg;
+    ssize_t got = pread(p->mem_fd, buf, n, (off_t)address);
+    return got == (ssize_t)n;
+}
+
+struct process *process_new(int pid, const struct process_files *files, struct module_cache *cache,
+                            const struct opener *opener)
+{
+    struct process_files mine = *files;
+    struct process *p = calloc(1, sizeof(*p));
+    if (!p || !(p->mem = mem_new(fetch_live, p))) {
+        close_process_files(&mine);
+        free(p);
+        return NULL;
+    }
+    p->pid = pid;
+    p->mem_fd = mine.mem_fd;
+    p->maps_fd = mine.maps_fd;
+    p->entry = mine.entry;
+    p->cache = cache;
+    p->opener = opener;
+    return p;
+}
+
+static void drop_unmapped(struct process *p)
+{
+    int kept = 0;
+    for (int i = 0; i < p->nheld; i++) {
+        if (p->held[i].mapped)
+            p->held[kept++] = p->held[i];
+        else
+            module_unref(p->held[i].module);
+    }
+    p->nheld = kept;
+}
+
+void process_free(struct process *p)
+{
+    if (!p)
+        return;
+    walkers_free(p->walkers);
+    perf_map_free(p->perf_map);
+    for (int i = 0; i < p->nheld; i++)
+        module_unref(p->held[i].module);
+    free(p->held);
+    module_unref(p->vdso);
+    maps_free(&p->maps);
+    mem_free(p->mem);
+    close(p->mem_fd);
+    close(p->maps_fd);
+    free(p);
+}
+
+static struct held *find_held(const struct process *p, const struct mapping *m)
+{
+    for (int i = 0; i < p->nheld; i++)
+        if (p->held[i].inode == m->inode && p->held[i].device == m->device)
+            return &p->held[i];
+    return NULL;
+}
+
+int process_refresh(struct process *p)
+{
+    struct maps maps;
+    int err = maps_read(&maps, p->maps_fd);
+    if (err < 0)
+        return err;
+    maps_free(&p->maps);
+    p->maps = maps;
+    p->maps_read_ns = now_ns();
+    for (int i = 0; i < p->nheld; i++)
+        p->held[i].mapped = false;
+    for (int i = 0; i < maps.n; i++) {
+        struct held *h = maps.list[i].inode ? find_held(p, &maps.list[i]) : NULL;
+        if (!h)
+            continue;
+        h->mapped = true;
+        maps.list[i].module = h->module;
+    }
+    drop_unmapped(p);
+    return 0;
+}
+
+void process_refresh_if_older(struct process *p, int64_t age_ns)
+{
+    if (p->maps_read_ns == 0 || now_ns() - p->maps_read_ns > age_ns)
+        process_refresh(p);
+}
+
+static struct held *hold(struct process *p, const struct mapping *m, struct module *module)
+{
+    if (p->nheld == p->held_cap) {
+        int cap = p->held_cap ? p->held_cap * 2 : 16;
+        struct held *list = realloc(p->held, (size_t)cap * sizeof(*list));
+        if (!list) {
+            module_unref(module);
+            return NULL;
+        }
+        p->held = list;
+        p->held_cap = cap;
+    }
+    struct held *h = &p->held[p->nheld++];
+    *h = (struct held){m->device, m->inode, module, true};
+    return h;
+}
+
+static const struct mapping *first_of_file(const struct process *p, const struct mapping *m)
+{
+    for (int i = 0; i < p->maps.n; i++)
+        if (p->maps.list[i].inode == m->inode && p->maps.list[i].device == m->device &&
+            p->maps.list[i].offset == 0)
+            return &p->maps.list[i];
+    return NULL;
+}
+
+static struct module *open_module(struct process *p, const struct mapping *m)
+{
+    struct file_wish wish = {WISH_MAPPING, p->pid, m->start, m->end, ""};
+    struct module *module = NULL;
+    int fd = p->opener->open(p->opener->arg, &wish);
+    if (fd >= 0) {
+        module_open(&module, fd, m->path);
+        return module;
+    }
+    void *image;
+    size_t size;
+    const struct mapping *first = first_of_file(p, m);
+    if (first && image_from_memory(p->mem, first->start, 0, &image, &size) == 0)
+        module_from_image(&module, image, size, m->path);
+    return module;
+}
+
+static struct module *vdso_of(struct process *p, const struct mapping *m)
+{
+    void *image;
+    size_t size;
+    if (!p->vdso && image_from_memory(p->mem, m->start, m->end, &image, &size) == 0)
+        module_from_image(&p->vdso, image, size, m->path);
+    return p->vdso;
+}
+
+struct module *process_module(struct process *p, struct mapping *m)
+{
+    if (m->module)
+        return m->module;
+    if (!strcmp(m->path, "[vdso]"))
+        return m->module = vdso_of(p, m);
+    if (mapping_is_anonymous(m) || m->inode == 0)
+        return NULL;
+    struct held *h = find_held(p, m);
+    if (!h) {
+        struct module *module = module_cache_find(p->cache, m->device, m->inode);
+        if (module) {
+            module_ref(module);
+        } else if ((module = open_module(p, m))) {
+            module->device = m->device;
+            module->inode = m->inode;
+            if (!module->image) // what came out of one process's memory is not for others
+                module_cache_add(p->cache, module);
+        }
+        h = hold(p, m, module);
+    }
+    return m->module = h ? h->module : NULL;
+}
+
+bool process_bias(struct process *p, const struct module *m, uint64_t *bias)
+{
+    for (int i = 0; i < p->maps.n; i++) {
+        struct mapping *map = &p->maps.list[i];
+        uint64_t address;
+        bool mine = m == p->vdso ? map->module == m
+                                 : map->inode == m->inode && map->inode && map->device == m->device;
+        if (mine && module_address_of(m, map->offset, &address)) {
+            *bias = map->start - address;
+            return true;
+        }
+    }
+    return false;
+}
+
+// Text that was copied to huge pages lies in anonymous memory between mappings of its file.
+static struct module *module_around(struct process *p, const struct mapping *m, uint64_t *bias)
+{
+    for (const struct mapping *before = m;
+         before-- > p->maps.list && m->start - before->end < 1u << 30;) {
+        struct module *module = before->module;
+        if (!module || !module->nsegments || module == p->vdso)
+            continue;
+        const struct segment *last = &module->segments[module->nsegments - 1];
+        if (process_bias(p, module, bias) && m->end - *bias <= last->address + last->memory_size)
+            return module;
+        return NULL;
+    }
+    return NULL;
+}
+
+struct place process_locate(struct process *p, uint64_t address)
+{
+    struct mapping *m = maps_find(&p->maps, address);
+    struct place place = {.mapping = m};
+    if (!m)
+        return place;
+    place.module = process_module(p, m);
+    if (place.module &&
+        module_address_of(place.module, address - m->start + m->offset, &place.address)) {
+        place.bias = address - place.address;
+    } else if (m->exec && mapping_is_anonymous(m) &&
+               (place.module = module_around(p, m, &place.bias))) {
+        place.address = address - place.bias;
+    } else {
+        place.module = NULL;
+        place.jit = m->exec;
+    }
+    return place;
+}
+
+bool process_is_code(struct process *p, uint64_t address)
+{
+    const struct mapping *m = maps_find(&p->maps, address);
+    return m && m->exec;
+}
+
+struct module *process_exe(struct process *p)
+{
+    struct mapping *m = maps_find(&p->maps, p->entry);
+    return m ? process_module(p, m) : NULL;
+}
+
+void process_preload(struct process *p)
+{
+    struct symbol ignored;
+    int opened = 0;
+    mem_begin(p->mem, 0, NULL, 0, SETUP_PAGES, now_ns() + SETUP_NS);
+    for (int i = 0; i < p->maps.n && opened < PRELOAD_MODULES; i++) {
+        struct mapping *m = &p->maps.list[i];
+        struct module *module = m->exec ? process_module(p, m) : NULL;
+        if (!module)
+            continue;
+        opened++;
+        module_load_cfi(module);
+        module_symbol_at(module, module->entry, &ignored); // sorts the table
+    }
+    struct module *exe = process_exe(p);
+    if (exe && !exe->is_64bit)
+        p->why_not = "the target is a 32-bit program";
+}
+
+static bool name_contains(const char *path, const char *part)
+{
+    const char *slash = strrchr(path, '/');
+    return !part || strstr(slash ? slash + 1 : path, part);
+}
+
+// The next executable module whose base name contains part; *i is where to look on.
+static struct module *next_module(struct process *p, const char *part, int *i)
+{
+    while (*i < p->maps.n) {
+        struct mapping *m = &p->maps.list[(*i)++];
+        struct module *module =
+            m->exec && name_contains(m->path, part) ? process_module(p, m) : NULL;
+        if (module)
+            return module;
+    }
+    return NULL;
+}
+
+uint64_t process_symbol(struct process *p, const char *module, const char *name)
+{
+    struct module *m;
+    struct symbol s;
+    uint64_t bias;
+    for (int i = 0; (m = next_module(p, module, &i));)
+        if (module_symbol_named(m, name, &s) && process_bias(p, m, &bias))
+            return s.address + bias;
+    return 0;
+}
+
+uint64_t process_section(struct process *p, const char *module, const char *name, uint64_t *size)
+{
+    struct module *m;
+    uint64_t bias, address;
+    for (int i = 0; (m = next_module(p, module, &i));)
+        if ((address = module_section(m, name, size)) && process_bias(p, m, &bias))
+            return address + bias;
+    return 0;
+}

@@ -58,6 +58,16 @@ static void parse_causes(struct plan *p, char *list, const char *const *all)
     }
 }
 
+static int open_log(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        perror(path);
+        exit(1);
+    }
+    return fd;
+}
+
 void plan_parse(struct plan *p, int argc, char **argv, const char *const *all)
 {
     enum { SEED = 1, COUNT, MIN, MAX, GAP_MIN, GAP_MAX, START, CAUSES, ENDLESS, LOG };
@@ -92,7 +102,7 @@ void plan_parse(struct plan *p, int argc, char **argv, const char *const *all)
         case START: p->start_ms = atoi(optarg); break;
         case CAUSES: parse_causes(p, optarg, all); break;
         case ENDLESS: p->endless = true; break;
-        case LOG: p->log_fd = open(optarg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); break;
+        case LOG: p->log_fd = open_log(optarg); break;
         default: usage(argv[0]);
         }
     }

@@ -10,7 +10,7 @@ int parse_duration(const char *text, int64_t *ret_ns)
     static const struct {
         const char *unit;
         double ns;
-    } units[] = {{"ns", 1},  {"us", 1e3},  {"ms", 1e6},   {"s", 1e9},
+    } units[] = {{"ns", 1},   {"us", 1e3},   {"ms", 1e6}, {"s", 1e9},
                  {"m", 60e9}, {"h", 3600e9}, {"", 1e9}};
     if (*text < '0' || *text > '9') // strtod would take "inf", "-1", " 1" and "0x1"
         if (*text != '.')

@@ -7,12 +7,13 @@
 
 #include "error.h"
 
-#define OPT_UNSET INT64_MIN
+#define OPT_UNSET  INT64_MIN
+#define FAIL_NEVER 3
 
 enum target_kind {
     TARGET_NONE,
     TARGET_PID,
-    TARGET_NAME,   // glob over comm, exe base name, script base name
+    TARGET_NAME, // glob over comm, exe base name, script base name
     TARGET_ALL,
     TARGET_CGROUP,
     TARGET_UNIT,
@@ -26,26 +27,30 @@ enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 struct opts {
     enum target_kind target;
     int pid;
-    const char *text; // NAME's glob, CGROUP's path, UNIT's name, RECORDING's file
-    char **argv;      // COMMAND, NULL terminated
-    const char *second; // a second positional argument (diff B, rules ID)
-    int64_t for_ns;     // OPT_UNSET: the command's default
+    const char *text;     // NAME's glob, CGROUP's path, UNIT's name, RECORDING's file
+    char **argv;          // COMMAND, NULL terminated
+    const char *second;   // a further positional argument (diff's B, rules' ID)
+    int64_t for_ns;       // OPT_UNSET: the command's default
     int64_t threshold_ns; // 100 ms unless --threshold, 25 ms with --strict
     int64_t delay_ns;     // top -d
     double time_scale;
     enum backend backend;
     enum color color;
     bool json, exact, native, gc_walk, verbose, strict;
-    bool once, plain, ascii;                    // top
+    bool once, plain, ascii; // top
     bool tree, by_site, orphans, fd_stacks, json_schema, rejudge, redact, cured;
-    const char *state, *format, *output, *connect, *listen, *socket, *exec, *baseline, *max_size;
-    int64_t ring_ns;
-    int fail_on; // enum severity, or 3: never
+    const char *state, *format, *output, *connect, *listen, *socket, *exec, *baseline;
+    int64_t max_bytes; // --max-size; 0: no limit
+    int64_t ring_ns;   // --ring; 0: keep all
+    int fail_on;       // enum severity, or FAIL_NEVER
     int nsettings;
     const char **settings; // "rule.key=value" of -o and -c, in order
     int nignore;
     const char **ignore; // RULE[:GLOB]
 };
+
+// The documented defaults, before any option.
+struct opts opts_default(void);
 
 // A duration of cli.md: "1.5s", "100ms", bare number = seconds. -EINVAL for anything else.
 int parse_duration(const char *text, int64_t *ret_ns);

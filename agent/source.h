@@ -24,11 +24,11 @@ struct source_callbacks {
 
 // What a kind of source can do; NULL where it cannot.
 struct source_ops {
-    void (*close)(struct source *s);                       // frees s; detaches all
-    struct wishes *(*wishes)(struct source *s);            // live only
-    void (*resample)(struct source *s);                    // a snapshot now ("R")
-    int (*seek)(struct source *s, int64_t at_ns);          // recordings: the snapshot at or before
-    int64_t (*length_ns)(struct source *s);                // recordings
+    void (*close)(struct source *s);              // frees s; detaches all
+    struct wishes *(*wishes)(struct source *s);   // live only
+    void (*resample)(struct source *s);           // a snapshot now ("R")
+    int (*seek)(struct source *s, int64_t at_ns); // recordings: the snapshot at or before
+    int64_t (*length_ns)(struct source *s);       // recordings
 };
 
 struct source {
@@ -45,7 +45,8 @@ int source_open(struct source **ret, uv_loop_t *loop, const struct opts *opts,
 int source_open_live(struct source **ret, uv_loop_t *loop, const struct opts *opts,
                      const struct source_callbacks *callbacks, void *arg, struct error *err);
 // Plays opts->text: as fast as the callee takes it (rate 0) or in steps by seek() (rate < 0).
-int source_open_recording(struct source **ret, uv_loop_t *loop, const struct opts *opts, double rate,
-                          const struct source_callbacks *callbacks, void *arg, struct error *err);
+int source_open_recording(struct source **ret, uv_loop_t *loop, const struct opts *opts,
+                          double rate, const struct source_callbacks *callbacks, void *arg,
+                          struct error *err);
 
 #endif

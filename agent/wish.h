@@ -8,7 +8,7 @@
 
 #define WISH_ROWS_MAX 10000
 
-struct wish_rows { // a page of rows; sorted and filtered in target
+struct wish_rows {    // a page of rows; sorted and filtered in target
     int64_t until_ns; // expires; 0: no wish
     int pid, tid;     // 0: all
     int first, count; // at most WISH_ROWS_MAX

@@ -1,0 +1,69 @@
+#include <errno.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "collect.h"
+#include "record/record.h"
+
+struct recording {
+    struct collect collect;
+    struct recorder *recorder;
+    struct error err;
+    bool failed;
+};
+
+static void on_snapshot(void *arg, struct snap *s)
+{
+    struct recording *r = arg;
+    if (r->failed || record_write(r->recorder, s, &r->err) == 0)
+        return;
+    r->failed = true;
+    collect_stop(&r->collect);
+}
+
+static int finish(struct recording *r)
+{
+    if (record_close(r->recorder, r->failed ? NULL : &r->err) < 0)
+        r->failed = true;
+    if (!r->failed)
+        return STATUS_CLEAN;
+    cli_error(&r->err);
+    return r->err.status;
+}
+
+static int record(const struct opts *opts, struct recording *r)
+{
+    if (record_open(&r->recorder, opts->output, opts, &r->err) < 0) {
+        cli_error(&r->err);
+        return r->err.status;
+    }
+    int rc = collect_run(&r->collect);
+    int status = finish(r);
+    if (rc < 0 || r->collect.err.text[0]) {
+        status = collect_failed(&r->collect);
+        if (!r->collect.last)
+            unlink(opts->output); // nothing was seen: leave nothing
+    }
+    return status;
+}
+
+int cmd_record(const struct opts *opts)
+{
+    if (!opts->output) {
+        struct error e;
+        error_set(&e, STATUS_USAGE, EINVAL, "record needs a file to write");
+        error_hint(&e, "-o FILE.lsr");
+        cli_error(&e);
+        return STATUS_USAGE;
+    }
+    struct recording r = {.collect = {.opts = opts,
+                                      .for_ns = FOREVER,
+                                      .waits_for_match = true,
+                                      .snapshot = on_snapshot,
+                                      .arg = &r}};
+    int status = record(opts, &r);
+    if (status == STATUS_CLEAN && !r.collect.saw_loop && !r.collect.interrupted)
+        status = STATUS_TOO_EARLY;
+    collect_finish(&r.collect);
+    return status;
+}

@@ -1,0 +1,255 @@
+#include "collect.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "source.h"
+#include "wish.h"
+
+#define SECOND 1000000000LL
+#define MS     1000000LL
+
+struct state {
+    struct collect *c;
+    uv_loop_t loop;
+    uv_timer_t deadline, last_look;
+    uv_signal_t interrupt, terminate;
+    struct source *source;
+    bool stopping, progress, armed;
+    int64_t for_ns;
+};
+
+static void close_handles(struct state *st)
+{
+    uv_close((uv_handle_t *)&st->deadline, NULL);
+    uv_close((uv_handle_t *)&st->last_look, NULL);
+    uv_close((uv_handle_t *)&st->interrupt, NULL);
+    uv_close((uv_handle_t *)&st->terminate, NULL);
+}
+
+static void stop(struct state *st)
+{
+    if (st->stopping)
+        return;
+    st->stopping = true;
+    uv_stop(&st->loop);
+}
+
+void collect_stop(struct collect *c)
+{
+    stop(c->state);
+}
+
+static void on_last_look(uv_timer_t *timer)
+{
+    stop(timer->data);
+}
+
+// The newest picture ends the window; a source that cannot give one now has given its last already.
+static void on_deadline(uv_timer_t *timer)
+{
+    struct state *st = timer->data;
+    if (!st->source->ops->resample) {
+        stop(st);
+        return;
+    }
+    uv_timer_start(&st->last_look, on_last_look, 300, 0);
+    st->source->ops->resample(st->source);
+}
+
+static void arm(struct state *st)
+{
+    bool live = st->c->opts->target != TARGET_RECORDING;
+    if (live && st->for_ns != FOREVER)
+        uv_timer_start(&st->deadline, on_deadline, (uint64_t)(st->for_ns / MS), 0);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    (void)number;
+    struct state *st = signal->data;
+    st->c->interrupted = true;
+    stop(st);
+}
+
+static void show_progress(struct state *st, const struct snap *s)
+{
+    if (!st->progress)
+        return;
+    int open = 0;
+    for (int i = 0; i < s->nfindings; i++)
+        open += s->findings[i].open;
+    fprintf(stderr, "\r\033[K%.1f s", (double)s->now_ns / 1e9);
+    if (st->for_ns != FOREVER)
+        fprintf(stderr, " of %.1f s", (double)st->for_ns / 1e9);
+    fprintf(stderr, ", %d loop%s, %d finding%s, %d open", s->nloops, s->nloops == 1 ? "" : "s",
+            s->nfindings, s->nfindings == 1 ? "" : "s", open);
+}
+
+static void end_progress(struct state *st)
+{
+    if (st->progress)
+        fputs("\r\033[K", stderr);
+}
+
+static void no_match(struct state *st, const struct snap *s)
+{
+    struct error *err = &st->c->err;
+    if (st->c->opts->target == TARGET_ALL)
+        error_set(err, STATUS_TOO_EARLY, ESRCH, "no process with an event loop was found");
+    else
+        error_set(err, STATUS_NO_ATTACH, ESRCH, "nothing matches %.200s",
+                  s->source ? s->source : "");
+    error_hint(err, "loopscope ps lists what can be watched");
+    stop(st);
+}
+
+static void look_at(struct collect *c, const struct snap *s)
+{
+    for (int i = 0; i < s->nloops; i++) {
+        c->saw_loop = true;
+        if (s->loops[i].judged && s->loops[i].judged_ns > c->judged_ns)
+            c->judged_ns = s->loops[i].judged_ns;
+    }
+    for (int i = 0; i < s->nevents; i++)
+        if (s->events[i].kind == EVENT_ATTACHED)
+            c->attached = true;
+}
+
+static bool may_lack_match(enum target_kind kind)
+{
+    return kind == TARGET_NAME || kind == TARGET_ALL || kind == TARGET_CGROUP ||
+           kind == TARGET_UNIT;
+}
+
+static void on_snapshot(void *arg, struct snap *s)
+{
+    struct state *st = arg;
+    struct collect *c = st->c;
+    if (st->stopping)
+        return;
+    look_at(c, s);
+    if (c->attached && !st->armed) {
+        st->armed = true;
+        arm(st);
+    }
+    struct snap *before = c->last;
+    c->last = snap_ref(s);
+    snap_unref(before);
+    if (c->keep_history)
+        history_add(c->history, s);
+    if (c->snapshot)
+        c->snapshot(c->arg, s);
+    show_progress(st, s);
+    if (s->nprocesses == 0 && !c->waits_for_match && may_lack_match(c->opts->target) && !before)
+        no_match(st, s);
+    bool played = c->opts->target == TARGET_RECORDING && st->for_ns != FOREVER &&
+                  c->opts->for_ns != OPT_UNSET && s->now_ns >= st->for_ns;
+    if (played || uv_is_active((uv_handle_t *)&st->last_look))
+        stop(st);
+}
+
+static void on_end(void *arg, const struct error *err)
+{
+    struct state *st = arg;
+    st->c->ended = true;
+    if (err)
+        st->c->err = *err;
+    stop(st);
+}
+
+static void start_signal(struct state *st, uv_signal_t *handle, int number)
+{
+    uv_signal_init(&st->loop, handle);
+    handle->data = st;
+    uv_signal_start(handle, on_signal, number);
+}
+
+static void start(struct state *st)
+{
+    uv_loop_init(&st->loop);
+    uv_timer_init(&st->loop, &st->deadline);
+    uv_timer_init(&st->loop, &st->last_look);
+    st->deadline.data = st->last_look.data = st;
+    start_signal(st, &st->interrupt, SIGINT);
+    start_signal(st, &st->terminate, SIGTERM);
+}
+
+// What a command's table needs beyond what is always known.
+static void wish(struct state *st)
+{
+    const struct source_ops *ops = st->source->ops;
+    struct wishes *w = ops->wishes ? ops->wishes(st->source) : NULL;
+    const struct opts *o = st->c->opts;
+    if (!w)
+        return;
+    w->tasks = (struct wish_rows){.until_ns = INT64_MAX,
+                                  .count = WISH_ROWS_MAX,
+                                  .state = -1,
+                                  .flags = o->orphans ? TASKF_ORPHANED : 0};
+    w->fds = (struct wish_rows){.until_ns = INT64_MAX, .count = WISH_ROWS_MAX, .state = -1};
+    if (o->fd_stacks)
+        w->fd_stacks_until_ns = INT64_MAX;
+    if (o->gc_walk)
+        w->gc_walk_until_ns = INT64_MAX;
+}
+
+static int run(struct state *st)
+{
+    static const struct source_callbacks callbacks = {on_snapshot, on_end};
+    struct collect *c = st->c;
+    int rc = source_open(&st->source, &st->loop, c->opts, &callbacks, st, &c->err);
+    if (rc < 0)
+        return rc;
+    wish(st);
+    arm(st);
+    while (!st->stopping)
+        if (uv_run(&st->loop, UV_RUN_DEFAULT) == 0)
+            break;
+    end_progress(st);
+    st->stopping = true;
+    st->source->ops->close(st->source);
+    return c->err.text[0] && !c->last ? -EIO : 0;
+}
+
+int collect_run(struct collect *c)
+{
+    struct state *st = calloc(1, sizeof(*st));
+    if (!st)
+        abort();
+    st->c = c;
+    c->state = st;
+    c->loop = &st->loop;
+    st->for_ns = c->opts->for_ns != OPT_UNSET ? c->opts->for_ns : c->for_ns;
+    st->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
+    if (c->keep_history)
+        c->history = history_new();
+    start(st);
+    int rc = run(st);
+    if (c->closing)
+        c->closing(c->arg);
+    close_handles(st);
+    while (uv_run(&st->loop, UV_RUN_DEFAULT) != 0)
+        ;
+    uv_loop_close(&st->loop);
+    free(st);
+    c->state = NULL;
+    return rc;
+}
+
+void collect_finish(struct collect *c)
+{
+    snap_unref(c->last);
+    history_free(c->history);
+    c->last = NULL;
+    c->history = NULL;
+}
+
+enum status collect_status(const struct collect *c)
+{
+    return c->saw_loop ? STATUS_CLEAN : STATUS_TOO_EARLY;
+}

@@ -1,0 +1,197 @@
+#include "history.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND 1000000000LL
+
+struct history *history_new(void)
+{
+    struct history *h = calloc(1, sizeof(*h));
+    if (!h)
+        abort();
+    h->own = snap_new();
+    h->last_point_ns = INT64_MIN / 2;
+    return h;
+}
+
+void history_free(struct history *h)
+{
+    if (!h)
+        return;
+    snap_unref(h->own);
+    free(h->stalls);
+    free(h->loop_points);
+    free(h->process_points);
+    free(h);
+}
+
+// Room for one more; NULL when the bound is reached.
+static void *grow(void *list, int n, int *cap, size_t size, int bound)
+{
+    if (n < *cap)
+        return list;
+    if (n >= bound)
+        return NULL;
+    *cap = *cap ? *cap * 2 : 64;
+    list = realloc(list, size * (size_t)*cap);
+    if (!list)
+        abort();
+    return list;
+}
+
+static void copy_stall(struct history *h, struct snap_stall *to, const struct snap_stall *from)
+{
+    struct snap *own = h->own;
+    *to = *from;
+    snap_copy_cause(own, &to->cause, &from->cause);
+    snap_copy_task_ref(own, &to->task, &from->task);
+    to->samples = snap_alloc(own, sizeof(*to->samples) * (size_t)(from->nsamples + 1));
+    for (int i = 0; i < from->nsamples; i++) {
+        to->samples[i] = from->samples[i];
+        to->samples[i].stack = snap_hold(own, from->samples[i].stack);
+        to->samples[i].why_not = snap_strdup(own, from->samples[i].why_not);
+        snap_copy_cause(own, &to->samples[i].cause, &from->samples[i].cause);
+    }
+}
+
+static struct snap_stall *find_open(struct history *h, uint64_t id)
+{
+    while (h->first_open < h->nstalls && !h->stalls[h->first_open].open)
+        h->first_open++;
+    for (int i = h->nstalls - 1; i >= h->first_open; i--)
+        if (h->stalls[i].id == id)
+            return &h->stalls[i];
+    return NULL;
+}
+
+static void add_stall(struct history *h, const struct snap_stall *stall)
+{
+    struct snap_stall *known = find_open(h, stall->id);
+    if (known) {
+        if (known->open)
+            copy_stall(h, known, stall);
+        return;
+    }
+    void *list = grow(h->stalls, h->nstalls, &h->stalls_cap, sizeof(*h->stalls), HISTORY_STALLS);
+    if (!list) {
+        h->stalls_left_out++;
+        return;
+    }
+    h->stalls = list;
+    copy_stall(h, &h->stalls[h->nstalls++], stall);
+}
+
+static void add_loop_point(struct history *h, const struct snap *s, const struct snap_loop *l)
+{
+    void *list = grow(h->loop_points, h->nloop_points, &h->loop_points_cap, sizeof(*h->loop_points),
+                      HISTORY_POINTS);
+    if (!list) {
+        h->points_left_out++;
+        return;
+    }
+    h->loop_points = list;
+    int64_t worst = l->spark_ns[LOOP_SPARK - 1];
+    if (l->blocked_ns > 0 && (worst == SNAP_UNKNOWN || l->blocked_ns > worst))
+        worst = l->blocked_ns;
+    h->loop_points[h->nloop_points++] =
+        (struct loop_point){s->now_ns, l->pid, l->tid, l->busy_ratio, worst};
+}
+
+static void add_process_point(struct history *h, const struct snap *s, const struct snap_process *p)
+{
+    void *list = grow(h->process_points, h->nprocess_points, &h->process_points_cap,
+                      sizeof(*h->process_points), HISTORY_POINTS);
+    if (!list) {
+        h->points_left_out++;
+        return;
+    }
+    h->process_points = list;
+    h->process_points[h->nprocess_points++] =
+        (struct process_point){s->now_ns, p->pid, p->fd_count, p->ntasks};
+}
+
+void history_add(struct history *h, const struct snap *s)
+{
+    for (int i = 0; i < s->nstalls; i++)
+        add_stall(h, &s->stalls[i]);
+    if (s->now_ns - h->last_point_ns < SECOND * 9 / 10)
+        return;
+    h->last_point_ns = s->now_ns;
+    for (int i = 0; i < s->nloops; i++)
+        add_loop_point(h, s, &s->loops[i]);
+    for (int i = 0; i < s->nprocesses; i++)
+        add_process_point(h, s, &s->processes[i]);
+}
+
+struct weigher {
+    struct stack_weight *list;
+    int n, cap;
+};
+
+static struct stack_weight *weight_of(struct weigher *w, const struct snap_stall *stall,
+                                      const struct stack *stack)
+{
+    for (int i = 0; i < w->n; i++) {
+        struct stack_weight *k = &w->list[i];
+        bool same = k->stack == stack || (k->stack && stack && !strcmp(k->stack->id, stack->id));
+        if (same && k->pid == stall->pid && k->tid == stall->tid)
+            return k;
+    }
+    void *list = grow(w->list, w->n, &w->cap, sizeof(*w->list), HISTORY_POINTS);
+    if (!list)
+        return &w->list[w->n - 1];
+    w->list = list;
+    w->list[w->n] = (struct stack_weight){.pid = stall->pid, .tid = stall->tid, .stack = stack};
+    return &w->list[w->n++];
+}
+
+static void weigh_stall(struct weigher *w, const struct snap_stall *stall)
+{
+    if (stall->nsamples == 0) {
+        struct stack_weight *k = weight_of(w, stall, NULL);
+        k->ns += stall->duration_ns > 0 ? stall->duration_ns : 0;
+        k->stalls++;
+        k->cause = &stall->cause;
+        return;
+    }
+    int64_t begin = 0;
+    for (int i = 0; i < stall->nsamples; i++) {
+        int64_t end =
+            i + 1 < stall->nsamples ? stall->samples[i + 1].elapsed_ns : stall->duration_ns;
+        struct stack_weight *k = weight_of(w, stall, stall->samples[i].stack);
+        k->ns += end > begin ? end - begin : 0;
+        k->samples++;
+        k->stalls += i == 0;
+        k->cause = &stall->samples[i].cause;
+        begin = end > begin ? end : begin;
+    }
+}
+
+static int heavier(const void *a, const void *b)
+{
+    const struct stack_weight *x = a, *y = b;
+    if (x->ns != y->ns)
+        return x->ns < y->ns ? 1 : -1;
+    if (x->tid != y->tid)
+        return x->tid < y->tid ? -1 : 1;
+    return x->stack && y->stack ? strcmp(x->stack->id, y->stack->id) : 0;
+}
+
+struct weights weigh(const struct snap *s, const struct history *h)
+{
+    struct weigher w = {0};
+    const struct snap_stall *stalls = h ? h->stalls : s->stalls;
+    int n = h ? h->nstalls : s->nstalls;
+    for (int i = 0; i < n; i++)
+        weigh_stall(&w, &stalls[i]);
+    if (w.n > 0)
+        qsort(w.list, (size_t)w.n, sizeof(*w.list), heavier);
+    return (struct weights){w.n, w.list};
+}
+
+void weights_finish(struct weights *w)
+{
+    free(w->list);
+    *w = (struct weights){0};
+}

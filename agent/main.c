@@ -1,0 +1,80 @@
+#include <errno.h>
+#include <fnmatch.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "rules/rule.h"
+#include "stack/stacker.h"
+
+static int fail(const struct error *err)
+{
+    cli_error(err);
+    return err->status;
+}
+
+// -o and -c are checked against the rules before anything is attached.
+static int check_settings(const struct opts *o, struct error *err)
+{
+    struct rules *rules;
+    int rc = rules_new(&rules, o->settings, o->nsettings, o->time_scale, err);
+    if (rc == 0)
+        rules_free(rules);
+    return rc;
+}
+
+// A misspelt --ignore would silently let a pipeline fail, or pass.
+static int check_ignore(const struct opts *o, struct error *err)
+{
+    for (int i = 0; i < o->nignore; i++) {
+        char rule[64];
+        snprintf(rule, sizeof(rule), "%.*s", (int)strcspn(o->ignore[i], ":"), o->ignore[i]);
+        bool known = false;
+        for (int k = 0; all_rules[k]; k++)
+            known |= fnmatch(rule, all_rules[k]->id, 0) == 0;
+        if (known)
+            continue;
+        error_set(err, STATUS_USAGE, EINVAL, "--ignore: there is no rule '%s'", rule);
+        error_hint(err, "loopscope rules lists them");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int run(const struct cli *c)
+{
+    struct error err = {0};
+    if (check_settings(&c->opts, &err) < 0 || check_ignore(&c->opts, &err) < 0)
+        return fail(&err);
+    int status = c->command->run(&c->opts);
+    if (fflush(stdout) != 0 && errno != EPIPE && status == STATUS_CLEAN) {
+        error_set(&err, STATUS_INTERNAL, errno, "cannot write to stdout: %s", strerror(errno));
+        return fail(&err);
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    // The helper that parses foreign bytes is this program again.
+    if (argc == 2 && !strcmp(argv[1], STACK_HELPER_ARG))
+        return stack_helper_main(STACK_HELPER_FD);
+    setlocale(LC_CTYPE, ""); // not LC_NUMERIC: our numbers are read by programs
+    signal(SIGPIPE, SIG_IGN);
+    struct cli c;
+    struct error err = {0};
+    int rc = cli_parse(&c, argc, argv, &err);
+    int status = STATUS_CLEAN;
+    if (rc < 0)
+        status = fail(&err);
+    else if (c.version)
+        puts("loopscope " LOOPSCOPE_VERSION);
+    else if (c.help)
+        cli_help(stdout, c.command);
+    else
+        status = run(&c);
+    cli_finish(&c);
+    return status;
+}

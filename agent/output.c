@@ -1,0 +1,47 @@
+#include "output.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static int failed(const char *path, int err)
+{
+    struct error e;
+    error_set(&e, STATUS_INTERNAL, err, "cannot write %.300s: %s", path, strerror(err));
+    cli_error(&e);
+    return STATUS_INTERNAL;
+}
+
+static int to_stdout(const struct export_format *format, const struct snap *s,
+                     const struct export_opts *o)
+{
+    if (format->binary && isatty(STDOUT_FILENO)) {
+        struct error e;
+        error_set(&e, STATUS_USAGE, EINVAL, "%s is not for a terminal", format->name);
+        error_hint(&e, "write it to a file with -o FILE");
+        cli_error(&e);
+        return STATUS_USAGE;
+    }
+    int rc = format->write(s, o, stdout);
+    if (rc == 0 && fflush(stdout) != 0)
+        rc = -errno;
+    return rc < 0 && rc != -EPIPE ? failed("to stdout", -rc) : 0;
+}
+
+int output_snapshot(const struct opts *opts, const struct snap *s, struct export_opts *o)
+{
+    const char *name = opts->format ? opts->format : opts->json ? "json" : "text";
+    const struct export_format *format = export_find(name);
+    if (!opts->output)
+        return to_stdout(format, s, o);
+    o->color = false;
+    FILE *out = fopen(opts->output, "we");
+    if (!out)
+        return failed(opts->output, errno);
+    int rc = format->write(s, o, out);
+    if (fclose(out) != 0 && rc == 0)
+        rc = -errno;
+    return rc < 0 ? failed(opts->output, -rc) : 0;
+}

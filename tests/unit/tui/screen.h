@@ -1,0 +1,24 @@
+// A model with a synthetic picture, drawn to text.
+#ifndef LOOPSCOPE_TESTS_TUI_SCREEN_H
+#define LOOPSCOPE_TESTS_TUI_SCREEN_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h> // needs those above
+
+#include "../../../tui/canvas.h"
+#include "../../../tui/view.h"
+#include "../fixture.h"
+
+void screen_locale(void);                                              // UTF-8, as the widths need
+void screen_open(struct model *m, struct snap *s, int rows, int cols); // gives its reference away
+void screen_keys(struct model *m, const char *keys);                   // one key a character
+char *screen_text(struct model *m, bool ascii);                        // to be freed
+char *screen_styles(struct model *m);
+// Compares with tests/golden/screens/NAME, or writes it when UPDATE_GOLDEN is set.
+void screen_golden(const char *name, const char *text);
+
+#endif

@@ -1,0 +1,68 @@
+// The keys of this view, from the key table. Typing narrows them.
+#include <stdio.h>
+#include <string.h>
+
+#include "layout.h"
+#include "view.h"
+
+#define NAMES   9 // columns of the key names
+#define COLUMNS 3
+
+static const int column_of[GROUP_COUNT] = {
+    [GROUP_MOVE] = 0, [GROUP_TIME] = 0, [GROUP_VIEW] = 1,
+    [GROUP_HERE] = 1, [GROUP_FIND] = 2, [GROUP_DO] = 2,
+};
+
+static bool wanted(const struct model *m, const struct binding *b)
+{
+    if (b->views && !(b->views & 1u << m->nav.view))
+        return false;
+    return !m->help_filter[0] || strcasestr(b->help, m->help_filter) ||
+           strcasestr(b->names, m->help_filter);
+}
+
+static int draw_group(const struct model *m, struct pane p, int y, enum key_group g)
+{
+    int from = y;
+    for (const struct binding *b = key_table; b->command != CMD_NONE; b++) {
+        if (b->group != g || !wanted(m, b))
+            continue;
+        if (y == from)
+            pane_text(p, y++, 1, STYLE_STRONG, key_group_names[g]);
+        const char *why = model_why_not(m, b->command);
+        pane_field(p, y, 2, NAMES, false, STYLE_KEY_LABEL, b->names);
+        pane_field(p, y++, 3 + NAMES, p.r.w - 4 - NAMES, false, why ? STYLE_DISABLED : STYLE_TEXT,
+                   b->help);
+    }
+    return y;
+}
+
+static void draw_legend(struct pane p, int y)
+{
+    int x = pane_text(p, y, 2, STYLE_CRITICAL, "!!");
+    x = pane_text(p, y, x, STYLE_TEXT, " critical  ");
+    x = pane_text(p, y, x, STYLE_WARNING, "!");
+    x = pane_text(p, y, x, STYLE_TEXT, " warning  ");
+    x = pane_text(p, y, x, STYLE_INFO, ".");
+    pane_text(pane_sub(p, y, 0, 1, p.r.w - 1), 0, x, STYLE_TEXT,
+              " info  ? not watched  - unknown  mouse: rows, headers, tabs");
+}
+
+void help_draw(const struct model *m, struct canvas *c)
+{
+    char title[96];
+    struct rect box = layout_box(c->rows, c->cols, 26, 92);
+    struct pane p = canvas_pane(c, box);
+    pane_clear(p);
+    snprintf(title, sizeof(title), "Keys: %s  (? or Esc closes)", views[m->nav.view]->name);
+    pane_box(p, STYLE_DIM, title);
+    struct pane in = pane_sub(p, 1, 1, p.r.h - 3, p.r.w - 2);
+    int w = in.r.w / COLUMNS, y[COLUMNS] = {0};
+    for (int g = 0; g < GROUP_COUNT; g++) {
+        int column = column_of[g];
+        struct pane at = pane_sub(in, 0, column * w, in.r.h, w);
+        y[column] = draw_group(m, at, y[column], (enum key_group)g);
+    }
+    draw_legend(p, p.r.h - 2);
+    pane_printf(p, p.r.h - 1, 4, STYLE_SCOPE, " type to search the keys: %s ", m->help_filter);
+}

@@ -1,0 +1,176 @@
+// The dashboard's state: the pictures it has, and what the user chose to look at.
+//
+// Everything the user points at is remembered by what it is (an id), never by the row it stood on.
+// The model does nothing to the world: what a key asks of it (leave, record, seek) is put down as a
+// request, which the loop in top.c carries out. So keys can be tested without a terminal.
+//
+// Threads: the loop's only. Ownership: the model holds references on its snapshots.
+#ifndef LOOPSCOPE_TUI_MODEL_H
+#define LOOPSCOPE_TUI_MODEL_H
+
+#include "../agent/error.h"
+#include "../agent/snapshot/snapshot.h"
+#include "../agent/wish.h"
+#include "history.h"
+#include "keys.h"
+#include "layout.h"
+
+enum view_id {
+    VIEW_OVERVIEW,
+    VIEW_LOOP,
+    VIEW_TASKS,
+    VIEW_FDS,
+    VIEW_FINDINGS,
+    VIEW_CHOOSE,
+    VIEW_COUNT
+};
+enum table_id {
+    TABLE_LOOPS,
+    TABLE_STALLS,
+    TABLE_SITES,
+    TABLE_TASKS,
+    TABLE_TREE,
+    TABLE_FDS,
+    TABLE_FINDINGS,
+    TABLE_PROCESSES,
+    TABLE_COUNT,
+};
+enum overlay { OVERLAY_NONE, OVERLAY_HELP, OVERLAY_SORT, OVERLAY_SETUP, OVERLAY_QUIT };
+enum input_kind { INPUT_NONE, INPUT_SEARCH, INPUT_FILTER, INPUT_RECORD, INPUT_EXPORT };
+enum task_mode { TASKS_BY_SITE, TASKS_TREE, TASKS_FLAT };
+enum stack_mode { STACK_TREE, STACK_FOLDED };
+
+enum request {
+    REQUEST_QUIT = 1 << 0,
+    REQUEST_REDRAW = 1 << 1,   // the whole screen, from nothing
+    REQUEST_RESAMPLE = 1 << 2, // a snapshot now
+    REQUEST_SUSPEND = 1 << 3,
+    REQUEST_RECORD = 1 << 4, // to path; or the end of it
+    REQUEST_EXPORT = 1 << 5, // to path
+    REQUEST_COPY = 1 << 6,   // the selected item as text
+    REQUEST_SEEK = 1 << 7,   // to seek_ns
+    REQUEST_OPEN = 1 << 8,   // watch process open_pid
+    REQUEST_DELAY = 1 << 9,  // delay_ns changed
+};
+
+struct entry { // one row in display order
+    uint64_t key;
+    int index; // of the item in the table
+    short depth;
+    bool last; // of its siblings
+    char fold; // '-' open node, '+' folded, 0 leaf
+};
+
+struct table_state {
+    int sort; // column, -1: the table's own order
+    bool invert, follow;
+    unsigned hidden; // columns, a bit each
+    int skip;        // columns scrolled away
+    char filter[64];
+    uint64_t cursor; // id of the selected item; 0: none
+    int hint;        // index at which it was last
+    int row, top;    // where the cursor stands, first row shown
+    struct entry *order;
+    int n, cap, total;   // rows; items before the filter
+    uint64_t version;    // of the snapshot that the order was made from
+    unsigned generation; // of what else went into it
+};
+
+struct scope { // what views 2 to 5 are limited to; pid 0: nothing
+    int pid, tid;
+};
+
+struct nav { // one step of the breadcrumb
+    enum view_id view;
+    struct scope scope;
+    enum task_mode task_mode;
+    uint64_t site; // tasks of this spawn site only; 0 all
+    bool page;     // the page of the selected item is open
+};
+#define NAV_MAX 8
+
+struct input {
+    enum input_kind kind;
+    char text[128];
+    char before[128]; // restored by Esc
+};
+
+#define MUTED_MAX  64
+#define FOLDED_MAX 256
+
+struct model {
+    struct snap *snap;   // shown; NULL until the first
+    struct snap *latest; // newest that came; the same unless paused
+    struct history history;
+    int step; // of the history, when paused: entries back from the newest, 0 the paused picture
+    bool paused;
+    bool recorded;     // the source is a recording
+    bool playing;      // ... and runs
+    int64_t length_ns; // of the recording; SNAP_UNKNOWN unless recorded
+    bool ended;        // no more data will come
+    bool has_end_error;
+    struct error end_error; // why
+    char source[128];       // what is watched, for the title
+    bool choosing;          // no TARGET was given
+
+    struct nav nav;
+    struct nav stack[NAV_MAX];
+    int nstack;
+    struct table_state tables[TABLE_COUNT];
+    enum overlay overlay;
+    int overlay_row;
+    char help_filter[32];
+    struct input input;
+    char search[64];
+    int page_top, page_lines;
+    enum stack_mode stack_mode;
+    int cpu_mode; // samples of a stall: 0 all, 1 on CPU, 2 off CPU
+    bool orphans_only, suspects_only;
+    uint64_t muted[MUTED_MAX];
+    int nmuted;
+    uint64_t folded[FOLDED_MAX]; // task ids
+    int nfolded;
+    int hold;            // snapshots for which rows keep their order, after a key
+    unsigned generation; // rises when anything changes that orders depend on
+    int64_t delay_ns;
+    bool ascii, recording;
+    char record_path[256];
+
+    char message[256]; // one line until the next key
+    unsigned requests;
+    char path[256]; // of RECORD and EXPORT
+    int64_t seek_ns, seek_from_ns;
+    int seek_direction;
+    int64_t seek_step_ns;
+    int open_pid;
+    int rows, cols; // of the screen
+};
+
+void model_init(struct model *m);
+void model_finish(struct model *m);
+// Takes a reference of its own.
+void model_snapshot(struct model *m, struct snap *s);
+void model_end(struct model *m, const struct error *err); // err may be NULL
+void model_resize(struct model *m, int rows, int cols);
+// Brings the open table's order and cursor up to date; before drawing and before moving.
+void model_prepare(struct model *m);
+void model_key(struct model *m, int key);
+void model_command(struct model *m, enum command c);
+void model_click(struct model *m, const struct hit *hit); // NULL is fine
+// What the views need of rows, until 3 s after the snapshot's now.
+void model_wishes(const struct model *m, struct wishes *w);
+
+// NULL: can be done. Else the reason, for the status row.
+const char *model_why_not(const struct model *m, enum command c);
+void model_say(struct model *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+struct table_state *model_table(struct model *m);
+const struct table_state *model_table_const(const struct model *m);
+// Index of the selected item of a table; -1: none.
+int model_selected(const struct model *m, enum table_id t);
+bool model_is_muted(const struct model *m, uint64_t id);
+bool model_in_scope(const struct model *m, int pid, int tid); // tid 0: the process
+void model_enter(struct model *m, struct nav next);           // one step deeper
+void model_changed(struct model *m);                          // orders must be made anew
+
+#endif

@@ -1,0 +1,108 @@
+// A view is data and a few functions, a table likewise. A new screen is one file and one line in
+// view.c. All of them are pure: they read the model and draw on a pane. No clock, no terminal.
+#ifndef LOOPSCOPE_TUI_VIEW_H
+#define LOOPSCOPE_TUI_VIEW_H
+
+#include "canvas.h"
+#include "lines.h"
+#include "model.h"
+
+struct column {
+    const char *title;
+    short width;
+    short priority; // 0 always shown; the highest goes first when columns are scarce
+    bool right;     // aligned
+    bool flex;      // takes what is left over
+    bool text;      // sorted, searched and filtered as text
+    bool tail;      // when cut, its end is what tells: paths with line numbers
+    bool big_first; // the larger the more interesting: sorts descending at first
+};
+
+struct cell_text {
+    char text[256];
+    enum style style;
+    // Instead of text, a sparkline:
+    const int64_t *spark;
+    int nspark;
+};
+
+struct table {
+    const char *name; // in the state file
+    const struct column *columns;
+    int ncolumns;
+    int (*count)(const struct model *m);
+    bool (*include)(const struct model *m, int index); // NULL: all
+    uint64_t (*id)(const struct model *m, int index);
+    // Of numeric columns; SNAP_UNKNOWN sorts last. Column -1 is the natural order, smallest first.
+    int64_t (*key)(const struct model *m, int index, int column);
+    // Of text columns; may use buf. Never NULL.
+    const char *(*text)(const struct model *m, int index, int column, char *buf, size_t size);
+    void (*cell)(const struct model *m, int index, int column, struct cell_text *out);
+    // NULL; or arranges the filtered, sorted rows as a tree (depth, last, fold).
+    void (*arrange)(const struct model *m, struct table_state *t);
+    // Why there are no rows, and what to do next. Several lines.
+    void (*empty)(const struct model *m, int width, struct lines *out);
+};
+
+struct view {
+    const char *name;
+    int head_rows, detail_rows; // as many as it would like
+    enum table_id (*table)(const struct model *m);
+    void (*head)(const struct model *m, struct pane p);                // NULL: none
+    void (*detail)(const struct model *m, struct pane p);              // of the selected item
+    void (*page)(const struct model *m, int width, struct lines *out); // all about it: Enter, `c`
+    void (*enter)(struct model *m);                                    // NULL: opens the page
+    const char *hint; // its own keys, for the status row
+};
+
+extern const struct view *const views[]; // VIEW_COUNT of them
+extern const struct table *const tables[];
+
+extern const struct view view_overview, view_loop, view_tasks, view_fds, view_findings, view_choose;
+extern const struct table table_loops, table_stalls, table_sites, table_tasks, table_tree,
+    table_fds, table_findings, table_processes;
+
+// The whole screen.
+void frame_draw(const struct model *m, struct canvas *c);
+// A view as running text, for --once: as high as it needs, no keys.
+void frame_draw_text(struct model *m, struct canvas *c, enum view_id view);
+void help_draw(const struct model *m, struct canvas *c);
+void menu_draw(const struct model *m, struct canvas *c); // sort, setup, really quit
+int menu_rows(const struct model *m);
+// The cursor's item of the menu was chosen.
+void menu_choose(struct model *m);
+
+// Screens for when there is no table to show.
+void message_waiting(const struct model *m, int width, struct lines *out); // no picture yet
+void message_nothing(const struct model *m, int width, struct lines *out); // no loop seen
+void message_tasks(const struct model *m, int width, struct lines *out);
+void message_fds(const struct model *m, int width, struct lines *out);
+void message_findings(const struct model *m, int width, struct lines *out);
+// One line above the body about the picture's trust: paused, gone, lost. False: nothing to say.
+bool message_banner(const struct model *m, char *out, size_t size);
+
+// table.c
+void table_draw(const struct model *m, enum table_id t, struct pane p);
+
+// rows.c: makes the order of a table from filter, sort, scope; finds the cursor's item again.
+void rows_update(struct model *m, enum table_id t);
+void rows_scroll(struct table_state *t, int height); // keeps the cursor on the screen
+void rows_move(struct model *m, enum table_id t, int to);
+// The next row that holds the text, in a direction; false: none.
+bool rows_search(struct model *m, enum table_id t, const char *needle, int from, int direction);
+bool rows_match(const struct model *m, const struct table *table, int index, const char *needle);
+uint64_t hash_text(uint64_t h, const char *text); // NULL is fine
+#define HASH_START 0xcbf29ce484222325ULL
+
+// Looking things up in the shown picture; NULL: not there.
+const struct snap_process *find_process(const struct model *m, int pid);
+const struct snap_loop *find_loop(const struct model *m, int pid, int tid);
+const struct finding *find_finding(const struct model *m, const char *id);
+// "process/loop" or "process".
+const char *subject_name(const struct model *m, int pid, int tid, char *buf, size_t size);
+const char *mark_of(enum severity s); // "!!" "!" "."
+enum style style_of(enum severity s);
+// The most severe open finding of a loop (and its process, on its first loop); -1: none. Counts them.
+int worst_finding(const struct model *m, int pid, int tid, int *ret_count);
+
+#endif

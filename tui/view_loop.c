@@ -1,0 +1,366 @@
+// One loop: what it does now, how long its turns were, which callbacks blocked it and where.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chart.h"
+#include "describe.h"
+#include "format.h"
+#include "text.h"
+#include "view.h"
+
+enum { COL_MARK, COL_CULPRIT, COL_PLACE, COL_CAUSE, COL_TOTAL, COL_COUNT, COL_MAX, COL_WHEN };
+
+static const struct column columns[] = {
+    [COL_MARK] = {.title = "", .width = 2},
+    [COL_CULPRIT] = {.title = "STALLS BY CULPRIT", .width = 18, .text = true, .flex = true},
+    [COL_PLACE] = {.title = "AT", .width = 14, .text = true, .flex = true, .priority = 4},
+    [COL_CAUSE] = {.title = "CAUSE", .width = 12, .text = true, .flex = true, .priority = 3},
+    [COL_TOTAL] = {.title = "total", .width = 7, .right = true, .priority = 2, .big_first = true},
+    [COL_COUNT] = {.title = "count", .width = 6, .right = true, .priority = 1, .big_first = true},
+    [COL_MAX] = {.title = "max", .width = 6, .right = true, .big_first = true},
+    [COL_WHEN] = {.title = "when", .width = 8, .right = true, .priority = 5, .big_first = true},
+};
+
+// Items: findings (stalls by culprit), then open stalls that have no finding yet, then calls that were
+// summed below the stall threshold.
+struct item {
+    const struct finding *finding;
+    const struct snap_stall *stall;
+    const struct snap_calls *calls;
+};
+
+static struct item at(const struct model *m, int i)
+{
+    const struct snap *s = m->snap;
+    if (i < s->nfindings)
+        return (struct item){.finding = &s->findings[i]};
+    i -= s->nfindings;
+    if (i < s->nstalls)
+        return (struct item){.stall = &s->stalls[i]};
+    return (struct item){.calls = &s->calls[i - s->nstalls]};
+}
+
+static int count(const struct model *m)
+{
+    return m->snap->nfindings + m->snap->nstalls + m->snap->ncalls;
+}
+
+static bool is_loop_finding(const struct finding *f)
+{
+    return f->rule && strncmp(f->rule, "loop-", 5) == 0 && f->tid != 0;
+}
+
+static bool has_finding(const struct model *m, const struct snap_stall *st)
+{
+    for (int i = 0; i < m->snap->nfindings; i++) {
+        const struct finding *f = &m->snap->findings[i];
+        if (is_loop_finding(f) && f->pid == st->pid && f->tid == st->tid && f->still_open)
+            return true;
+    }
+    return false;
+}
+
+static bool include(const struct model *m, int i)
+{
+    struct item it = at(m, i);
+    const struct scope *s = &m->nav.scope;
+    if (it.finding)
+        return is_loop_finding(it.finding) && it.finding->pid == s->pid &&
+               it.finding->tid == s->tid;
+    if (it.stall)
+        return it.stall->open && it.stall->pid == s->pid && it.stall->tid == s->tid &&
+               !has_finding(m, it.stall);
+    return it.calls->pid == s->pid && it.calls->tid == s->tid;
+}
+
+static uint64_t id(const struct model *m, int i)
+{
+    struct item it = at(m, i);
+    if (it.finding)
+        return hash_text(HASH_START, it.finding->id);
+    if (it.stall)
+        return hash_text(it.stall->id, "stall");
+    return hash_text(HASH_START ^ (uint64_t)it.calls->tid,
+                     it.calls->stack ? it.calls->stack->id : "") ^
+           hash_text(HASH_START, it.calls->cause.syscall);
+}
+
+static const struct stack *stack_of(struct item it)
+{
+    if (it.finding)
+        return it.finding->stack;
+    if (it.calls)
+        return it.calls->stack;
+    for (int i = 0; i < it.stall->nsamples; i++)
+        if (it.stall->samples[i].stack)
+            return it.stall->samples[i].stack;
+    return NULL;
+}
+
+// The sum of the occurrences that are kept: all of them, or a lower bound.
+static int64_t finding_total(const struct finding *f, bool *ret_is_bound)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < f->noccurrences; i++)
+        if (f->occurrences[i].duration_ns != SNAP_UNKNOWN)
+            sum += f->occurrences[i].duration_ns;
+    *ret_is_bound = f->noccurrences < f->count;
+    return f->noccurrences > 0 ? sum : f->duration_ns;
+}
+
+static int64_t finding_max(const struct finding *f)
+{
+    int64_t max = f->duration_ns;
+    for (int i = 0; i < f->noccurrences; i++)
+        if (f->occurrences[i].duration_ns > max)
+            max = f->occurrences[i].duration_ns;
+    return max;
+}
+
+static int64_t key(const struct model *m, int i, int column)
+{
+    struct item it = at(m, i);
+    bool bound;
+    switch (column) {
+    case COL_TOTAL:
+        return it.finding ? finding_total(it.finding, &bound)
+               : it.stall ? it.stall->duration_ns
+                          : it.calls->total_ns;
+    case COL_COUNT: return it.finding ? it.finding->count : it.stall ? 1 : it.calls->calls;
+    case COL_MAX:
+        return it.finding ? finding_max(it.finding)
+               : it.stall ? it.stall->duration_ns
+                          : it.calls->max_ns;
+    case COL_WHEN: return it.finding ? it.finding->last_seen_ns : m->snap->now_ns;
+    default: break;
+    }
+    if (it.stall || (it.finding && it.finding->still_open))
+        return INT64_MIN + 1;
+    return -(it.finding ? finding_total(it.finding, &bound) : it.calls->total_ns);
+}
+
+static const struct cause *cause_of(struct item it)
+{
+    return it.finding ? &it.finding->cause : it.stall ? &it.stall->cause : &it.calls->cause;
+}
+
+static const char *text(const struct model *m, int i, int column, char *buf, size_t size)
+{
+    struct item it = at(m, i);
+    switch (column) {
+    case COL_CULPRIT: return describe_culprit(stack_of(it), buf, size);
+    case COL_PLACE: return describe_culprit_place(stack_of(it), buf, size);
+    default: return describe_cause(cause_of(it), buf, size);
+    }
+}
+
+static void when_text(const struct model *m, struct item it, char *buf, size_t size)
+{
+    if (it.stall || (it.finding && it.finding->still_open))
+        snprintf(buf, size, "now");
+    else if (it.finding)
+        snprintf(buf, size, "%s ago", fmt_ns(m->snap->now_ns - it.finding->last_seen_ns).s);
+    else
+        snprintf(buf, size, "in %s", fmt_ns(it.calls->window_ns).s);
+}
+
+static void cell(const struct model *m, int i, int column, struct cell_text *out)
+{
+    struct item it = at(m, i);
+    bool bound = false;
+    bool now = it.stall || (it.finding && it.finding->still_open);
+    out->style = now ? STYLE_CRITICAL : STYLE_TEXT;
+    switch (column) {
+    case COL_MARK:
+        if (it.finding && it.finding->open) {
+            out->style = style_of(it.finding->severity);
+            snprintf(out->text, sizeof(out->text), "%s", mark_of(it.finding->severity));
+        }
+        break;
+    case COL_TOTAL: {
+        int64_t total = it.finding ? finding_total(it.finding, &bound) : key(m, i, column);
+        snprintf(out->text, sizeof(out->text), "%s%s", bound && total != SNAP_UNKNOWN ? ">" : "",
+                 fmt_ns(total).s);
+        break;
+    }
+    case COL_COUNT:
+        snprintf(out->text, sizeof(out->text), "%s", fmt_count(key(m, i, column)).s);
+        break;
+    case COL_MAX: snprintf(out->text, sizeof(out->text), "%s", fmt_ns(key(m, i, column)).s); break;
+    case COL_WHEN: when_text(m, it, out->text, sizeof(out->text)); break;
+    default: text(m, i, column, out->text, sizeof(out->text));
+    }
+}
+
+static void empty(const struct model *m, int width, struct lines *out)
+{
+    const struct snap_loop *l = find_loop(m, m->nav.scope.pid, m->nav.scope.tid);
+    if (!l) {
+        lines_add(out, STYLE_TEXT, "This loop is not in this picture.  Esc goes back.");
+        return;
+    }
+    if (l->why_not) {
+        lines_wrap(out, STYLE_WARNING, "", 0, width, l->why_not);
+        return;
+    }
+    lines_add(out, STYLE_OK, "No turn of this loop passed %s in the %s it was watched.",
+              fmt_ns(m->snap->threshold_ns).s, fmt_ns(l->judged_ns).s);
+    lines_add(out, STYLE_DIM, "--threshold or --strict (25 ms) makes loopscope look closer.");
+}
+
+const struct table table_stalls = {
+    .name = "stalls",
+    .columns = columns,
+    .ncolumns = sizeof(columns) / sizeof(*columns),
+    .count = count,
+    .include = include,
+    .id = id,
+    .key = key,
+    .text = text,
+    .cell = cell,
+    .empty = empty,
+};
+
+static enum table_id table_of(const struct model *m)
+{
+    (void)m;
+    return TABLE_STALLS;
+}
+
+static void draw_state(const struct model *m, const struct snap_loop *l, struct pane p)
+{
+    char where[300];
+    bool blocked = l->state == LOOP_BLOCKED || l->state == LOOP_STARVED;
+    int x = pane_text(p, 0, 1, STYLE_DIM, "STATE ");
+    x = pane_text(p, 0, x, blocked ? STYLE_CRITICAL : STYLE_STRONG, loop_state_name(l->state));
+    if (blocked)
+        x = pane_printf(p, 0, x, STYLE_CRITICAL, " for %s in %s", fmt_ns(l->blocked_ns).s,
+                        describe_culprit(l->stack, where, sizeof(where)));
+    pane_printf(p, 0, x + 3, STYLE_TEXT, "turns %s%s   iteration %s   threshold %s",
+                fmt_count(l->turns).s, l->turns_estimated ? " (estimated)" : "",
+                fmt_count(l->iteration).s, fmt_ns(m->snap->threshold_ns).s);
+}
+
+static void draw_lag(const struct snap_loop *l, struct pane p)
+{
+    const struct loop_window *w = &l->window;
+    double per_s = w->window_ns > 0 && w->turns != SNAP_UNKNOWN
+                       ? (double)w->turns * 1e9 / (double)w->window_ns
+                       : NAN;
+    int x = pane_text(p, 1, 1, STYLE_DIM, "LAG   ");
+    x = pane_printf(p, 1, x, STYLE_TEXT, "p50 %s  p90 %s  p99 %s  max %s", fmt_ns(l->lag_p50_ns).s,
+                    fmt_ns(l->lag_p90_ns).s, fmt_ns(l->lag_p99_ns).s, fmt_ns(l->lag_max_ns).s);
+    pane_printf(p, 1, x + 3, STYLE_TEXT, "busy %s%%   turns %s", fmt_percent(l->busy_ratio).s,
+                fmt_rate(per_s).s);
+}
+
+static int share(struct pane p, int x, const char *name, int64_t part, int64_t whole)
+{
+    if (part == SNAP_UNKNOWN || part <= 0 || whole <= 0)
+        return x;
+    return pane_printf(p, 2, x, STYLE_TEXT, "%s %.1f%%  ", name,
+                       100.0 * (double)part / (double)whole);
+}
+
+static void draw_window(const struct snap_loop *l, struct pane p)
+{
+    const struct loop_window *w = &l->window;
+    int x = pane_printf(p, 2, 1, STYLE_DIM, "LAST %s ", fmt_ns(w->window_ns).s);
+    x = share(p, x, "cpu", w->cpu_user_ns, w->window_ns);
+    x = share(p, x, "kernel", w->cpu_kernel_ns, w->window_ns);
+    x = share(p, x, "run queue", w->runqueue_ns, w->window_ns);
+    x = share(p, x, "poll wait", w->wait_ns, w->window_ns);
+    if (w->starved_by)
+        pane_printf(p, 2, x, STYLE_WARNING, "starved by %s", w->starved_by);
+}
+
+static void head(const struct model *m, struct pane p)
+{
+    const struct snap_loop *l = find_loop(m, m->nav.scope.pid, m->nav.scope.tid);
+    if (!l) {
+        pane_text(p, 0, 1, STYLE_DIM, "this loop is not in this picture");
+        return;
+    }
+    draw_state(m, l, p);
+    draw_lag(l, p);
+    draw_window(l, p);
+    pane_text(p, 3, 1, STYLE_STRONG, "Worst turn of each second, last 60 s, newest right");
+    chart_columns(pane_sub(p, 4, 0, p.r.h - 4, p.r.w > 70 ? 70 : p.r.w), l->spark_ns, LOOP_SPARK,
+                  m->snap->threshold_ns);
+}
+
+static int samples_of(const struct model *m, struct item it, struct flame_sample *out, int max)
+{
+    if (it.finding)
+        return describe_samples(m->snap, it.finding, m->cpu_mode, out, max);
+    const struct stack *s = stack_of(it);
+    if (!s)
+        return 0;
+    out[0] = (struct flame_sample){s, it.stall ? it.stall->duration_ns : it.calls->total_ns};
+    return out[0].weight > 0;
+}
+
+static void stack_lines(const struct model *m, struct item it, int width, struct lines *out,
+                        int *ret_culprit)
+{
+    static const char *const modes[] = {"all", "on-CPU only", "off-CPU only"};
+    struct flame_sample samples[128];
+    char cause[300];
+    int n = samples_of(m, it, samples, 128);
+    describe_cause(cause_of(it), cause, sizeof(cause));
+    lines_add(out, STYLE_STRONG, "STACK  %d sample%s, %s, %s   %s", n, n == 1 ? "" : "s",
+              modes[m->cpu_mode],
+              m->stack_mode == STACK_TREE ? "% of the blocked time, root first" : "folded, us",
+              cause);
+    *ret_culprit = -1;
+    if (n == 0)
+        lines_add(out, STYLE_DIM, "no stack of this kind was captured");
+    else if (m->stack_mode == STACK_FOLDED)
+        flame_folded(samples, n, out);
+    else
+        flame_tree(samples, n, width, out, ret_culprit);
+}
+
+// Shows the part around the culprit; the roots of deep stacks say least.
+static void detail(const struct model *m, struct pane p)
+{
+    struct lines lines = {0};
+    int culprit, i = model_selected(m, TABLE_STALLS);
+    if (i < 0)
+        return;
+    stack_lines(m, at(m, i), p.r.w - 2, &lines, &culprit);
+    struct lines title = {1, 1, lines.v};
+    lines_draw(&title, pane_sub(p, 0, 0, 1, p.r.w), 0);
+    int room = p.r.h - 1, first = 1;
+    if (culprit > room - 2 && lines.n - 1 > room)
+        first = culprit - room + 3;
+    if (lines.n > 0)
+        lines_draw(&lines, pane_sub(p, 1, 0, room, p.r.w), first);
+    lines_finish(&lines);
+}
+
+static void page(const struct model *m, int width, struct lines *out)
+{
+    int culprit, i = model_selected(m, TABLE_STALLS);
+    if (i < 0)
+        return;
+    struct item it = at(m, i);
+    stack_lines(m, it, width, out, &culprit);
+    lines_add(out, STYLE_TEXT, "%s", "");
+    if (it.finding)
+        describe_finding(m->snap, it.finding, width, true, out);
+    else
+        describe_frames(stack_of(it), width, out);
+}
+
+const struct view view_loop = {
+    .name = "Loop",
+    .head_rows = 8,
+    .detail_rows = 14,
+    .table = table_of,
+    .head = head,
+    .detail = detail,
+    .page = page,
+    .hint = "Enter: one stall  o: on/off-CPU  f: fold",
+};

@@ -8,7 +8,7 @@
 
 struct rules; // the engine: settings, open findings, history
 
-struct rule_key { // one number of findings.md: -o rule.key=value
+struct rule_key {           // one number of findings.md: -o rule.key=value
     const char *key, *unit; // unit: "ns", "ratio", "count", "per_s"
     double value;           // default, in that unit
     const char *from;       // where the default comes from
@@ -21,7 +21,10 @@ struct rule {
     int nkeys;
     const struct rule_key *keys;
     const char *const *remedy; // NULL terminated
+    // Judges what lasts: rates, sums, counts. NULL: only stalls.
     void (*check)(struct rules *r, const struct rule *rule, const struct snap *now);
+    // Rules that name a stall: does this one explain it? The table has the most specific first.
+    bool (*holds)(const struct rules *r, const struct snap_stall *stall);
 };
 
 extern const struct rule *const all_rules[]; // NULL ends it
@@ -30,7 +33,9 @@ const struct rule *rule_find(const char *id);
 // settings as "rule.key=value"; duplicates: the last wins. -EINVAL, *err names the one.
 int rules_new(struct rules **ret, const char *const *settings, int nsettings, double time_scale,
               struct error *err);
-void rules_free(struct rules *r);
+void rules_free(struct rules *r); // NULL is fine
+// The stall threshold that -o loop-blocked.warn asks for; *ns stays where it was not given.
+int rules_threshold(const struct rules *r, int64_t *ns, struct error *err);
 // Judges the facts of s and fills s->findings, s->events (OPEN, UPDATE, CLOSE), s->not_judged.
 void rules_judge(struct rules *r, struct snap *s);
 

@@ -1,0 +1,34 @@
+#include <string.h>
+
+#include "engine.h"
+
+// Rules that name a stall come first, the most specific of them first of all.
+const struct rule *const all_rules[] = {
+    &rule_loop_sync_log, &rule_loop_sync_io,
+    &rule_loop_lock,     &rule_loop_starved,
+    &rule_loop_cpu,      &rule_loop_blocked,
+    &rule_loop_hung,     &rule_loop_saturated,
+    &rule_loop_spin,     &rule_pool_exhausted,
+    &rule_fd_limit,      &rule_child_zombie,
+    &rule_self_degraded, NULL,
+};
+
+const struct rule *rule_find(const char *id)
+{
+    for (int i = 0; all_rules[i]; i++)
+        if (strcmp(all_rules[i]->id, id) == 0)
+            return all_rules[i];
+    return NULL;
+}
+
+void rules_judge(struct rules *r, struct snap *s)
+{
+    r->now = s;
+    stalls_judge(r);
+    for (int i = 0; all_rules[i]; i++)
+        if (all_rules[i]->check)
+            all_rules[i]->check(r, all_rules[i], s);
+    store_close_quiet(r);
+    store_output(r);
+    r->now = NULL;
+}

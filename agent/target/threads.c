@@ -1,0 +1,195 @@
+#include "threads.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "calls.h"
+#include "procfs.h"
+#include "procs.h"
+#include "stalls.h"
+#include "trust.h"
+#include "window.h"
+
+struct proc *proc_find(struct model *m, int pid)
+{
+    struct proc *p;
+    HASH_FIND_INT(m->procs, &pid, p);
+    return p;
+}
+
+struct thread *thread_find(struct model *m, int tid)
+{
+    struct thread *t;
+    HASH_FIND_INT(m->threads, &tid, t);
+    return t;
+}
+
+bool proc_is_judged(const struct proc *p)
+{
+    return !p->exited && !p->why_not[0];
+}
+
+struct thread *thread_add(struct model *m, struct proc *p, int tid)
+{
+    struct thread *t = thread_find(m, tid);
+    if (t && t->proc == p)
+        return t;
+    if (t) // the tid was reused and its end was missed
+        thread_remove(m, t);
+    t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    t->pid = p->pid;
+    t->tid = tid;
+    t->proc = p;
+    t->seen_ns = m->now_ns;
+    t->wait_fd = -1;
+    procfs_comm(p->pid, tid, t->name, sizeof(t->name));
+    HASH_ADD_INT(m->threads, tid, t);
+    DL_APPEND(p->threads, t);
+    p->nthreads++;
+    return t;
+}
+
+void thread_remove(struct model *m, struct thread *t)
+{
+    if (t->stall)
+        stall_cut(m, t, true);
+    HASH_DEL(m->threads, t);
+    DL_DELETE(t->proc->threads, t);
+    t->proc->nthreads--;
+    history_free(t->history);
+    calls_free(t->calls);
+    free(t);
+}
+
+static void remove_threads(struct model *m, struct proc *p)
+{
+    struct thread *t, *next;
+    DL_FOREACH_SAFE(p->threads, t, next)
+    thread_remove(m, t);
+}
+
+static void identity_answer(void *arg, const struct identity *id);
+
+// What an answer needs to find its process again: by then it may be gone, or another one.
+struct asked {
+    struct model *m;
+    int pid;
+    uint64_t start_ticks;
+};
+
+static void ask_identity(struct model *m, struct proc *p)
+{
+    struct asked *a = malloc(sizeof(*a));
+    if (!a)
+        return;
+    *a = (struct asked){m, p->pid, p->start_ticks};
+    p->identified = false;
+    if (stacker_identify(m->stacker, p->pid, identity_answer, a) < 0) {
+        free(a);
+        p->identified = true;
+        p->identity = (struct identity){.uv_backend_fd = -1};
+    }
+}
+
+static void identity_answer(void *arg, const struct identity *id)
+{
+    struct asked a = *(struct asked *)arg;
+    free(arg);
+    struct proc *p = proc_find(a.m, a.pid);
+    if (!p || p->start_ticks != a.start_ticks)
+        return;
+    p->identified = true;
+    p->identity = id ? *id : (struct identity){.uv_backend_fd = -1};
+    proc_judge_runtime(p);
+    trust_identified(a.m, p);
+}
+
+int proc_add(struct model *m, int pid, struct error *err)
+{
+    struct proc *old = proc_find(m, pid);
+    if (old && !old->exited)
+        return 0;
+    if (old)
+        proc_remove(m, old);
+    struct proc *p;
+    int r = proc_new(m, pid, &p, err);
+    if (r < 0)
+        return r;
+    HASH_ADD_INT(m->procs, pid, p);
+    r = stacker_add_process(m->stacker, pid, err);
+    if (r == 0)
+        r = probe_add_process(m->probe, pid, err);
+    if (r < 0) {
+        proc_remove(m, p);
+        return r;
+    }
+    ask_identity(m, p);
+    return 0;
+}
+
+void proc_remove(struct model *m, struct proc *p)
+{
+    if (!p->exited) {
+        probe_remove_process(m->probe, p->pid);
+        stacker_remove_process(m->stacker, p->pid);
+    }
+    remove_threads(m, p);
+    HASH_DEL(m->procs, p);
+    proc_free(p);
+}
+
+static void process_exited(struct model *m, struct proc *p)
+{
+    if (p->exited)
+        return;
+    probe_remove_process(m->probe, p->pid);
+    stacker_remove_process(m->stacker, p->pid);
+    remove_threads(m, p);
+    p->exited = true;
+    model_say(m, EVENT_DETACHED, p->pid, "process %d (%s) has ended", p->pid, p->name);
+}
+
+// Another program in the same process: every thread, wait and name is learnt anew.
+static void process_execed(struct model *m, struct proc *p)
+{
+    struct error err;
+    remove_threads(m, p);
+    proc_read_names(p);
+    p->why_not[0] = '\0';
+    p->main_looked = p->attached_said = false;
+    stacker_add_process(m->stacker, p->pid, &err);
+    ask_identity(m, p);
+    thread_add(m, p, p->pid);
+    if (m->execed)
+        m->execed(m->born_arg, p->pid);
+}
+
+void thread_event(struct model *m, const struct probe_thread_event *e)
+{
+    if (e->what == PROBE_PROCESS_FORK) {
+        if (m->born)
+            m->born(m->born_arg, e->parent_pid, e->pid);
+        return;
+    }
+    struct proc *p = proc_find(m, e->pid);
+    if (!p || p->exited)
+        return;
+    struct thread *t = thread_find(m, e->tid);
+    switch (e->what) {
+    case PROBE_THREAD_NEW:
+        t = thread_add(m, p, e->tid);
+        if (t && !p->identified)
+            t->at_attach = true;
+        break;
+    case PROBE_THREAD_EXIT:
+        if (t)
+            thread_remove(m, t);
+        break;
+    case PROBE_PROCESS_EXIT: process_exited(m, p); break;
+    case PROBE_PROCESS_EXEC: process_execed(m, p); break;
+    case PROBE_PROCESS_FORK: break;
+    }
+}

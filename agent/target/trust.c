@@ -1,0 +1,393 @@
+// Which wait of a thread is its loop's own.
+//
+// A turn ends when the loop waits again; but not every wait is the loop's: execSync polls a loop of its own
+// inside a callback, getaddrinfo sits in poll(). So nothing is believed without a proof:
+//   1. the epoll descriptor is the one that the loop's own data name (identity.uv_backend_fd);
+//   2. the stack of the waiting thread holds exactly one loop-run frame (uv_run, aeMain, run_forever) and the
+//      wait is not under a language call (execSync);
+//   3. the thread came back to the wait with work between, and no other wait lies further out on its stack.
+//      A poll or select has no descriptor that tells it from a worker's or a resolver's: of those, only the
+//      main thread's outermost is believed so, or one seen often at one and the same stack depth;
+//   4. it has sat in an epoll for a second, its whole stack is known, and no other loop is on it.
+// A wait under a second loop-run frame or under a language call is a block. Seen at attach it means that we
+// came in the middle of one: the wait that will end it is then guessed, the turn counts from the attach, and
+// the guess is corrected by whatever is proved first.
+//
+// A trust is taken back when a wait is seen further out, or at the same depth while the trusted one stays
+// away (asyncio.run twice makes two epolls).
+#include "trust.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <utlist.h>
+
+#include "calls.h"
+#include "procfs.h"
+#include "stalls.h"
+#include "threads.h"
+#include "window.h"
+
+#define ASK_EVERY_NS   100000000LL
+#define ASK_SLOWEST_NS 5000000000LL
+#define WEAK_NS        1000000000LL
+#define DEPTH_SLACK    64 // bytes: the same call may sit a little deeper by its caller's locals
+#define POLLS_TO_TRUST 8  // of a thread that is not the main one
+#define ASK_AT_ATTACH  64 // threads of a process looked at when it is added
+
+enum wait_kind wait_kind_of(long nr)
+{
+    switch (nr) {
+    case SYS_epoll_wait:
+    case SYS_epoll_pwait:
+    case SYS_epoll_pwait2: return WAIT_EPOLL;
+    case SYS_poll:
+    case SYS_ppoll: return WAIT_POLL;
+    case SYS_select:
+    case SYS_pselect6: return WAIT_SELECT;
+    case SYS_io_uring_enter: return WAIT_URING;
+    default: return WAIT_NONE;
+    }
+}
+
+static bool has_fd(enum wait_kind kind)
+{
+    return kind == WAIT_EPOLL || kind == WAIT_URING;
+}
+
+struct probe_wait wait_of_sample(const struct probe_sample *s)
+{
+    struct probe_wait w = {.fd = -1};
+    if (s->on_cpu || s->state == 'R')
+        return w;
+    w.kind = wait_kind_of(s->syscall);
+    // io_uring_enter waits only when it is told how many completions to wait for.
+    if (w.kind == WAIT_URING && s->args[2] == 0)
+        w.kind = WAIT_NONE;
+    if (has_fd(w.kind))
+        w.fd = (int)s->args[0];
+    w.user_sp = s->has_regs ? s->regs.sp : 0;
+    w.user_pc = s->has_regs ? s->regs.ip : 0;
+    return w;
+}
+
+static bool same_wait(const struct thread *t, const struct probe_wait *w)
+{
+    return t->kind == w->kind && t->wait_fd == w->fd;
+}
+
+static bool is_backend(const struct proc *p, const struct probe_wait *w)
+{
+    return w->kind == WAIT_EPOLL && p->identified && p->identity.uv_backend_fd >= 0 &&
+           w->fd == p->identity.uv_backend_fd;
+}
+
+static void say_attached(struct model *m, struct proc *p)
+{
+    if (p->attached_said)
+        return;
+    p->attached_said = true;
+    model_say(m, EVENT_ATTACHED, p->pid, "watching %s (%s)", p->name,
+              runtime_name(p->identity.runtime));
+}
+
+static void trust(struct model *m, struct thread *t, const struct probe_wait *w, enum trust how)
+{
+    if (t->trust == how && same_wait(t, w))
+        return;
+    bool same = t->trust != TRUST_NO && same_wait(t, w);
+    if (!t->history && !(t->history = history_new()))
+        return;
+    if (!same) {
+        if (t->stall)
+            stall_cut(m, t, false); // it lasted until this wait, as far as anybody knows
+        if (probe_trust(m->probe, t->tid, w->kind, w->fd, w->user_pc) < 0)
+            return;
+        t->trusted_ns = m->now_ns;
+    }
+    t->kind = w->kind;
+    t->wait_fd = w->fd;
+    t->wait_sp = how == TRUST_GUESSED ? 0 : w->user_sp;
+    t->wait_pc = w->user_pc;
+    t->trust = how;
+    t->weak.kind = WAIT_NONE;
+    if (is_backend(t->proc, w) && t->proc->identity.uv_loop_count)
+        probe_loop_counter(m->probe, t->tid, t->proc->identity.uv_loop_count);
+    say_attached(m, t->proc);
+}
+
+// A node process runs a loop of its own for delayed tasks of V8: nobody's callbacks run there.
+static bool is_helper_stack(const struct stack *s)
+{
+    for (int i = 0; i < s->nframes; i++)
+        if (s->frames[i].function && strstr(s->frames[i].function, "DelayedTaskScheduler"))
+            return true;
+    return false;
+}
+
+struct eventpolls {
+    int pid, count, lowest, except;
+};
+
+static bool look_for_eventpoll(void *arg, int fd)
+{
+    struct eventpolls *e = arg;
+    char link[64];
+    if (procfs_link(link, sizeof(link), "/proc/%d/fd/%d", e->pid, fd) < 0 ||
+        strcmp(link, "anon_inode:[eventpoll]") != 0)
+        return true;
+    e->count++;
+    if (fd != e->except && (e->lowest < 0 || fd < e->lowest))
+        e->lowest = fd;
+    return e->count < 64;
+}
+
+static struct eventpolls eventpolls_of(int pid, int except)
+{
+    struct eventpolls e = {.pid = pid, .lowest = -1, .except = except};
+    char folder[32];
+    snprintf(folder, sizeof(folder), "/proc/%d/fd", pid);
+    procfs_numbers(folder, look_for_eventpoll, &e);
+    return e;
+}
+
+// The thread was found inside a turn: count from now, until a wait that is likely its own.
+static void guess(struct model *m, struct thread *t, int not_fd)
+{
+    struct probe_wait w = {.kind = WAIT_EPOLL, .fd = t->proc->identity.uv_backend_fd};
+    if (w.fd < 0 && t->proc->identity.runtime != RUNTIME_UNKNOWN)
+        w.fd = eventpolls_of(t->pid, not_fd).lowest;
+    trust(m, t, &w, TRUST_GUESSED);
+}
+
+// Running at attach, so its stack cannot be read yet: only when there is no doubt which wait is its own.
+static void guess_if_certain(struct model *m, struct thread *t)
+{
+    const struct identity *id = &t->proc->identity;
+    if (t->tid != t->pid || id->runtime == RUNTIME_UNKNOWN)
+        return;
+    struct eventpolls e = eventpolls_of(t->pid, -1);
+    if (id->uv_backend_fd >= 0 || e.count == 1)
+        guess(m, t, -1);
+}
+
+struct ask {
+    struct model *m;
+    int tid;
+    struct probe_wait wait; // kind WAIT_NONE: it slept elsewhere
+    bool first;
+};
+
+// The frames between the wait and its loop are the loop library's and libc's: nobody's callback.
+static bool waits_in_loop(const struct stack_answer *a)
+{
+    if (a->loop_run_frames != 1 || a->in_language)
+        return false;
+    for (int i = 0; i < a->loop_run_index && i < a->stack->nframes; i++)
+        if (!a->stack->frames[i].runtime && a->stack->frames[i].function)
+            return false;
+    return true;
+}
+
+static void judge_answer(struct model *m, struct thread *t, const struct ask *ask,
+                         const struct stack_answer *a)
+{
+    const struct probe_wait *w = &ask->wait;
+    if (is_helper_stack(a->stack)) {
+        t->helper = true;
+        return;
+    }
+    if (w->kind == WAIT_NONE) {
+        if (ask->first && t->at_attach && a->loop_run_frames >= 1)
+            guess(m, t, -1);
+        return;
+    }
+    if (waits_in_loop(a)) {
+        trust(m, t, w, TRUST_PROVED);
+    } else if (t->trust == TRUST_PROVED) {
+        return;
+    } else if (a->loop_run_frames >= 1) {
+        if (ask->first && t->at_attach && t->trust == TRUST_NO)
+            guess(m, t, w->fd);
+    } else if (a->in_language) {
+        t->language_only = true;
+    } else if (has_fd(w->kind) && a->stack->to_main && !a->stack->torn) {
+        t->weak = *w;
+        t->weak_since_ns = m->now_ns;
+    }
+}
+
+static void ask_answered(void *arg, const struct stack_answer *a)
+{
+    struct ask ask = *(struct ask *)arg;
+    free(arg);
+    struct thread *t = thread_find(ask.m, ask.tid);
+    if (!t)
+        return;
+    t->asking = false;
+    if (a->stack && proc_is_judged(t->proc))
+        judge_answer(ask.m, t, &ask, a);
+}
+
+// Reads the thread's stack once, to see what it is in the middle of.
+static void ask_stack(struct model *m, struct thread *t)
+{
+    struct probe_sample s = {0};
+    if (t->asking || m->now_ns < t->ask_after_ns)
+        return;
+    int64_t pause = ASK_EVERY_NS << (t->asks < 6 ? t->asks : 6);
+    t->ask_after_ns = m->now_ns + (pause < ASK_SLOWEST_NS ? pause : ASK_SLOWEST_NS);
+    bool first = t->asks++ == 0;
+    if (probe_peek(m->probe, t->tid, &s) < 0 || !s.has_regs) {
+        if (first && t->at_attach)
+            guess_if_certain(m, t);
+        return;
+    }
+    struct ask *ask = malloc(sizeof(*ask));
+    if (!ask)
+        return;
+    *ask = (struct ask){m, t->tid, wait_of_sample(&s), first};
+    struct stack_request r = {.pid = t->pid,
+                              .tid = t->tid,
+                              .runtime = t->proc->identity.runtime,
+                              .on_cpu = s.on_cpu,
+                              .regs = s.regs,
+                              .stack_base = s.stack_base,
+                              .stack = s.stack,
+                              .stack_len = s.stack_len,
+                              .stack_whole = s.stack_whole};
+    t->asking = true;
+    if (stacker_stack(m->stacker, &r, ask_answered, ask) < 0) {
+        t->asking = false;
+        free(ask);
+    }
+}
+
+// The outermost of the waits seen: the one highest on the stack.
+static const struct probe_wait *outermost(const struct thread *t)
+{
+    const struct probe_wait *best = NULL;
+    for (int i = 0; i < t->nwaits; i++)
+        if (!best || t->waits[i].user_sp > best->user_sp)
+            best = &t->waits[i];
+    return best;
+}
+
+static bool proved_by_return(const struct thread *t, const struct probe_wait *w)
+{
+    if (has_fd(w->kind))
+        return w->sleeps >= 2;
+    if (t->language_only)
+        return false;
+    return w->sleeps >= (t->tid == t->pid ? 2 : POLLS_TO_TRUST) && t->asks > 0;
+}
+
+static void learn(struct model *m, struct thread *t)
+{
+    for (int i = 0; i < t->nwaits; i++) {
+        if (is_backend(t->proc, &t->waits[i])) {
+            trust(m, t, &t->waits[i], TRUST_PROVED);
+            return;
+        }
+    }
+    if (!t->proc->identified)
+        return; // its answer comes within milliseconds, and may be the better proof
+    const struct probe_wait *w = outermost(t);
+    bool looked = t->asks > 0 && !t->asking;
+    if (looked && w && proved_by_return(t, w) && t->trust == TRUST_NO)
+        trust(m, t, w, TRUST_PROVED);
+    else
+        ask_stack(m, t);
+}
+
+// A trusted thread was seen in waits that are not its own.
+static void doubt(struct model *m, struct thread *t)
+{
+    const struct probe_wait *w = outermost(t);
+    if (!w || same_wait(t, w) || !w->user_sp || !t->wait_sp)
+        return;
+    bool further_out = w->user_sp > t->wait_sp + DEPTH_SLACK;
+    bool same_depth = w->user_sp + DEPTH_SLACK >= t->wait_sp;
+    if (further_out || (same_depth && w->sleeps >= 2))
+        trust(m, t, w, TRUST_PROVED);
+    else
+        ask_stack(m, t); // nested, so a block: unless its stack tells that the loop moved
+}
+
+void trust_waits_seen(struct model *m, struct thread *t, const struct probe_wait *waits, int n)
+{
+    t->nwaits = n < WAITS_MAX ? n : WAITS_MAX;
+    memcpy(t->waits, waits, sizeof(*waits) * (size_t)t->nwaits);
+    if (!proc_is_judged(t->proc) || t->helper)
+        return;
+    for (int i = 0; i < t->nwaits; i++)
+        if (t->trust != TRUST_NO && same_wait(t, &t->waits[i]))
+            t->wait_sp = t->waits[i].user_sp;
+    if (t->trust == TRUST_PROVED)
+        doubt(m, t);
+    else
+        learn(m, t);
+}
+
+void trust_identified(struct model *m, struct proc *p)
+{
+    struct thread *t;
+    int asked = 0;
+    if (!proc_is_judged(p)) {
+        DL_FOREACH (p->threads, t) {
+            probe_trust(m->probe, t->tid, WAIT_NONE, -1, 0);
+            t->trust = TRUST_NO;
+        }
+        return;
+    }
+    DL_FOREACH (p->threads, t) {
+        long nr = -1;
+        uint64_t args[6];
+        if (t->trust == TRUST_PROVED || t->helper || asked >= ASK_AT_ATTACH)
+            continue;
+        // A futex is what pools and idle threads sit in; only the main thread may be blocked in one.
+        bool asleep = procfs_syscall(p->pid, t->tid, &nr, args) == 0;
+        if (t->tid != p->pid && (!asleep || nr == SYS_futex || nr < 0))
+            continue;
+        asked++;
+        learn(m, t);
+    }
+}
+
+void trust_tick(struct model *m, struct thread *t)
+{
+    if (t->helper || !proc_is_judged(t->proc) || !t->proc->identified)
+        return;
+    if (t->trust == TRUST_GUESSED) {
+        struct probe_stats s;
+        if (probe_stats(m->probe, t->tid, &s) == 0 && (s.in_wait || s.turns >= 2)) {
+            t->trust = TRUST_PROVED; // it came back to the wait that was guessed
+            t->wait_sp = 0;
+        }
+        return;
+    }
+    if (t->trust == TRUST_NO && t->weak.kind != WAIT_NONE &&
+        m->now_ns - t->weak_since_ns >= WEAK_NS) {
+        long nr;
+        uint64_t args[6];
+        if (procfs_syscall(t->pid, t->tid, &nr, args) == 0 && wait_kind_of(nr) == t->weak.kind &&
+            (int)args[0] == t->weak.fd)
+            trust(m, t, &t->weak, TRUST_PROVED);
+        else
+            t->weak.kind = WAIT_NONE;
+    }
+    if (t->trust == TRUST_NO && (t->nwaits > 0 || t->tid == t->pid))
+        ask_stack(m, t);
+}
+
+bool trust_corrected(struct model *m, struct thread *t, const struct probe_wait *seen,
+                     const struct stack_answer *answer)
+{
+    if (t->trust != TRUST_GUESSED || seen->kind == WAIT_NONE || !answer->stack ||
+        !waits_in_loop(answer))
+        return false;
+    stall_drop(m, t);
+    trust(m, t, seen, TRUST_PROVED);
+    return true;
+}

@@ -23,6 +23,7 @@ struct cpython_offsets {
     int16_t ts_running_task;
     int16_t ts_tasks;
     int16_t cf_current;
+    int16_t cf_previous;
     int16_t fr_previous;
     int16_t fr_code;
     int16_t fr_instr;

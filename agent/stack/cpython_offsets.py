@@ -32,6 +32,7 @@ ts_running_loop   _PyThreadStateImpl.asyncio_running_loop
 ts_running_task   _PyThreadStateImpl.asyncio_running_task
 ts_tasks          _PyThreadStateImpl.asyncio_tasks_head
 cf_current        _PyCFrame.current_frame
+cf_previous       _PyCFrame.previous _cframe.previous CFrame.previous
 fr_previous       _PyInterpreterFrame.previous _frame.f_back
 fr_code           _PyInterpreterFrame.f_executable _PyInterpreterFrame.f_code _frame.f_code
 fr_instr          _PyInterpreterFrame.instr_ptr _PyInterpreterFrame.prev_instr _frame.f_lasti

@@ -316,6 +316,24 @@ bool mem_string(struct mem *m, uint64_t address, char *buf, size_t n)
     return len || mem_u8(m, address, &first);
 }
 
+bool mem_fresh(struct mem *m, uint64_t address, void *buf, size_t n)
+{
+    uint8_t page[MEM_PAGE], *out = buf;
+    if (!is_user(address, n))
+        return false;
+    while (n) {
+        size_t offset = address % MEM_PAGE, chunk = MEM_PAGE - offset < n ? MEM_PAGE - offset : n;
+        if (!within_budget(m, 1) || !m->fetch(m->arg, address - offset, page, MEM_PAGE))
+            return false;
+        m->pages++;
+        memcpy(out, page + offset, chunk);
+        address += chunk;
+        out += chunk;
+        n -= chunk;
+    }
+    return true;
+}
+
 static int by_value(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;

@@ -39,6 +39,9 @@ bool mem_u8(struct mem *m, uint64_t address, uint8_t *ret);
 // At most n - 1 bytes up to the NUL; false when the first byte cannot be read.
 bool mem_string(struct mem *m, uint64_t address, char *buf, size_t n);
 
+// Past the cache and not kept: what the process holds now.
+bool mem_fresh(struct mem *m, uint64_t address, void *buf, size_t n);
+
 // Brings in `bytes` from each of the addresses, neighbours in one read. A hint: nothing fails.
 // Sorts the addresses in place.
 void mem_prefetch(struct mem *m, uint64_t *addresses, size_t count, size_t bytes);

@@ -1,0 +1,6 @@
+// The languages there are. Order matters only for speed: the first that attaches is asked first.
+#include "lang.h"
+
+extern const struct lang v8_lang, cpython_lang;
+
+const struct lang *const all_langs[] = {&v8_lang, &cpython_lang, NULL};

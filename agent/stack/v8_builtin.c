@@ -1,0 +1,106 @@
+// Names of what V8 brings along, from the symbols of the executable: "ArrayPrototypeSort" is
+// Array.prototype.sort. And the collector at work.
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "v8.h"
+
+static const struct {
+    const char *prefix, *object;
+} objects[] = {
+    {"Json", "JSON"},       {"ArrayBuffer", "ArrayBuffer"},
+    {"Array", "Array"},     {"TypedArray", "TypedArray"},
+    {"Object", "Object"},   {"Math", "Math"},
+    {"Promise", "Promise"}, {"Reflect", "Reflect"},
+    {"String", "String"},   {"Number", "Number"},
+    {"Date", "Date"},       {"BigInt", "BigInt"},
+    {"Symbol", "Symbol"},   {"Atomics", "Atomics"},
+    {"RegExp", "RegExp"},   {"Global", ""},
+};
+
+static void put_method(const char *object, const char *between, const char *method, char *buf,
+                       size_t n)
+{
+    snprintf(buf, n, "%s%s%c%s", object, between, tolower((unsigned char)method[0]), method + 1);
+}
+
+bool v8_builtin_name(const char *builtin, char *buf, size_t n)
+{
+    const char *prototype = strstr(builtin, "Prototype");
+    size_t length = strlen(builtin);
+    if (prototype && prototype > builtin && isupper((unsigned char)prototype[9])) {
+        char object[64];
+        snprintf(object, sizeof object, "%.*s", (int)(prototype - builtin), builtin);
+        put_method(object, ".prototype.", prototype + 9, buf, n);
+        return true;
+    }
+    if (length > 11 && !strcmp(builtin + length - 11, "Constructor")) {
+        snprintf(buf, n, "new %.*s", (int)(length - 11), builtin);
+        return true;
+    }
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
+        size_t p = strlen(objects[i].prefix);
+        if (strncmp(builtin, objects[i].prefix, p) != 0 || !isupper((unsigned char)builtin[p]))
+            continue;
+        put_method(objects[i].object, objects[i].object[0] ? "." : "", builtin + p, buf, n);
+        return true;
+    }
+    return false;
+}
+
+// Assembled builtins are "Builtins_X"; those in C++ are v8::internal::Builtin_X(int, ...), in mangled form
+// with the length of the name before it, or Builtin_Impl_X beneath it.
+bool v8_builtin_of_symbol(const char *symbol, char *buf, size_t n)
+{
+    if (!symbol)
+        return false;
+    if (!strncmp(symbol, "Builtins_", 9)) {
+        snprintf(buf, n, "%s", symbol + 9);
+        return true;
+    }
+    const char *at = strncmp(symbol, "_ZN2v88internal", 15) ? NULL : strstr(symbol, "Builtin_");
+    if (!at || !isdigit((unsigned char)at[-1]) || !strncmp(at, "Builtin_Impl_", 13))
+        return false;
+    const char *digits = at;
+    while (digits > symbol && isdigit((unsigned char)digits[-1]))
+        digits--;
+    int length = 0;
+    sscanf(digits, "%4d", &length);
+    if (length <= 8 || (size_t)length > strlen(at))
+        return false;
+    snprintf(buf, n, "%.*s", length - 8, at + 8);
+    return true;
+}
+
+static bool is_collector(const char *symbol)
+{
+    static const char *const parts[] = {
+        "Heap14CollectGarbage",
+        "Heap24PerformGarbageCollection",
+        "9Scavenger",
+        "18ScavengerCollector",
+        "20MarkCompactCollector",
+        "18IncrementalMarking",
+        "7Sweeper",
+        "16MarkingVisitor",
+        "23ConcurrentMarking",
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(symbol, parts[i]))
+            return true;
+    return false;
+}
+
+// Between the leaf and the innermost JavaScript frame.
+bool v8_collects_garbage(const struct native_frame *frames, int n)
+{
+    for (int i = 0; i < n && !frames[i].jit; i++) {
+        const char *s = frames[i].symbol;
+        if (s && !strncmp(s, "Builtins_Interpreter", 20))
+            return false;
+        if (s && !strncmp(s, "_ZN2v88internal", 15) && is_collector(s))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,295 @@
+// Machine code of V8's just-in-time compilers: which code object a pc lies in, and what its tables say about
+// it: source positions with inlining for optimised code, bytecode offsets for baseline code.
+#include <stdlib.h>
+#include <string.h>
+
+#include "v8.h"
+
+#define MAX_BACK      (2u << 20) // the longest code we look back over for its header
+#define MAX_CODE      (64u << 20)
+#define CODE_STEP     16
+#define MAX_INLINING  16
+#define KIND_REGEXP   3 // the same in V8 10 to 13
+#define MAX_BYTECODES (1 << 20)
+
+bool v8_vlq(const uint8_t *bytes, size_t n, size_t *at, int64_t *ret)
+{
+    uint64_t value = 0;
+    unsigned shift = 0;
+    while (*at < n && shift < 64) {
+        uint8_t b = bytes[(*at)++];
+        value |= (uint64_t)(b & 0x7f) << shift;
+        shift += 7;
+        if (!(b & 0x80)) {
+            *ret = (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool vlq_unsigned(const uint8_t *bytes, size_t n, size_t *at, uint32_t *ret)
+{
+    uint32_t value = 0;
+    unsigned shift = 0;
+    while (*at < n && shift < 32) {
+        uint8_t b = bytes[(*at)++];
+        value |= (uint32_t)(b & 0x7f) << shift;
+        shift += 7;
+        if (!(b & 0x80)) {
+            *ret = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum v8_code_kind kind_of(struct v8 *v, uint32_t flags)
+{
+    int kind = (int)(flags & v->l.kind_mask);
+    if (kind == KIND_REGEXP)
+        return V8_CODE_REGEXP;
+    if (kind == v->l.kind_baseline)
+        return V8_CODE_BASELINE;
+    return kind > v->l.kind_baseline ? V8_CODE_OPTIMIZED : V8_CODE_OTHER; // Maglev, TurboFan
+}
+
+// stream: tagged object whose instructions follow its header.
+static bool read_code(struct v8 *v, uint64_t stream, uint64_t pc, struct v8_code *ret)
+{
+    uint32_t flags, size;
+    uint64_t code = v->l.stream_code ? v8_field(v, stream, v->l.stream_code) : stream;
+    if (v->l.stream_code && v8_type(v, code) != v->l.type_code)
+        return false;
+    uint64_t start = stream - 1 + v->l.stream_start;
+    if (v->l.stream_code && v8_field(v, code, v->l.code_start) != start)
+        return false;
+    if (!mem_u32(v->m, code - 1 + v->l.code_size, &size) ||
+        !mem_u32(v->m, code - 1 + v->l.code_flags, &flags) || size > MAX_CODE || pc < start ||
+        pc > start + size)
+        return false;
+    *ret = (struct v8_code){code, start, size, kind_of(v, flags)};
+    return true;
+}
+
+static bool is_stream_map(struct v8 *v, uint64_t map)
+{
+    uint16_t type;
+    if ((map & 3) != 1)
+        return false;
+    if (map == v->stream_map)
+        return true;
+    return mem_u16(v->m, map - 1 + v->l.map_type, &type) && type == v->l.type_stream;
+}
+
+// Searches back from pc for the header of a code object that spans it. With known_only only the map seen last
+// counts: that compares words and reads nothing else.
+static bool search_back(struct v8 *v, uint64_t pc, bool known_only, struct v8_code *ret)
+{
+    uint64_t at = pc & ~(uint64_t)(CODE_STEP - 1), words[MEM_PAGE / 8], page = 0;
+    for (uint64_t back = 0; back < MAX_BACK; back += CODE_STEP, at -= CODE_STEP) {
+        if (at / MEM_PAGE != page) {
+            page = at / MEM_PAGE;
+            if (!mem_read(v->m, page * MEM_PAGE, words, sizeof words))
+                return false;
+        }
+        uint64_t map = words[at % MEM_PAGE / 8];
+        if (known_only ? map != v->stream_map : !is_stream_map(v, map))
+            continue;
+        if (read_code(v, at + 1, pc, ret)) {
+            v->stream_map = map;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool v8_code_of(struct v8 *v, uint64_t pc, struct v8_code *ret)
+{
+    return (v->stream_map && search_back(v, pc, true, ret)) || search_back(v, pc, false, ret);
+}
+
+// Entries of a source position table: where the code begins, and the packed position.
+struct position_entry {
+    int64_t offset, position;
+};
+
+static bool next_entry(const uint8_t *table, size_t n, size_t *at, struct position_entry *e)
+{
+    int64_t offset, position;
+    if (!v8_vlq(table, n, at, &offset) || !v8_vlq(table, n, at, &position))
+        return false;
+    e->offset += offset < 0 ? -(offset + 1) : offset; // the sign tells statements from expressions
+    e->position += position;
+    return true;
+}
+
+// The last entry at or before offset. *next: the one behind it (offset -1: none).
+static bool find_entry(const uint8_t *table, size_t n, int64_t offset, struct position_entry *found,
+                       struct position_entry *next)
+{
+    struct position_entry e = {0, 0};
+    bool any = false;
+    next->offset = -1;
+    for (size_t at = 0; next_entry(table, n, &at, &e);) {
+        if (e.offset > offset) {
+            *next = e;
+            break;
+        }
+        *found = e;
+        any = true;
+    }
+    return any;
+}
+
+// Packed: external 1 bit, script offset + 1 in 30 bits, inlining id + 1 in 16 bits.
+static int script_offset(int64_t packed)
+{
+    return packed & 1 ? -1 : (int)(packed >> 1 & 0x3fffffff) - 1;
+}
+
+static int inlining_id(int64_t packed)
+{
+    return packed & 1 ? -1 : (int)(packed >> 31 & 0xffff) - 1;
+}
+
+static uint64_t array_at(struct v8 *v, uint64_t array, int index)
+{
+    int length = v8_array_length(v, array);
+    return index >= 0 && index < length ? v8_field(v, array, v->l.array_data + 8 * index) : 0;
+}
+
+// A SharedFunctionInfo, through its wrapper or a weak reference.
+static uint64_t as_shared(struct v8 *v, uint64_t value)
+{
+    if ((value & 3) == 3)
+        value &= ~2ull;
+    if (v8_type(v, value) == v->l.type_sfi)
+        return value;
+    uint64_t inner = v8_field(v, value, 8);
+    return v8_type(v, inner) == v->l.type_sfi ? inner : 0;
+}
+
+static uint64_t code_function(struct v8 *v, const struct v8_code *c)
+{
+    uint64_t deopt = v8_field(v, c->object, v->l.code_deopt);
+    return as_shared(v, array_at(v, deopt, v->l.deopt_sfi));
+}
+
+// One inlined call: which function, and where it was called (packed, in its caller).
+static bool inlined(struct v8 *v, uint64_t deopt, int id, uint64_t *shared, int64_t *call)
+{
+    uint64_t inlinings = array_at(v, deopt, v->l.deopt_inlinings);
+    uint64_t literals = array_at(v, deopt, v->l.deopt_literals);
+    int bytes = v8_array_length(v, inlinings);
+    uint32_t function;
+    if (bytes < 0 || (int64_t)(id + 1) * 16 > bytes)
+        return false;
+    uint64_t at = inlinings - 1 + v->l.array_data + 16 * (uint64_t)id;
+    if (!mem_read(v->m, at, call, sizeof *call) || !mem_u32(v->m, at + 8, &function))
+        return false;
+    *shared = (int32_t)function < 0 ? 0 : as_shared(v, array_at(v, literals, (int)function));
+    return *shared != 0;
+}
+
+static int expand(struct v8 *v, const struct v8_code *c, int64_t packed, bool uncertain,
+                  struct v8_place *places, int max)
+{
+    uint64_t deopt = v8_field(v, c->object, v->l.code_deopt);
+    int n = 0, id = inlining_id(packed);
+    while (id >= 0 && n + 1 < max && n < MAX_INLINING) {
+        uint64_t shared;
+        int64_t call;
+        if (!inlined(v, deopt, id, &shared, &call)) {
+            n = 0; // the outer function at an unknown line is all that is certain
+            packed = 1;
+            break;
+        }
+        places[n++] = (struct v8_place){shared, script_offset(packed), uncertain};
+        packed = call;
+        id = inlining_id(packed);
+    }
+    int position = script_offset(packed);
+    places[n++] = (struct v8_place){code_function(v, c), position, uncertain && position >= 0};
+    return n;
+}
+
+// Only calls have entries. A return address is exact; a pc between two calls is given the one before it, which
+// is certain only where the one after it says the same.
+int v8_optimized_places(struct v8 *v, const struct v8_code *c, uint64_t pc, bool exact,
+                        struct v8_place *places, int max)
+{
+    size_t n;
+    uint8_t *table = v8_bytes(v, v8_field(v, c->object, v->l.code_positions), &n);
+    struct position_entry found, next;
+    int64_t offset = (int64_t)(pc - c->start) - (exact ? 0 : 1);
+    if (!table || !find_entry(table, n, offset, &found, &next)) {
+        free(table);
+        places[0] = (struct v8_place){code_function(v, c), -1, false};
+        return 1;
+    }
+    free(table);
+    bool uncertain = exact && !(next.offset >= 0 && next.position == found.position);
+    return expand(v, c, found.position, uncertain, places, max);
+}
+
+int v8_bytecode_position(struct v8 *v, uint64_t bytecodes, int offset)
+{
+    size_t n;
+    uint8_t *table = v8_bytes(v, v8_field(v, bytecodes, v->l.bytecode_positions), &n);
+    struct position_entry found, next;
+    bool any = table && find_entry(table, n, offset, &found, &next);
+    free(table);
+    return any ? script_offset(found.position) : -1;
+}
+
+// Length of the bytecode at p, prefixes (Wide, ExtraWide and their debug twins: the first four) included.
+static int bytecode_length(struct v8 *v, const uint8_t *p, size_t left)
+{
+    int scale = 0, prefix = 0;
+    if (left && p[0] < 4) {
+        scale = p[0] % 2 ? 2 : 1;
+        prefix = 1;
+    }
+    if ((size_t)prefix >= left || p[prefix] >= v->l.bytecodes)
+        return 0;
+    return prefix + v->bytecode_sizes[scale * v->l.bytecodes + p[prefix]];
+}
+
+// The table gives, bytecode by bytecode, how much code was made for it; the lengths of the bytecodes
+// themselves come from V8's own table.
+static int walk_baseline(struct v8 *v, const uint8_t *table, size_t n, const uint8_t *code,
+                         size_t length, uint64_t pc_offset)
+{
+    uint64_t end = 0;
+    uint32_t delta;
+    size_t at = 0, bytecode = 0;
+    if (!vlq_unsigned(table, n, &at, &delta)) // the prologue
+        return -1;
+    end += delta;
+    while (bytecode < length && vlq_unsigned(table, n, &at, &delta)) {
+        end += delta;
+        if (pc_offset <= end)
+            return (int)bytecode;
+        int step = bytecode_length(v, code + bytecode, length - bytecode);
+        if (step <= 0)
+            return -1;
+        bytecode += step;
+    }
+    return -1;
+}
+
+int v8_baseline_offset(struct v8 *v, const struct v8_code *c, uint64_t bytecodes, uint64_t pc)
+{
+    int length = v8_array_length(v, bytecodes), offset = -1;
+    if (!v->bytecode_sizes || length <= 0 || length > MAX_BYTECODES || pc < c->start)
+        return -1;
+    size_t n;
+    uint8_t *table = v8_bytes(v, v8_field(v, c->object, v->l.code_positions), &n);
+    uint8_t *code = malloc(length);
+    if (table && code && mem_read(v->m, bytecodes - 1 + v->l.bytecode_data, code, length))
+        offset = walk_baseline(v, table, n, code, length, pc - c->start);
+    free(code);
+    free(table);
+    return offset;
+}

@@ -203,15 +203,19 @@ static bool ends_with(const char *text, const char *end)
     return n >= k && !strcmp(text + n - k, end);
 }
 
-bool is_loop_run(const struct frame *f)
+static bool is_language(const struct frame *f)
 {
-    static const char *const native[] = {"uv_run",          "aeProcessEvents",
-                                         "event_base_loop", "ev_run",
-                                         "g_main_loop_run", "ngx_process_events_and_timers",
-                                         "ls_run"};
+    return f->kind == FRAME_PYTHON || f->kind == FRAME_JAVASCRIPT || f->kind == FRAME_LUA;
+}
+
+static bool is_loop_run(const struct frame *f)
+{
+    static const char *const native[] = {
+        "uv_run", "aeMain",          "aeProcessEvents", "event_base_loop",
+        "ev_run", "g_main_loop_run", "ls_run",          "ngx_process_events_and_timers"};
     if (!f->function)
         return false;
-    if (f->kind == FRAME_PYTHON)
+    if (is_language(f))
         return f->file && ends_with(f->file, "asyncio/base_events.py") &&
                ends_with(f->function, "run_forever");
     for (size_t i = 0; i < sizeof(native) / sizeof(*native); i++)
@@ -220,60 +224,104 @@ bool is_loop_run(const struct frame *f)
     return false;
 }
 
-int count_loop_runs(const struct frame *frames, int n, int *innermost)
+// uvloop's own functions have no names: what calls it stands for them.
+static bool is_loop_caller(const struct frame *f)
 {
-    int count = 0;
-    *innermost = -1;
-    for (int i = n - 1; i >= 0; i--)
-        if (is_loop_run(&frames[i])) {
-            count++;
-            *innermost = i;
-        }
-    return count;
+    return f->kind == FRAME_PYTHON && f->function && f->file &&
+           ends_with(f->file, "asyncio/runners.py") && !strcmp(f->function, "Runner.run");
 }
 
-static bool is_language(const struct frame *f)
+static struct loop_runs find_by(bool (*is)(const struct frame *f), const struct frame *frames,
+                                int n)
 {
-    return f->kind == FRAME_PYTHON || f->kind == FRAME_JAVASCRIPT || f->kind == FRAME_LUA;
+    struct loop_runs r = {0, -1, -1};
+    for (int i = 0; i < n; i++) {
+        if (!is(&frames[i]))
+            continue;
+        if (r.innermost < 0)
+            r.innermost = i;
+        // aeProcessEvents called by aeMain: one loop
+        if (r.outermost < 0 || r.outermost != i - 1)
+            r.count++;
+        r.outermost = i;
+    }
+    return r;
+}
+
+struct loop_runs find_loop_runs(const struct frame *frames, int n)
+{
+    struct loop_runs r = find_by(is_loop_run, frames, n);
+    return r.count > 0 ? r : find_by(is_loop_caller, frames, n);
+}
+
+// asyncio's machinery between the loop and the task it runs.
+static bool is_loop_library(const struct frame *f)
+{
+    return f->file && f->kind == FRAME_PYTHON &&
+           (strstr(f->file, "/asyncio/") || ends_with(f->file, "/selectors.py"));
 }
 
 enum { OWN_CODE, PACKAGE_CODE, LANGUAGE_LIBRARY, NOT_USERS };
 
+static bool is_language_library(const char *file)
+{
+    const char *library = strstr(file, "/lib/python");
+    return starts_with(file, "node:") || starts_with(file, "<frozen") ||
+           (library && library[11] >= '2' && library[11] <= '9' && strchr(library + 11, '/'));
+}
+
 static int language_tier(const struct frame *f)
 {
     const char *file = f->file ? f->file : "";
-    if (starts_with(file, "node:") || starts_with(file, "<frozen") || f->runtime || !*file)
-        return LANGUAGE_LIBRARY;
+    if (is_loop_library(f))
+        return NOT_USERS;
     if (strstr(file, "/site-packages/") || strstr(file, "/dist-packages/") ||
         strstr(file, "/node_modules/"))
         return PACKAGE_CODE;
-    const char *library = strstr(file, "/lib/python");
-    if (library && library[11] >= '2' && library[11] <= '9' && strchr(library + 11, '/'))
-        return LANGUAGE_LIBRARY;
-    return OWN_CODE;
+    return !*file || is_language_library(file) ? LANGUAGE_LIBRARY : OWN_CODE;
 }
 
 static int tier(const struct frame *f)
 {
     if (is_language(f))
         return language_tier(f);
-    return f->runtime || f->kind == FRAME_KERNEL ? NOT_USERS : NOT_USERS - 1;
+    // Nameless code in anonymous memory is a JIT's: whose, only its walker could tell.
+    bool nobodys = f->runtime || f->kind == FRAME_KERNEL || (!f->function && !f->module);
+    return nobodys ? NOT_USERS : NOT_USERS - 1;
 }
 
-static int outermost_loop(const struct frame *frames, int n)
+void mark_runtime(struct frame *frames, int n)
 {
-    for (int i = n - 1; i >= 0; i--)
-        if (is_loop_run(&frames[i]))
-            return i;
-    return n;
+    for (int i = 0; i < n; i++) {
+        if (is_language(&frames[i]))
+            frames[i].runtime = language_tier(&frames[i]) >= LANGUAGE_LIBRARY;
+        // Stripped redis: the nameless static function that aeMain calls is its aeProcessEvents.
+        if (i + 1 < n && !frames[i].function && frames[i + 1].function && frames[i].module &&
+            frames[i + 1].module && !strcmp(frames[i + 1].function, "aeMain") &&
+            !strcmp(frames[i].module, frames[i + 1].module))
+            frames[i].runtime = true;
+    }
+}
+
+static int end_of_loop(const struct frame *frames, int n)
+{
+    struct loop_runs r = find_loop_runs(frames, n);
+    return r.count > 0 ? r.outermost : n;
+}
+
+bool is_in_language(const struct frame *frames, int n)
+{
+    int end = end_of_loop(frames, n);
+    for (int i = 0; i < end; i++)
+        if (is_language(&frames[i]) && !is_loop_library(&frames[i]))
+            return true;
+    return false;
 }
 
 int find_culprit(const struct frame *frames, int n)
 {
-    int end = outermost_loop(frames, n), best = -1, best_tier = NOT_USERS;
-    bool language = false;
-    for (int i = 0; i < end; i++)
-        language |= is_language(&frames[i]);
+    int end = end_of_loop(frames, n), best = -1, best_tier = NOT_USERS;
+    bool language = is_in_language(frames, n);
     for (int i = 0; i < end; i++) {
         int t = language && !is_language(&frames[i]) ? NOT_USERS : tier(&frames[i]);
         if (t < best_tier) {

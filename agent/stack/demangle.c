@@ -16,8 +16,30 @@ static bool looks_mangled(const char *name)
     return !strncmp(name, "_Z", 2) || !strncmp(name, "__Z", 3) || !strncmp(name, "_R", 2);
 }
 
+// "work.constprop.0" is the compiler's copy of work.
+static const char *without_clone(struct arena *a, const char *name)
+{
+    static const char *const clones[] = {".constprop.", ".isra.", ".part.",     ".cold",
+                                         ".lto_priv.",  ".llvm.", ".localalias"};
+    const char *end = NULL;
+    if (!strchr(name, '.'))
+        return name;
+    for (size_t i = 0; i < sizeof(clones) / sizeof(*clones); i++) {
+        const char *at = strstr(name, clones[i]);
+        if (at && at != name && (!end || at < end))
+            end = at;
+    }
+    if (!end)
+        return name;
+    size_t n = (size_t)(end - name);
+    char *kept = arena_alloc(a, n + 1);
+    memcpy(kept, name, n);
+    return kept;
+}
+
 const char *demangle(struct arena *a, const char *name)
 {
+    name = without_clone(a, name);
     if (!looks_mangled(name) || strnlen(name, MAX_MANGLED) == MAX_MANGLED)
         return name;
     // Without DMGL_PARAMS: a stack is read by names, and node's parameters fill a screen each.

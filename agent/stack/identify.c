@@ -5,15 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "culprit.h"
+#include "uv_loop.h"
 #include "walkers.h"
-
-// uv_loop_t of libuv 1.x on x86-64. backend_fd has been here since 1.0; internal_fields since 1.38, and its
-// metrics since 1.45 (flags, then loop_count, events, events_waiting).
-#define UV_BACKEND_FD      64
-#define UV_INTERNAL_FIELDS 40
-#define UV_LOOP_COUNT      8
-#define MAX_FD             (1 << 24)
 
 static bool has_mapping(const struct process *p, const char *part)
 {
@@ -98,45 +91,41 @@ static enum runtime_kind runtime_of(struct process *p, struct identity *id)
     return is_tokio(p) ? RUNTIME_TOKIO : RUNTIME_EPOLL;
 }
 
-static bool plausible_fd(int fd)
+// node::per_process::metadata begins with the std::string of node's own version: pointer, length.
+static void read_node_version(struct process *p, char *ret, size_t size)
 {
-    return fd >= 3 && fd < MAX_FD;
+    uint64_t metadata = process_symbol(p, NULL, "_ZN4node11per_process8metadataE"), string[2];
+    if (!metadata || !mem_read(p->mem, metadata, string, sizeof(string)) || string[1] == 0 ||
+        string[1] >= size || !mem_read(p->mem, string[0], ret, string[1])) {
+        *ret = '\0';
+        return;
+    }
+    ret[string[1]] = '\0';
+    if (strspn(ret, "0123456789.") < 5)
+        *ret = '\0';
 }
 
-// Two libraries may each have a default loop (node's own libuv and an addon's): the one that is in use has
-// a backend.
-static void read_default_loop(struct process *p, struct identity *id)
+static void read_version(struct process *p, struct identity *ret)
 {
-    uint64_t loop = process_symbol(p, NULL, "default_loop_struct");
-    uint32_t fd;
-    if (!loop || !mem_u32(p->mem, loop + UV_BACKEND_FD, &fd) || !plausible_fd((int)fd))
-        return;
-    id->uv_loop = loop;
-    id->uv_backend_fd = (int)fd;
-}
-
-static void read_loop_count(struct process *p, struct identity *id)
-{
-    uint64_t fields, counts[3];
-    if (!id->uv_loop || !mem_u64(p->mem, id->uv_loop + UV_INTERNAL_FIELDS, &fields) ||
-        fields < 4096 || fields % 8 != 0 ||
-        !mem_read(p->mem, fields + UV_LOOP_COUNT, counts, sizeof(counts)))
-        return;
-    // Before 1.45 other things lie here. A loop that turns has counted less than 2^48 turns, and never
-    // fewer events than wait for it.
-    if (counts[0] == 0 || counts[0] >> 48 || counts[1] >> 48 || counts[2] > counts[1])
-        return;
-    id->uv_loop_count = fields + UV_LOOP_COUNT;
+    char node[32] = "";
+    const char *version = walkers_version(p->walkers);
+    if (ret->runtime == RUNTIME_NODE)
+        read_node_version(p, node, sizeof(node));
+    if (*node)
+        version = node;
+    snprintf(ret->version, sizeof(ret->version), "%s", version);
+    unsigned uv = ret->has_uv && ret->runtime == RUNTIME_LIBUV ? uv_version_of(p) : 0;
+    if (uv)
+        snprintf(ret->version, sizeof(ret->version), "%u.%u.%u", uv >> 16, uv >> 8 & 0xff,
+                 uv & 0xff);
 }
 
 void identify(struct process *p, struct identity *ret)
 {
     ret->has_uv = has_symbol(p, "uv_run");
     ret->runtime = runtime_of(p, ret);
-    snprintf(ret->version, sizeof(ret->version), "%s", walkers_version(p->walkers));
+    read_version(p, ret);
     snprintf(ret->note, sizeof(ret->note), "%s", walkers_note(p->walkers));
-    if (ret->has_uv) {
-        read_default_loop(p, ret);
-        read_loop_count(p, ret);
-    }
+    if (ret->has_uv)
+        read_uv_loop(p, ret);
 }

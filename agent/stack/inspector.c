@@ -168,7 +168,6 @@ static void ask_walkers(struct process *p, int tid, const struct native_frame *n
         take_language(part, &r, n, a);
         facts->torn |= r.torn;
         facts->gc |= r.gc;
-        facts->in_language |= r.in_language;
         if (r.lock)
             facts->lock = r.lock;
         if (r.task.id)
@@ -235,6 +234,7 @@ void inspector_stack(struct inspector *i, const struct stack_request *r, bool pl
                                 .lines = !plain},
           &merged);
     facts.torn |= !merged.to_main;
+    facts.in_language = merged.in_language;
     facts.live_reads = mem_went_live(p->mem);
     facts.why_not = merged.to_main ? NULL : i->unwound.why_not;
     put_stack(ret, &merged, &facts);

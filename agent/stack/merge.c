@@ -54,13 +54,36 @@ static bool starts_with(const char *text, const char *prefix)
     return !strncmp(text, prefix, strlen(prefix));
 }
 
+static bool starts_with_any(const char *text, const char *const *prefixes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (starts_with(text, prefixes[i]))
+            return true;
+    return false;
+}
+
+// How an interpreter goes from its function to one of C, and back: says nothing to the user.
 static bool is_glue(const char *symbol)
 {
-    return starts_with(symbol, "Builtins_") || starts_with(symbol, "_ZN2v8") ||
-           starts_with(symbol, "_PyEval_") || starts_with(symbol, "PyEval_") ||
-           starts_with(symbol, "_PyObject_") || starts_with(symbol, "PyObject_") ||
-           starts_with(symbol, "_PyFunction_") || starts_with(symbol, "_PyVectorcall_") ||
-           starts_with(symbol, "PyVectorcall_");
+    static const char *const glue[] = {"Builtins_CEntry",
+                                       "Builtins_InterpreterEntryTrampoline",
+                                       "Builtins_JSEntry",
+                                       "Builtins_Call",
+                                       "Builtins_HandleApiCall",
+                                       "_ZN2v88internal21Builtin_HandleApiCall",
+                                       "_ZN2v88internal25FunctionCallbackArguments",
+                                       "_ZN2v88internal12_GLOBAL__N_119HandleApiCallHelper",
+                                       "_ZN2v88internal12_GLOBAL__N_16Invoke",
+                                       "_ZN2v88internal9Execution",
+                                       "_ZN2v88Function4Call",
+                                       "_PyEval_",
+                                       "PyEval_",
+                                       "_PyObject_",
+                                       "PyObject_",
+                                       "_PyFunction_",
+                                       "_PyVectorcall_",
+                                       "PyVectorcall_"};
+    return starts_with_any(symbol, glue, sizeof(glue) / sizeof(*glue));
 }
 
 static bool folds(const struct merge_input *in, int i)
@@ -70,7 +93,7 @@ static bool folds(const struct merge_input *in, int i)
         return false;
     int innermost = in->lang[0].at, outermost = in->lang[in->nlang - 1].at;
     const char *symbol = in->native[i].symbol;
-    return (i > innermost && i < outermost) || !symbol || (i > outermost && is_glue(symbol));
+    return (i > innermost && i < outermost) || !symbol || is_glue(symbol);
 }
 
 static struct frame *add(struct merged *m, struct frame f)
@@ -167,7 +190,11 @@ void merge(const struct merge_input *in, struct merged *ret)
     }
     for (; next < in->nlang; next++)
         add(ret, in->lang[next].frame);
+    mark_runtime(ret->frames, ret->n);
+    struct loop_runs runs = find_loop_runs(ret->frames, ret->n);
+    ret->loop_runs = runs.count;
+    ret->loop_run_index = runs.innermost;
+    ret->in_language = is_in_language(ret->frames, ret->n);
     ret->culprit = find_culprit(ret->frames, ret->n);
-    ret->loop_runs = count_loop_runs(ret->frames, ret->n, &ret->loop_run_index);
     ret->to_main = reaches_main(in);
 }

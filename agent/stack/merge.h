@@ -15,6 +15,7 @@ struct merged {
     int culprit;
     int loop_runs;
     int loop_run_index; // of the innermost; -1 none
+    bool in_language;
     bool to_main;
 };
 

@@ -51,7 +51,7 @@ static void on_wait_seen(void *arg, int pid, int tid, const struct probe_wait *w
 {
     struct session *s = arg;
     struct proc *p = proc_find(&s->model, pid);
-    struct thread *t = p && !p->exited ? thread_add(&s->model, p, tid) : NULL;
+    struct thread *t = p && !p->exited ? model_add_thread(&s->model, p, tid) : NULL;
     if (t)
         trust_waits_seen(&s->model, t, waits, n);
 }
@@ -59,7 +59,7 @@ static void on_wait_seen(void *arg, int pid, int tid, const struct probe_wait *w
 static void on_sample(void *arg, const struct probe_sample *sample)
 {
     struct session *s = arg;
-    struct thread *t = thread_find(&s->model, sample->tid);
+    struct thread *t = model_thread(&s->model, sample->tid);
     if (t)
         stall_sample(&s->model, t, sample);
 }
@@ -67,7 +67,7 @@ static void on_sample(void *arg, const struct probe_sample *sample)
 static void on_turn(void *arg, const struct probe_turn *turn)
 {
     struct session *s = arg;
-    struct thread *t = thread_find(&s->model, turn->tid);
+    struct thread *t = model_thread(&s->model, turn->tid);
     if (t)
         stall_turn(&s->model, t, turn);
 }
@@ -75,7 +75,7 @@ static void on_turn(void *arg, const struct probe_turn *turn)
 static void on_calls(void *arg, const struct probe_calls *c)
 {
     struct session *s = arg;
-    struct thread *t = thread_find(&s->model, c->tid);
+    struct thread *t = model_thread(&s->model, c->tid);
     if (t)
         calls_seen(&s->model, t, c);
 }

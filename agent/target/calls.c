@@ -39,7 +39,7 @@ static void stack_answered(void *arg, const struct stack_answer *a)
 {
     struct whose w = *(struct whose *)arg;
     free(arg);
-    struct thread *t = thread_find(w.m, w.tid);
+    struct thread *t = model_thread(w.m, w.tid);
     struct call_sum *s;
     if (!t || !a->stack)
         return;

@@ -103,6 +103,14 @@ void cause_of_call(int pid, int tid, long nr, const uint64_t *args, struct snap 
     describe_call(pid, tid, nr, args, box, ret);
 }
 
+// Caught between two slices of CPU: what it had more of until now is what it does.
+static enum cause_kind kind_when_runnable(const struct probe_split *s)
+{
+    if (s->cpu_user + s->cpu_kernel <= s->runqueue)
+        return CAUSE_RUNQUEUE;
+    return s->cpu_user >= s->cpu_kernel ? CAUSE_CPU_USER : CAUSE_CPU_KERNEL;
+}
+
 void cause_of_sample(const struct probe_sample *s, struct snap *box, struct cause *ret)
 {
     cause_clear(ret);
@@ -113,7 +121,7 @@ void cause_of_sample(const struct probe_sample *s, struct snap *box, struct caus
         if (s->kernel_mode)
             ret->syscall = syscall_name(s->syscall);
     } else if (s->state == 'R') {
-        ret->kind = CAUSE_RUNQUEUE;
+        ret->kind = kind_when_runnable(&s->split);
     } else if (s->syscall < 0) {
         ret->kind = CAUSE_PAGE_FAULT;
     } else {
@@ -164,7 +172,7 @@ int64_t split_time(const struct time_split *split, enum cause_kind kind)
 void split_add_sample(struct time_split *split, const struct probe_sample *s, enum cause_kind kind)
 {
     int64_t *field = split_field(split, kind);
-    if (!field || s->on_cpu || s->off_since_ns <= 0)
+    if (!field || s->on_cpu || s->state == 'R' || s->off_since_ns <= 0)
         return;
     int64_t since = s->off_since_ns > s->turn_begin_ns ? s->off_since_ns : s->turn_begin_ns;
     int64_t asleep = s->at_ns - since;

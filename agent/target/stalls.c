@@ -72,7 +72,7 @@ static struct stall *stall_open(struct model *m, struct thread *t, uint64_t seq,
 
 static void stall_free(struct model *m, struct stall *s)
 {
-    struct thread *t = thread_find(m, s->tid);
+    struct thread *t = model_thread(m, s->tid);
     if (t && t->stall == s)
         t->stall = NULL;
     DL_DELETE(m->stalls, s);
@@ -192,7 +192,7 @@ static void take_answer(struct model *m, struct stall *s, const struct look *l,
 
 static void keep_busy_stack(struct model *m, int tid, const struct stall_sample *k)
 {
-    struct thread *t = thread_find(m, tid);
+    struct thread *t = model_thread(m, tid);
     if (!t || !t->history || !k->on_cpu || !k->stack)
         return;
     stack_unref(t->history->busy_stack);
@@ -220,7 +220,7 @@ static void look_answered(void *arg, const struct stack_answer *a)
         holder_answered(s, &l, a);
         return;
     }
-    struct thread *t = thread_find(m, l.tid);
+    struct thread *t = model_thread(m, l.tid);
     if (t && t->stall == s && trust_corrected(m, t, &l.wait, a))
         return; // it waits in its loop: no stall, and gone
     take_answer(m, s, &l, a);
@@ -259,7 +259,7 @@ static void ask_holder(struct model *m, struct thread *t, struct stall *s, int s
 {
     int64_t holder = s->samples[sample].cause.holder_tid;
     struct probe_sample peek = {0};
-    if (holder == SNAP_UNKNOWN || !thread_find(m, (int)holder) || sample > 0 ||
+    if (holder == SNAP_UNKNOWN || !model_thread(m, (int)holder) || sample > 0 ||
         probe_peek(m->probe, (int)holder, &peek) < 0 || !peek.has_regs)
         return;
     struct look l = {.m = m, .stall = s->id, .tid = (int)holder, .sample = sample, .holder = true};

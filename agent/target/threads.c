@@ -18,7 +18,7 @@ struct proc *proc_find(struct model *m, int pid)
     return p;
 }
 
-struct thread *thread_find(struct model *m, int tid)
+struct thread *model_thread(struct model *m, int tid)
 {
     struct thread *t;
     HASH_FIND_INT(m->threads, &tid, t);
@@ -30,13 +30,13 @@ bool proc_is_judged(const struct proc *p)
     return !p->exited && !p->why_not[0];
 }
 
-struct thread *thread_add(struct model *m, struct proc *p, int tid)
+struct thread *model_add_thread(struct model *m, struct proc *p, int tid)
 {
-    struct thread *t = thread_find(m, tid);
+    struct thread *t = model_thread(m, tid);
     if (t && t->proc == p)
         return t;
     if (t) // the tid was reused and its end was missed
-        thread_remove(m, t);
+        model_remove_thread(m, t);
     t = calloc(1, sizeof(*t));
     if (!t)
         return NULL;
@@ -52,7 +52,7 @@ struct thread *thread_add(struct model *m, struct proc *p, int tid)
     return t;
 }
 
-void thread_remove(struct model *m, struct thread *t)
+void model_remove_thread(struct model *m, struct thread *t)
 {
     if (t->stall)
         stall_cut(m, t, true);
@@ -68,7 +68,7 @@ static void remove_threads(struct model *m, struct proc *p)
 {
     struct thread *t, *next;
     DL_FOREACH_SAFE(p->threads, t, next)
-    thread_remove(m, t);
+    model_remove_thread(m, t);
 }
 
 static void identity_answer(void *arg, const struct identity *id);
@@ -132,10 +132,8 @@ int proc_add(struct model *m, int pid, struct error *err)
 
 void proc_remove(struct model *m, struct proc *p)
 {
-    if (!p->exited) {
-        probe_remove_process(m->probe, p->pid);
-        stacker_remove_process(m->stacker, p->pid);
-    }
+    probe_remove_process(m->probe, p->pid);
+    stacker_remove_process(m->stacker, p->pid);
     remove_threads(m, p);
     HASH_DEL(m->procs, p);
     proc_free(p);
@@ -145,10 +143,8 @@ static void process_exited(struct model *m, struct proc *p)
 {
     if (p->exited)
         return;
-    probe_remove_process(m->probe, p->pid);
-    stacker_remove_process(m->stacker, p->pid);
     remove_threads(m, p);
-    p->exited = true;
+    p->exited = true; // probe and stacker are told by proc_remove: not from within a callback
     model_say(m, EVENT_DETACHED, p->pid, "process %d (%s) has ended", p->pid, p->name);
 }
 
@@ -162,7 +158,7 @@ static void process_execed(struct model *m, struct proc *p)
     p->main_looked = p->attached_said = false;
     stacker_add_process(m->stacker, p->pid, &err);
     ask_identity(m, p);
-    thread_add(m, p, p->pid);
+    model_add_thread(m, p, p->pid);
     if (m->execed)
         m->execed(m->born_arg, p->pid);
 }
@@ -177,16 +173,16 @@ void thread_event(struct model *m, const struct probe_thread_event *e)
     struct proc *p = proc_find(m, e->pid);
     if (!p || p->exited)
         return;
-    struct thread *t = thread_find(m, e->tid);
+    struct thread *t = model_thread(m, e->tid);
     switch (e->what) {
     case PROBE_THREAD_NEW:
-        t = thread_add(m, p, e->tid);
+        t = model_add_thread(m, p, e->tid);
         if (t && !p->identified)
             t->at_attach = true;
         break;
     case PROBE_THREAD_EXIT:
         if (t)
-            thread_remove(m, t);
+            model_remove_thread(m, t);
         break;
     case PROBE_PROCESS_EXIT: process_exited(m, p); break;
     case PROBE_PROCESS_EXEC: process_execed(m, p); break;

@@ -9,9 +9,9 @@
 int proc_add(struct model *m, int pid, struct error *err);
 void proc_remove(struct model *m, struct proc *p); // frees it and all it has
 struct proc *proc_find(struct model *m, int pid);
-struct thread *thread_find(struct model *m, int tid);
-struct thread *thread_add(struct model *m, struct proc *p, int tid);
-void thread_remove(struct model *m, struct thread *t);
+struct thread *model_thread(struct model *m, int tid);
+struct thread *model_add_thread(struct model *m, struct proc *p, int tid);
+void model_remove_thread(struct model *m, struct thread *t);
 bool proc_is_judged(const struct proc *p);
 void thread_event(struct model *m, const struct probe_thread_event *e);
 

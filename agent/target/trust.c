@@ -36,7 +36,7 @@
 #define POLLS_TO_TRUST 8  // of a thread that is not the main one
 #define ASK_AT_ATTACH  64 // threads of a process looked at when it is added
 
-enum wait_kind wait_kind_of(long nr)
+enum wait_kind wait_of_syscall(long nr)
 {
     switch (nr) {
     case SYS_epoll_wait:
@@ -61,7 +61,7 @@ struct probe_wait wait_of_sample(const struct probe_sample *s)
     struct probe_wait w = {.fd = -1};
     if (s->on_cpu || s->state == 'R')
         return w;
-    w.kind = wait_kind_of(s->syscall);
+    w.kind = wait_of_syscall(s->syscall);
     // io_uring_enter waits only when it is told how many completions to wait for.
     if (w.kind == WAIT_URING && s->args[2] == 0)
         w.kind = WAIT_NONE;
@@ -222,7 +222,7 @@ static void ask_answered(void *arg, const struct stack_answer *a)
 {
     struct ask ask = *(struct ask *)arg;
     free(arg);
-    struct thread *t = thread_find(ask.m, ask.tid);
+    struct thread *t = model_thread(ask.m, ask.tid);
     if (!t)
         return;
     t->asking = false;
@@ -371,7 +371,7 @@ void trust_tick(struct model *m, struct thread *t)
         m->now_ns - t->weak_since_ns >= WEAK_NS) {
         long nr;
         uint64_t args[6];
-        if (procfs_syscall(t->pid, t->tid, &nr, args) == 0 && wait_kind_of(nr) == t->weak.kind &&
+        if (procfs_syscall(t->pid, t->tid, &nr, args) == 0 && wait_of_syscall(nr) == t->weak.kind &&
             (int)args[0] == t->weak.fd)
             trust(m, t, &t->weak, TRUST_PROVED);
         else

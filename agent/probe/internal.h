@@ -56,10 +56,8 @@ struct thread {
 
     // bpf: events of this thread; -1 none.
     int tick_fd, break_fd;
-    bool break_refused;
     uint64_t break_pc;
-    int64_t break_used_ns;
-    int64_t believed_until_ns, disbelieved_until_ns; // verdict of a look by the tracepoints
+    int64_t break_used_ns, break_again_ns;
     // proc
     void *sampler;
     struct thread *next, *prev; // of the process

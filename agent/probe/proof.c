@@ -6,7 +6,7 @@
 //   counter     libuv's own count of its turns, read from its memory every scan;
 //   breakpoint  an execution breakpoint of that thread alone at the instruction after its wait's system
 //               call. Its program (on_breakpoint) ends the turn in the slot. Two hits, then it is silent
-//               until it is armed anew at the next scan: so a saturated loop pays some 20 us in 10 ms;
+//               until it is opened anew: so a saturated loop pays some 20 us in 10 to 20 ms;
 //   tracepoints of the wait calls, which all processes pay for: for at most 100 ms in any 5 s, and the
 //               verdict is kept until the next look.
 //
@@ -21,7 +21,9 @@
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 
 #define LOOK_NS          (10 * NS_PER_MS)
-#define BREAK_KEEP_NS    (10 * NS_PER_S)
+#define BREAK_KEEP_NS    (1 * NS_PER_S)
+#define BREAK_PAUSE_NS   (5 * NS_PER_S)
+#define SATURATED_NS     (200 * NS_PER_MS)
 #define TRACE_NS         (100 * NS_PER_MS)
 #define TRACE_PAUSE_NS   (5 * NS_PER_S)
 #define COUNTER_PATIENCE (5 * NS_PER_MS)
@@ -66,38 +68,40 @@ static bool watch_counter(struct probe *p, struct thread *t, int64_t begin)
     return true;
 }
 
-static bool open_breakpoint(struct probe *p, struct thread *t)
+// A breakpoint that has had its hits is opened anew: from 6.17 on (seen on 6.18) IOC_REFRESH does not start
+// it again, though it counts as enabled. An old one is closed first, so that it cannot use up the new hits.
+static bool open_breakpoint(struct probe *p, struct thread *t, uint64_t pc)
 {
     struct bpf_backend *b = p->backend;
-    uint64_t pc = LOAD(t->slot->wait_pc);
-    if (t->break_fd >= 0 && t->break_pc == pc)
-        return true;
-    if (!pc || (t->break_refused && t->break_pc == pc))
-        return false;
     proof_stop(p, t);
     t->break_pc = pc;
+    t->slot->at_return = 0;
     t->break_fd = perf_open_breakpoint(t->tid, pc, bpf_program__fd(b->skel->progs.on_breakpoint));
-    t->break_refused = t->break_fd < 0; // its four registers are taken, or there are none
-    t->slot->hits_left = 0;
-    return !t->break_refused;
+    if (t->break_fd < 0)
+        return false;
+    __atomic_store_n(&t->slot->hits_left, HITS, __ATOMIC_RELEASE);
+    if (!perf_arm(t->break_fd, HITS))
+        return true;
+    proof_stop(p, t);
+    return false;
 }
 
 static bool watch_breakpoint(struct probe *p, struct thread *t, int64_t begin)
 {
-    if (!open_breakpoint(p, t))
+    uint64_t pc = LOAD(t->slot->wait_pc);
+    if (!pc || p->now_ns < t->break_again_ns)
         return false;
-    t->break_used_ns = p->now_ns;
-    if (LOAD(t->slot->hits_left) == 0) {
-        t->slot->at_return = 0;
-        __atomic_store_n(&t->slot->hits_left, HITS, __ATOMIC_RELEASE);
-        if (perf_arm(t->break_fd, HITS)) {
-            proof_stop(p, t);
-            return false;
-        }
+    bool armed = t->break_fd >= 0 && t->break_pc == pc && LOAD(t->slot->hits_left);
+    if (armed) {
+        if ((int64_t)LOAD(t->slot->proof_at) < begin)
+            set_proof(t, p->now_ns);
+    } else if (open_breakpoint(p, t, pc)) {
         set_proof(t, now_ns());
-    } else if ((int64_t)LOAD(t->slot->proof_at) < begin) {
-        set_proof(t, p->now_ns); // armed already
+    } else {
+        t->break_again_ns = p->now_ns + BREAK_PAUSE_NS; // a debugger may hold the registers
+        return false;
     }
+    t->break_used_ns = p->now_ns;
     return true;
 }
 
@@ -126,7 +130,7 @@ static void after_tracing(struct probe *p, struct thread *t)
     bool stuck = begin && proof >= begin && p->now_ns - begin >= p->config.threshold_ns;
     if (!stuck)
         set_proof(t, 0);
-    t->slot->mute_hist = !stuck && t->break_refused && begin;
+    t->slot->mute_hist = !stuck && begin;
 }
 
 void proof_tracing_over(struct probe *p)
@@ -145,13 +149,22 @@ void proof_tracing_over(struct probe *p)
             after_tracing(p, t);
 }
 
+// A loop known to be saturated is looked at again before its next turn can look long.
+static bool to_watch(const struct probe *p, const struct thread *t, int64_t begin)
+{
+    int64_t age = p->now_ns - begin;
+    bool saturated = p->now_ns - (int64_t)LOAD(t->slot->hit_ns) < SATURATED_NS;
+    return begin && (age >= p->config.threshold_ns / 4 || (saturated && age >= LOOK_NS));
+}
+
 void proof_watch(struct probe *p, struct thread *t)
 {
     int64_t begin = (int64_t)LOAD(t->slot->busy_since);
-    bool lately = p->now_ns - (int64_t)LOAD(t->slot->hit_ns) < 10 * LOOK_NS; // saturated: often
-    if (!begin || (!lately && p->now_ns - begin < p->config.threshold_ns / 4)) {
+    if (!to_watch(p, t, begin)) {
         if (t->break_fd >= 0 && p->now_ns - t->break_used_ns > BREAK_KEEP_NS)
-            proof_stop(p, t);
+            proof_stop(p, t); // its debug register may be wanted by others
+        if (begin && p->now_ns - (int64_t)LOAD(t->slot->hit_ns) < SATURATED_NS)
+            wake_at(p, begin + LOOK_NS);
         return;
     }
     wake_at(p, p->now_ns + LOOK_NS);
@@ -166,5 +179,4 @@ void proof_stop(struct probe *p, struct thread *t)
         close(t->break_fd);
     t->break_fd = -1;
     t->slot->hits_left = 0;
-    t->slot->hit_ns = 0;
 }

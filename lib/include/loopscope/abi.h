@@ -23,6 +23,9 @@
 // In version 1 fields are only appended: use slot_size, loop_size, site_size as strides, and treat
 // what lies beyond the size that you know as unknown.
 //
+// `state`, `steps`, `resumed_ns` and `busy_ns` of a task and all totals of a loop are stored one by one, without `seq`: each is
+// whole, but may be newer than the rest.
+//
 // ORDER. The writer is the loop's own thread (one writer a record): seq odd, fence, plain stores,
 // release store of seq even. On x86-64 that is plain stores; on aarch64 a reader needs an acquire
 // fence between its reads (process_vm_readv and pread give it).
@@ -95,7 +98,7 @@ struct ls_abi_header {    // at offset 0
     uint32_t stack_size;  // bytes of a task's stack, guard included
     uint32_t stack_guard; // enum ls_abi_guard: the weakest in use
 
-    // ns = ticks_ns + ((ticks - ticks_ref) * ticks_mult >> 32), refined while the program runs;
+    // ns = ticks_ns + ((ticks - ticks_ref) * ticks_mult >> 32) in 128 bits, refined while the program runs;
     // under ticks_seq.
     uint32_t ticks_seq;
     uint32_t reserved;
@@ -201,7 +204,7 @@ struct ls_abi_task { // one slot, 128 bytes
     uint64_t resumed_ns; // when last; time of the loop's turn unless watched
     uint64_t parent;     // id of the task that spawned it; 0 none. May have ended
     uint64_t busy_ns;    // on the CPU or blocking the loop, in finished steps: exact while watched,
-                      // else of the first steps of each turn only, so a lower bound
+                         // else of the first steps of each turn only, so a lower bound
     uint64_t created_ns;
     uint64_t deadline_ns; // of the innermost deadline over it; 0 none
     uint32_t spawn_site;
@@ -227,15 +230,14 @@ struct ls_abi_site {
 enum ls_abi_event_kind {
     LS_ABI_EV_SWITCH =
         1, // a suspended at site with wait w (0: ended), b resumed; either may be 0 (the loop)
-    LS_ABI_EV_CREATED = 2,    // a, by b, at site
-    LS_ABI_EV_STARTED = 3,    // a
-    LS_ABI_EV_ENDED = 4,      // a; b: its result as int64
-    LS_ABI_EV_CANCEL = 5,     // a was asked to cancel, by b
-    LS_ABI_EV_AWAITED = 6,    // a's result was taken by b at site
-    LS_ABI_EV_ORPHANED = 7,   // a
-    LS_ABI_EV_DETACHED = 8,   // a
-    LS_ABI_EV_WOKEN = 9,      // a became ready, by b
-    LS_ABI_EV_TIMED_OUT = 10, // a
+    LS_ABI_EV_CREATED = 2,   // a, by b, at site
+    LS_ABI_EV_STARTED = 3,   // a
+    LS_ABI_EV_ENDED = 4,     // a; b: its result as int64
+    LS_ABI_EV_CANCEL = 5,    // a was asked to cancel, by b
+    LS_ABI_EV_AWAITED = 6,   // a's result was taken by b at site
+    LS_ABI_EV_ORPHANED = 7,  // a
+    LS_ABI_EV_DETACHED = 8,  // a
+    LS_ABI_EV_TIMED_OUT = 9, // a
 };
 
 // One event of a ring. The ring is overwritten, never waited for: a reader reads ring_head (head1),

@@ -2,30 +2,30 @@
 // and a life that can be watched from outside (see abi.h).
 //
 // RULES THAT HOLD EVERYWHERE
-//   Errors     Functions return 0 or a value >= 0, or a negative errno. The usual ones:
-//              -ECANCELED  the calling task was asked to cancel
-//              -ETIMEDOUT  the timeout of the call, or a deadline over the calling task, has passed
-//              -EPERM      wrong thread, or a blocking call outside a task
-//              -ESRCH      the handle is stale: already awaited, or no such task
-//              -ENOMEM     no memory, stack or table slot
-//              In debug mode (LOOPSCOPE_DEBUG=1 or ls_options.debug) bad use also prints a message
-//              with its site.
-//   Time       int64_t nanoseconds. Resolution is 1 ms, and nothing wakes early. LS_FOREVER waits
-//   without
-//              a bound; a timeout of 0 tries once and returns -ETIMEDOUT where it would wait.
-//   Threads    A task, and each object here, belongs to the loop (thread) it was made on. Only
-//              functions marked "any thread" may be called from elsewhere; others return -EPERM
-//              there.
-//   Blocking   Functions marked "awaits" suspend the calling task, never the loop. They are the
-//   await
-//              points: cancellation and deadlines are delivered there, and nowhere else. They may
-//              be called from tasks only.
-//   Ownership  What a task opens belongs to that task and is released when it ends, however it
-//              ends, last opened first; said otherwise where it differs. Memory passed in stays
-//              the caller's and must live until the call returns.
-//   Sites      Macros capture file, line and function of the call at no cost. The functions behind
-//   them end in
-//              _at and take a site, NULL when unknown: for bindings.
+//
+// Errors: functions return 0 or a value >= 0, or a negative errno. The usual ones:
+//   -ECANCELED  the calling task was asked to cancel
+//   -ETIMEDOUT  the timeout of the call, or a deadline over the calling task, has passed
+//   -EPERM      wrong thread, or a blocking call outside a task
+//   -ESRCH      the handle is stale: already awaited, or no such task
+//   -ENOMEM     no memory, stack or table slot
+// In debug mode (LOOPSCOPE_DEBUG=1 or ls_options.debug) bad use also prints a message with its site.
+//
+// Time: int64_t nanoseconds. Resolution is 1 ms, and nothing wakes early. LS_FOREVER waits without
+// a bound; a timeout of 0 tries once and returns -ETIMEDOUT where it would wait.
+//
+// Threads: a task, and each object here, belongs to the loop (thread) it was made on. Only functions
+// marked "any thread" may be called from elsewhere; the others return -EPERM there.
+//
+// Blocking: functions marked "awaits" suspend the calling task, never the loop. They are the await
+// points: cancellation and deadlines are delivered there and nowhere else. Only tasks may call them.
+//
+// Ownership: what a task opens belongs to that task and is released when it ends, however it ends,
+// last opened first; said otherwise where it differs. Memory passed in stays the caller's and must
+// live until the call returns.
+//
+// Sites: macros capture file, line and function of the call at no cost. The functions behind them
+// end in _at and take a site, NULL when unknown: for bindings.
 #ifndef LOOPSCOPE_H
 #define LOOPSCOPE_H
 
@@ -81,8 +81,7 @@ typedef struct ls_event ls_event;
 typedef struct ls_cond ls_cond;
 typedef struct ls_chan ls_chan;
 
-// ---- Loops
-// ---------------------------------------------------------------------------------------
+// ---- Loops ----
 //
 // A loop runs the tasks of one thread on a uv_loop_t: its own (ls_run) or the program's
 // (ls_attach). Any number of threads may each have one.
@@ -99,8 +98,7 @@ enum ls_debug {
 
 struct ls_options {       // zero means the default
     const char *name;     // of the loop, shown outside; at most 15 bytes
-    size_t stack_size;    // bytes a task, guard page included; the same for all loops of a process,
-                          // the first decides (64 KB)
+    size_t stack_size;    // bytes a task, guard page included (64 KB)
     uint32_t stack_cache; // unused stacks whose memory is kept (1024)
     enum ls_debug debug;
     int64_t turn_ns;    // how long tasks run before the loop polls again (0.5 ms)
@@ -126,8 +124,7 @@ LS_API ls_loop *ls_loop_current(void);              // of this thread; NULL none
 LS_API struct uv_loop_s *ls_loop_uv(ls_loop *loop); // for the program's own handles
 LS_API int64_t ls_now(void);                        // CLOCK_MONOTONIC, exact. Any thread
 
-// ---- Tasks
-// ---------------------------------------------------------------------------------------
+// ---- Tasks ----
 //
 // A task is a function on a stack of its own. The task that spawns it is its parent and owns it:
 // when the parent's function returns, children still alive are cancelled and waited for (that is a
@@ -209,8 +206,7 @@ LS_API int ls_on_unread_error(ls_loop *loop, ls_unread_error_fn fn, void *ctx);
 LS_API int ls_local_set(const void *key, void *value); // 0, -ENOMEM, -EPERM
 LS_API void *ls_local_get(const void *key);            // NULL when not set, or outside tasks
 
-// ---- Deadlines and shields
-// -----------------------------------------------------------------------
+// ---- Deadlines and shields ----
 //
 // A deadline bounds a stretch of the calling task: once it has passed, every await point in the
 // stretch returns -ETIMEDOUT, until ls_deadline_end. Nested, the nearest counts. Since a group is
@@ -220,7 +216,7 @@ LS_API void *ls_local_get(const void *key);            // NULL when not set, or 
 struct ls_deadline {
     void *opaque[10];
 };
-LS_API int ls_deadline_begin(struct ls_deadline *d, int64_t timeout_ns);
+LS_API int ls_deadline_begin(struct ls_deadline *d, int64_t timeout_ns); // 0, -ENOMEM, -EPERM
 LS_API int ls_deadline_end(struct ls_deadline *d); // 0, or -ETIMEDOUT when it had passed
 
 // Between begin and end, cancellation of the calling task, and deadlines begun before, are held
@@ -228,8 +224,7 @@ LS_API int ls_deadline_end(struct ls_deadline *d); // 0, or -ETIMEDOUT when it h
 LS_API int ls_shield_begin(void);
 LS_API int ls_shield_end(void); // what ls_check says now
 
-// ---- Groups
-// --------------------------------------------------------------------------------------
+// ---- Groups ----
 //
 // A group (nursery) owns the tasks spawned in it and belongs to the task that opened it. Every
 // group is ended by ls_group_wait, which waits for its tasks and frees it; a task that returns with
@@ -277,8 +272,7 @@ struct ls_job {
 LS_API int64_t ls_gather_at(struct ls_site *site, const struct ls_job *jobs, size_t n,
                             uint32_t limit, int64_t *results, int64_t timeout_ns);
 
-// ---- Clean-up
-// ------------------------------------------------------------------------------------
+// ---- Clean-up ----
 //
 // Each task has a stack of things to undo, run last in first out when its function has returned:
 // after success, an error, or a cancel. It may await: it runs under a shield, bounded by
@@ -287,7 +281,7 @@ LS_API int ls_defer(void (*fn)(void *arg), void *arg) LS_MUST_USE; // -ENOMEM: n
 LS_API int ls_undefer(void (*fn)(void *arg), void *arg); // forgets the newest such entry; -ENOENT
 // Runs what was pushed since ls_scope_begin.
 struct ls_scope {
-    void *opaque;
+    uint64_t opaque;
 };
 LS_API struct ls_scope ls_scope_begin(void);
 LS_API int ls_scope_end(struct ls_scope scope);
@@ -298,8 +292,7 @@ LS_API int ls_disown_fd(int fd);          // 0, -ENOENT
 LS_API void *ls_alloc(size_t size);       // zeroed; freed with the scope; NULL out of memory
 LS_API void ls_free(void *memory);        // before that; NULL is fine
 
-// ---- Synchronisation
-// -----------------------------------------------------------------------------
+// ---- Synchronisation ----
 //
 // Between tasks of one loop; first come, first served. Made by _new, freed by _free, which returns
 // -EBUSY (and does nothing) while a task waits on it. They belong to the program, not to a task.
@@ -366,8 +359,7 @@ struct ls_case {
 LS_API int ls_select_at(struct ls_site *site, const struct ls_case *cases, size_t n, int *status,
                         int64_t timeout_ns);
 
-// ---- Doors from other threads
-// --------------------------------------------------------------------
+// ---- Doors from other threads ----
 //
 // The only functions that reach a loop from outside its thread. loop must not be closed meanwhile.
 
@@ -389,8 +381,7 @@ LS_API int ls_ticket_wait(ls_ticket *ticket, int64_t *result, int64_t timeout_ns
 LS_API int ls_ticket_cancel(ls_ticket *ticket); // any thread; asks the task to cancel
 LS_API void ls_ticket_drop(ls_ticket *ticket);  // any thread; the task runs on, detached
 
-// ---- Offload
-// -------------------------------------------------------------------------------------
+// ---- Offload ----
 //
 // Blocking or CPU-heavy work on libuv's thread pool (UV_THREADPOOL_SIZE).
 
@@ -407,8 +398,7 @@ LS_API int64_t ls_offload_at(struct ls_site *site, ls_fn fn, void *arg, int64_t 
 LS_API int64_t ls_offload_abandon_at(struct ls_site *site, ls_fn fn, void *arg,
                                      void (*drop)(void *arg), int64_t timeout_ns);
 
-// ---- Streams: TCP, Unix sockets, pipes
-// -----------------------------------------------------------
+// ---- Streams: TCP, Unix sockets, pipes ----
 //
 // A stream belongs to the task that opened it and is closed with it; ls_stream_adopt hands it to
 // the calling task, ls_stream_disown to nobody (then the program closes it). One reader and one
@@ -482,8 +472,7 @@ enum { LS_READABLE = 1, LS_WRITABLE = 2 };
 #define ls_poll_fd(fd, events, timeout_ns) ls_poll_fd_at(LS_HERE, fd, events, timeout_ns)
 LS_API int ls_poll_fd_at(struct ls_site *site, int fd, int events, int64_t timeout_ns);
 
-// ---- Files
-// ---------------------------------------------------------------------------------------
+// ---- Files ----
 //
 // On the thread pool. Descriptors are plain ints, owned by the task that opened them; ls_file_close
 // or the end of the task closes them. An operation interrupted while it runs on the pool is waited
@@ -520,8 +509,7 @@ LS_API int ls_file_rename_at(struct ls_site *site, const char *from, const char 
 LS_API ssize_t ls_file_slurp_at(struct ls_site *site, const char *path, char **ret, size_t max,
                                 int64_t timeout_ns);
 
-// ---- DNS
-// -----------------------------------------------------------------------------------------
+// ---- DNS ----
 
 // Awaits. getaddrinfo on the pool; *ret is freed by ls_addrinfo_free, or with the calling task's
 // scope. -ENOENT no such name, -EAGAIN the server did not answer. service and hints may be NULL.
@@ -531,8 +519,7 @@ LS_API int ls_resolve_at(struct ls_site *site, const char *host, const char *ser
                          const struct addrinfo *hints, struct addrinfo **ret, int64_t timeout_ns);
 LS_API void ls_addrinfo_free(struct addrinfo *list); // NULL is fine
 
-// ---- Child processes
-// -----------------------------------------------------------------------------
+// ---- Child processes ----
 //
 // Belongs to the task that started it: when that ends first, the child gets SIGTERM, SIGKILL after
 // 2 s, and is reaped. Needs the loop's process to leave SIGCHLD to libuv.
@@ -557,8 +544,7 @@ LS_API int ls_process_kill(ls_process *process, int signal); // -ESRCH when it h
 LS_API int ls_process_wait_at(struct ls_site *site, ls_process *process, int64_t timeout_ns);
 LS_API void ls_process_free(ls_process *process); // as the end of its task does; NULL is fine
 
-// ---- Signals
-// -------------------------------------------------------------------------------------
+// ---- Signals ----
 //
 // Belongs to the task that opened it. Signals that come between two waits are counted, not lost
 // (like ones merge).
@@ -569,8 +555,7 @@ LS_API int ls_signal_wait_at(struct ls_site *site, ls_signal *signal,
                              int64_t timeout_ns); // awaits; the number
 LS_API void ls_signal_close(ls_signal *signal);   // NULL is fine
 
-// ---- Event bus
-// -----------------------------------------------------------------------------------
+// ---- Event bus ----
 //
 // Publish and subscribe by topic, on one loop. Each subscription has a queue and a task of its own:
 // a listener that fails or is slow disturbs nobody else. Payloads are reference-counted copies.
@@ -622,8 +607,7 @@ LS_API int ls_publish_at(struct ls_site *site, ls_bus *bus, const char *topic, c
 #define ls_bus_drain(bus, timeout_ns) ls_bus_drain_at(LS_HERE, bus, timeout_ns)
 LS_API int ls_bus_drain_at(struct ls_site *site, ls_bus *bus, int64_t timeout_ns);
 
-// ---- Logger
-// --------------------------------------------------------------------------------------
+// ---- Logger ----
 //
 // Structured records (JSON lines), written by a thread of its own through a bounded queue: logging
 // never blocks. What does not fit is counted and said in the log. Any thread.
@@ -715,8 +699,7 @@ LS_API int ls_log_flush_at(struct ls_site *site, ls_logger *logger,
                            int64_t timeout_ns); // awaits until all so far is written
 LS_API int ls_logger_get_stats(const ls_logger *logger, struct ls_logger_stats *ret);
 
-// ---- Metrics
-// -------------------------------------------------------------------------------------
+// ---- Metrics ----
 //
 // Of the calling thread's loop. Counting is always on; durations by spawn site from created to
 // ended.
@@ -758,8 +741,7 @@ struct ls_alert_options {
 LS_API int ls_on_alert(ls_loop *loop, void (*fn)(const struct ls_alert *alert, void *ctx),
                        void *ctx, const struct ls_alert_options *options);
 
-// ---- Hooks
-// ---------------------------------------------------------------------------------------
+// ---- Hooks ----
 //
 // Any number of subscribers see every step of every task of a loop. Called on the loop's thread, in
 // order of subscription; must not block or await; may spawn, cancel, name, and remove itself. Costs

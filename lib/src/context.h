@@ -1,0 +1,85 @@
+// What the processor needs to leave one stack and go on with another, and what the sanitizers and valgrind
+// must be told about it.
+#ifndef LS_CONTEXT_H
+#define LS_CONTEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define LS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LS_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define LS_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LS_TSAN 1
+#endif
+#endif
+
+#ifdef LS_ASAN
+void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
+void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *size);
+void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
+#endif
+#ifdef LS_TSAN
+void *__tsan_get_current_fiber(void);
+void *__tsan_create_fiber(unsigned flags);
+void __tsan_destroy_fiber(void *fiber);
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+#endif
+
+struct context {
+    void *sp; // first: the live table points here
+#ifdef LS_ASAN
+    void *fake_stack;
+    const void *bottom; // without the guard page: ASan writes its shadow
+    size_t size;
+#endif
+#ifdef LS_TSAN
+    void *fiber;
+#endif
+};
+
+// Saves the caller's context at *save and goes on with the one saved as `to`. In assembly, or on ucontext.
+void ls__switch_context(void **save, void *to);
+// A context on the stack [low, top) that will call entry(arg), which must not return.
+void *ls__context_make(char *low, char *top, void (*entry)(void *arg), void *arg);
+
+// Goes from `from` to `to`; returns when somebody goes back to `from`, never when it is dying.
+static inline __attribute__((always_inline)) void context_switch(struct context *from,
+                                                                 struct context *to, int dying)
+{
+    (void)dying;
+#ifdef LS_ASAN
+    __sanitizer_start_switch_fiber(dying ? NULL : &from->fake_stack, to->bottom, to->size);
+#endif
+#ifdef LS_TSAN
+    __tsan_switch_to_fiber(to->fiber, 0);
+#endif
+    ls__switch_context(&from->sp, to->sp);
+#ifdef LS_ASAN
+    __sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
+#endif
+}
+
+// First thing on a new stack; first time also learns where the loop's own stack is.
+static inline void context_entered(struct context *loop)
+{
+    (void)loop;
+#ifdef LS_ASAN
+    const void *bottom;
+    size_t size;
+    __sanitizer_finish_switch_fiber(NULL, &bottom, &size);
+    if (!loop->bottom) {
+        loop->bottom = bottom;
+        loop->size = size;
+    }
+#endif
+}
+
+#endif

@@ -1,0 +1,128 @@
+// The few lines that run at every switch, inlined where they count. internal.h has them as functions.
+#ifndef LS_FAST_H
+#define LS_FAST_H
+
+#include "internal.h"
+
+typedef uint64_t __attribute__((may_alias)) word_t;
+
+// state, wait, flags and await_site of a slot are one word and change in one store.
+_Static_assert(offsetof(struct ls_abi_task, state) % 8 == 0, "the state word must be aligned");
+static inline void slot_set_state(struct ls_abi_task *s, uint8_t state, uint8_t wait,
+                                  uint16_t flags, uint32_t site)
+{
+    uint64_t word =
+        (uint64_t)state | (uint64_t)wait << 8 | (uint64_t)flags << 16 | (uint64_t)site << 32;
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the live table is laid out for little-endian machines"
+#endif
+    __atomic_store_n((word_t *)(void *)&s->state, word, __ATOMIC_RELAXED);
+}
+
+static inline void slot_show_wait(const struct task *t, uint8_t state, uint8_t wait,
+                                  uint64_t object, uint32_t site)
+{
+    struct ls_abi_task *s = t->slot;
+    record_begin(&s->seq);
+    slot_set_state(s, state, wait, t->flags, site);
+    s->wait_object = object;
+    record_end(&s->seq);
+}
+
+static inline void slot_show_flags(const struct task *t)
+{
+    __atomic_store_n(&t->slot->flags, t->flags, __ATOMIC_RELAXED);
+}
+
+static inline void ready_push(struct ls_loop *l, struct task *t)
+{
+    t->next = NULL;
+    *l->ready_tail = t;
+    l->ready_tail = &t->next;
+}
+
+// The next task of this turn; NULL: none, or the turn is over.
+static inline struct task *ready_pop(struct ls_loop *l)
+{
+    if (!l->ready || (unlikely(--l->quota < 0) && !ls__refill(l)))
+        return NULL;
+    struct task *t = l->ready;
+    l->ready = t->next;
+    if (!l->ready)
+        l->ready_tail = &l->ready;
+    return t;
+}
+
+static inline void mark_running(struct ls_loop *l, struct task *t)
+{
+    struct ls_abi_task *s = t->slot;
+    __atomic_store_n(&s->state, LS_ABI_RUNNING, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->steps, ++t->steps, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->resumed_ns, (uint64_t)l->now_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->record->current, (uint64_t)t->id, __ATOMIC_RELAXED);
+    l->current = t;
+}
+
+static inline void mark_idle(struct ls_loop *l)
+{
+    __atomic_store_n(&l->record->current, 0, __ATOMIC_RELAXED);
+    l->current = NULL;
+}
+
+// Leaves the current task `t` for the next one, or for the loop. Returns when it is its turn again.
+static inline void suspend(struct ls_loop *l, struct task *t)
+{
+    struct task *next = ready_pop(l);
+    l->switches++;
+    if (unlikely(l->observe))
+        ls__observe_switch(l, t, next);
+    if (next)
+        mark_running(l, next);
+    else
+        mark_idle(l);
+    if (next != t)
+        context_switch(&t->context, next ? &next->context : &l->context, 0);
+}
+
+static inline void wake(struct task *t, int status)
+{
+    struct ls_loop *l = t->loop;
+    if (unlikely(timer_armed(&t->timer)))
+        list_del(&t->timer.link);
+    t->wait = NULL;
+    t->wake_status = status;
+    __atomic_store_n(&t->slot->state, LS_ABI_READY, __ATOMIC_RELAXED);
+    ready_push(l, t);
+    if (unlikely(!l->busy_since_ns)) // woken by a callback in the poll: the wait has ended
+        ls__busy(l);
+}
+
+static inline int may_wait(struct task *t, bool held, int64_t timeout_ns)
+{
+    if (unlikely(t->interrupt) && !held)
+        return t->interrupt;
+    return unlikely(timeout_ns == 0) ? -ETIMEDOUT : 0;
+}
+
+static inline int park(struct task *t, struct wait *w)
+{
+    struct ls_loop *l = t->loop;
+    if (unlikely(w->timeout_ns >= 0))
+        timer_arm_fresh(&l->wheel, &t->timer, w->timeout_ns);
+    t->wait = w;
+    slot_show_wait(t, LS_ABI_WAITING, w->kind, w->object, site_id(w->site));
+    suspend(l, t);
+    return t->wake_status;
+}
+
+static inline struct task *task_of(struct ls_loop *l, ls_task handle)
+{
+    uint64_t slot = (uint64_t)handle.id & ((1u << LS_ABI_SLOT_BITS) - 1);
+    if (unlikely(handle.id <= 0 || slot >= TABLE_SLOTS ||
+                 ls__table.loop_of_chunk[slot / TABLE_CHUNK] != l->index))
+        return NULL;
+    const struct slot_owner *owner = &ls__table.owners[slot];
+    return likely(owner->id == handle.id) ? owner->task : NULL;
+}
+
+#endif

@@ -1,0 +1,216 @@
+// See stack.h.
+//
+// GUARDS. A PROT_NONE page a stack makes two mappings of one, and vm.max_map_count (65 530) ends that at 32 753 stacks.
+// MADV_GUARD_INSTALL (Linux 6.13) marks the page tables instead: no mapping is split, any number works.
+// Without it mprotect is used while we stay below 45 % of the limit (the program needs mappings too), and a
+// canary at the low end beyond that. The weakest in use is shown in the live table.
+#include "stack.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "context.h"
+#include "internal.h"
+
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(a, b) 0
+#define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#define RUNNING_ON_VALGRIND           0
+#endif
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE  103
+#endif
+
+#define SLAB_BYTES   ((size_t)16 << 20)
+#define CANARY_BYTES 64
+#define CANARY       0xa5
+#define TRIM_AT_ONCE 256
+
+static atomic_uint mprotected; // guard pages of the whole process
+
+static unsigned mprotect_limit(void)
+{
+    static unsigned limit;
+    if (limit)
+        return limit;
+    unsigned max = 65530;
+    FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+    if (f) {
+        if (fscanf(f, "%u", &max) != 1)
+            max = 65530;
+        fclose(f);
+    }
+    limit = (unsigned)(max * 0.45 / 2); // each costs two mappings
+    return limit;
+}
+
+static bool guard_by_madvise(char *stack)
+{
+    if (RUNNING_ON_VALGRIND) // it does not know the call and would follow a fault into nowhere
+        return false;
+    return madvise(stack, STACK_PAGE, MADV_GUARD_INSTALL) == 0;
+}
+
+static bool guard_by_mprotect(struct stacks *s, char *stack)
+{
+    if (atomic_fetch_add(&mprotected, 1) < mprotect_limit() &&
+        mprotect(stack, STACK_PAGE, PROT_NONE) == 0) {
+        s->nprotected++;
+        return true;
+    }
+    atomic_fetch_sub(&mprotected, 1);
+    return false;
+}
+
+static void guard(struct stacks *s, char *stack)
+{
+    uint32_t got = LS_ABI_GUARD_CANARY;
+    if (s->guard <= LS_ABI_GUARD_MADVISE && guard_by_madvise(stack))
+        got = LS_ABI_GUARD_MADVISE;
+    else if (s->guard <= LS_ABI_GUARD_MPROTECT && guard_by_mprotect(s, stack))
+        got = LS_ABI_GUARD_MPROTECT;
+    else
+        ls__stack_set_canary(s, stack);
+    if (got > s->guard) {
+        s->guard = got;
+        ls__table_set_guard(got);
+    }
+}
+
+void ls__stack_set_canary(struct stacks *s, char *stack)
+{
+    (void)s;
+    memset(stack, CANARY, CANARY_BYTES);
+}
+
+bool ls__stack_canary_dead(const struct stacks *s, const char *stack)
+{
+    if (s->guard != LS_ABI_GUARD_CANARY)
+        return false;
+    for (int i = 0; i < CANARY_BYTES; i++)
+        if ((unsigned char)stack[i] != CANARY)
+            return true;
+    return false;
+}
+
+int ls__stacks_init(struct stacks *s, size_t size, uint32_t keep, bool poison)
+{
+    memset(s, 0, sizeof(*s));
+    s->size = (size + STACK_PAGE - 1) & ~(size_t)(STACK_PAGE - 1);
+    if (s->size < 4 * STACK_PAGE || s->size > SLAB_BYTES)
+        return -EINVAL;
+    s->keep = keep;
+    s->poison = poison;
+    return 0;
+}
+
+void ls__stacks_free(struct stacks *s)
+{
+    for (uint32_t i = 0; i < s->nslabs; i++) {
+        VALGRIND_STACK_DEREGISTER(s->slabs[i].valgrind_id);
+        munmap(s->slabs[i].base, s->slabs[i].size);
+    }
+    atomic_fetch_sub(&mprotected, s->nprotected);
+    free(s->slabs);
+    free(s->pool);
+    memset(s, 0, sizeof(*s));
+}
+
+static bool grow_array(void *array, uint32_t *cap, uint32_t need, size_t item)
+{
+    if (need <= *cap)
+        return true;
+    uint32_t bigger = *cap ? *cap * 2 : 64;
+    while (bigger < need)
+        bigger *= 2;
+    void *p = realloc(*(void **)array, bigger * item);
+    if (!p)
+        return false;
+    *(void **)array = p;
+    *cap = bigger;
+    return true;
+}
+
+static int add_slab(struct stacks *s)
+{
+    if (!grow_array(&s->slabs, &s->slabs_cap, s->nslabs + 1, sizeof(*s->slabs)))
+        return -ENOMEM;
+    size_t size = SLAB_BYTES / s->size * s->size;
+    char *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (base == MAP_FAILED)
+        return -ENOMEM;
+    madvise(base, size, MADV_NOHUGEPAGE); // a huge page would make 64 KB stacks cost 64 KB
+    unsigned id = VALGRIND_STACK_REGISTER(base, base + size);
+    s->slabs[s->nslabs++] = (struct slab){base, size, id};
+    s->fresh = base;
+    s->fresh_end = base + size;
+    return 0;
+}
+
+char *ls__stack_new(struct stacks *s)
+{
+    // The pool must be able to take every stack back: room is made here, where failing is fine.
+    if (!grow_array(&s->pool, &s->pool_cap, s->total + 1, sizeof(*s->pool)))
+        return NULL;
+    if (s->fresh == s->fresh_end && add_slab(s) < 0)
+        return NULL;
+    char *stack = s->fresh;
+    s->fresh += s->size;
+    s->total++;
+    guard(s, stack);
+    return stack;
+}
+
+void ls__stack_poison(struct stacks *s, char *stack)
+{
+    if (s->guard == LS_ABI_GUARD_MADVISE)
+        madvise(stack, s->size, MADV_GUARD_INSTALL);
+    else
+        memset(stack + s->size - STACK_PAGE, 0xdb, STACK_PAGE);
+}
+
+void ls__stack_unpoison(struct stacks *s, char *stack)
+{
+    if (s->guard == LS_ABI_GUARD_MADVISE)
+        madvise(stack + STACK_PAGE, s->size - STACK_PAGE, MADV_GUARD_REMOVE);
+}
+
+// The coldest free stacks are at the bottom of the pool.
+bool ls__stacks_trim(struct stacks *s)
+{
+    if (s->poison || s->npool < s->keep + s->ntrimmed)
+        return false;
+    uint32_t n = s->npool - s->keep - s->ntrimmed;
+    bool more = n > TRIM_AT_ONCE;
+    if (more)
+        n = TRIM_AT_ONCE;
+    for (uint32_t i = 0; i < n; i++)
+        madvise(s->pool[s->ntrimmed + i] + STACK_PAGE, s->size - STACK_PAGE, MADV_DONTNEED);
+    s->ntrimmed += n;
+    return more;
+}
+
+char *ls__stack_find(const struct stacks *s, const char *address)
+{
+    for (uint32_t i = 0; i < s->nslabs; i++) {
+        const struct slab *slab = &s->slabs[i];
+        if (address >= slab->base && address < slab->base + slab->size)
+            return slab->base + (size_t)(address - slab->base) / s->size * s->size;
+    }
+    return NULL;
+}
+
+bool ls__stack_is_free(const struct stacks *s, const char *stack)
+{
+    for (uint32_t i = 0; i < s->npool; i++)
+        if (s->pool[i] == stack)
+            return true;
+    return stack == s->dying;
+}

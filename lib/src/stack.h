@@ -1,0 +1,77 @@
+// Stacks of one loop: cut from slabs, guarded, reused last in first out.
+#ifndef LS_STACK_H
+#define LS_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STACK_PAGE 4096
+
+struct slab {
+    char *base;
+    size_t size;
+    unsigned valgrind_id;
+};
+
+struct stacks {
+    size_t size; // of each, guard page included
+    char **pool; // free ones, the most recently used last
+    uint32_t npool, pool_cap;
+    uint32_t ntrimmed; // pool[0 .. ntrimmed) have given their memory back
+    uint32_t keep;     // watermark: so many free ones keep theirs
+    uint32_t total;
+    struct slab *slabs;
+    uint32_t nslabs, slabs_cap;
+    char *fresh, *fresh_end; // of the newest slab, not cut yet
+    uint32_t guard;          // enum ls_abi_guard: the weakest so far
+    uint32_t nprotected;     // guarded by mprotect
+    bool poison;             // debug: free stacks fault
+    char *dying;             // freed by its own task, to be poisoned later
+};
+
+int ls__stacks_init(struct stacks *s, size_t size, uint32_t keep, bool poison);
+void ls__stacks_free(struct stacks *s);
+char *ls__stack_new(struct stacks *s); // a fresh one; NULL out of memory
+void ls__stack_poison(struct stacks *s, char *stack);
+void ls__stack_unpoison(struct stacks *s, char *stack);
+bool ls__stacks_trim(struct stacks *s); // gives some memory back; true: more to do
+void ls__stack_set_canary(struct stacks *s, char *stack);
+bool ls__stack_canary_dead(const struct stacks *s, const char *stack);
+// The stack that holds the address (guard page included), NULL none. Async-signal-safe.
+char *ls__stack_find(const struct stacks *s, const char *address);
+bool ls__stack_is_free(const struct stacks *s, const char *stack);
+
+static inline char *stack_take(struct stacks *s)
+{
+    if (__builtin_expect(s->npool > 0, 1)) {
+        char *stack = s->pool[--s->npool];
+        if (s->ntrimmed > s->npool)
+            s->ntrimmed = s->npool;
+        if (__builtin_expect(s->poison, 0))
+            ls__stack_unpoison(s, stack);
+        return stack;
+    }
+    return ls__stack_new(s);
+}
+
+// own: the caller still runs on it, until its next switch.
+static inline void stack_give(struct stacks *s, char *stack, bool own)
+{
+    if (__builtin_expect(s->poison, 0)) {
+        if (s->dying) {
+            char *dead = s->dying;
+            s->dying = NULL;
+            ls__stack_poison(s, dead);
+            s->pool[s->npool++] = dead;
+        }
+        if (own) {
+            s->dying = stack;
+            return;
+        }
+        ls__stack_poison(s, stack);
+    }
+    s->pool[s->npool++] = stack; // has room for all
+}
+
+#endif

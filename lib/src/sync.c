@@ -1,0 +1,302 @@
+// Semaphore, mutex, event, condition. What is given up goes straight to the first waiter: nobody can
+// overtake it, and a wake-up cannot be lost to a cancel.
+#include "fast.h"
+
+#include <stdlib.h>
+
+int ls__object_new(size_t size, const char *kind, void *ret)
+{
+    struct ls_loop *l = ls__loop;
+    *(void **)ret = NULL;
+    if (!l)
+        return -EPERM;
+    struct object *o = calloc(1, size);
+    if (!o)
+        return -ENOMEM;
+    o->loop = l;
+    o->kind = kind;
+    list_add_tail(&l->objects, &o->link);
+    *(void **)ret = o;
+    return 0;
+}
+
+void ls__object_free(struct object *o)
+{
+    list_unlink(&o->link);
+    free(o);
+}
+
+// Looks for what every call must look for: the calling task, and the loop of the object.
+static int enter(struct ls_site *site, const char *call, const struct object *o, struct task **ret)
+{
+    *ret = task_current();
+    if (unlikely(!*ret))
+        return ls__not_in_task(site, call);
+    return likely((*ret)->loop == o->loop) ? 0 : ls__wrong_loop(site, call);
+}
+
+static int enter_anywhere(const char *call, const struct object *o)
+{
+    return likely(o->loop == ls__loop) ? 0 : ls__wrong_loop(NULL, call);
+}
+
+static int free_object(struct object *o, const struct list *waiters, const char *call)
+{
+    int r = enter_anywhere(call, o);
+    if (r < 0)
+        return r;
+    if (!list_empty(waiters))
+        return ls__misuse(NULL, -EBUSY, "%s: a task waits on it", call);
+    ls__object_free(o);
+    return 0;
+}
+
+// ---- semaphore ----
+
+struct ls_sem {
+    struct object base;
+    struct list waiters;
+    uint32_t count;
+};
+
+int ls_sem_new(ls_sem **ret, uint32_t count)
+{
+    int r = ls__object_new(sizeof(**ret), "semaphore", ret);
+    if (r == 0) {
+        list_init(&(*ret)->waiters);
+        (*ret)->count = count;
+    }
+    return r;
+}
+
+int ls_sem_free(ls_sem *s)
+{
+    return s ? free_object(&s->base, &s->waiters, "ls_sem_free") : 0;
+}
+
+int ls_sem_acquire_at(struct ls_site *site, ls_sem *s, int64_t timeout_ns)
+{
+    struct task *t;
+    int r = enter(site, "ls_sem_acquire", &s->base, &t);
+    if (unlikely(r < 0 || (r = t->interrupt) < 0))
+        return r;
+    if (likely(s->count > 0)) {
+        s->count--;
+        return 0;
+    }
+    struct wait w = {
+        .kind = LS_ABI_WAIT_SEM, .object = (uintptr_t)s, .site = site, .timeout_ns = timeout_ns};
+    return ls__wait_in(&s->waiters, t, &w);
+}
+
+int ls_sem_release(ls_sem *s)
+{
+    int r = enter_anywhere("ls_sem_release", &s->base);
+    if (unlikely(r < 0) || ls__wake_first(&s->waiters, 0))
+        return r;
+    if (s->count == UINT32_MAX)
+        return ls__misuse(NULL, -EOVERFLOW, "ls_sem_release: the count is at its end");
+    s->count++;
+    return 0;
+}
+
+uint32_t ls_sem_count(const ls_sem *s)
+{
+    return s->count;
+}
+
+// ---- mutex ----
+
+struct ls_mutex {
+    struct object base;
+    struct list waiters;
+    struct list held; // in the owner's mutexes
+    struct task *owner;
+};
+
+int ls_mutex_new(ls_mutex **ret)
+{
+    int r = ls__object_new(sizeof(**ret), "mutex", ret);
+    if (r == 0)
+        list_init(&(*ret)->waiters);
+    return r;
+}
+
+int ls_mutex_free(ls_mutex *m)
+{
+    if (m && m->owner && m->base.loop == ls__loop)
+        return ls__misuse(NULL, -EBUSY, "ls_mutex_free: locked by task \"%s\"",
+                          ls__task_label(m->owner));
+    return m ? free_object(&m->base, &m->waiters, "ls_mutex_free") : 0;
+}
+
+static void take_mutex(ls_mutex *m, struct task *t)
+{
+    m->owner = t;
+    list_add_tail(&t->mutexes, &m->held);
+}
+
+static void pass_mutex(ls_mutex *m)
+{
+    list_unlink(&m->held);
+    m->owner = NULL;
+    struct task *next = ls__wake_first(&m->waiters, 0);
+    if (next)
+        take_mutex(m, next);
+}
+
+static int lock(struct ls_site *site, ls_mutex *m, struct task *t, int64_t timeout_ns, bool held)
+{
+    if (likely(!m->owner)) {
+        take_mutex(m, t);
+        return 0;
+    }
+    struct wait w = {.kind = LS_ABI_WAIT_MUTEX,
+                     .object = (uintptr_t)m,
+                     .site = site,
+                     .timeout_ns = timeout_ns,
+                     .held = held};
+    return ls__wait_in(&m->waiters, t, &w);
+}
+
+int ls_mutex_lock_at(struct ls_site *site, ls_mutex *m, int64_t timeout_ns)
+{
+    struct task *t;
+    int r = enter(site, "ls_mutex_lock", &m->base, &t);
+    if (unlikely(r < 0 || (r = t->interrupt) < 0))
+        return r;
+    if (unlikely(m->owner == t))
+        return ls__misuse(site, -EDEADLK, "ls_mutex_lock: the caller has locked it");
+    return lock(site, m, t, timeout_ns, false);
+}
+
+int ls_mutex_unlock(ls_mutex *m)
+{
+    struct task *t;
+    int r = enter(NULL, "ls_mutex_unlock", &m->base, &t);
+    if (unlikely(r < 0))
+        return r;
+    if (unlikely(m->owner != t))
+        return ls__misuse(NULL, -EPERM, "ls_mutex_unlock: not locked by the caller");
+    pass_mutex(m);
+    return 0;
+}
+
+void ls__mutexes_abandoned(struct task *t)
+{
+    while (!list_empty(&t->mutexes)) {
+        ls__misuse(t->spawn_site, -EPERM, "task \"%s\" ended with a mutex locked: passed on",
+                   ls__task_label(t));
+        pass_mutex(list_entry(t->mutexes.next, struct ls_mutex, held));
+    }
+}
+
+// ---- event ----
+
+struct ls_event {
+    struct object base;
+    struct list waiters;
+    bool set;
+};
+
+int ls_event_new(ls_event **ret)
+{
+    int r = ls__object_new(sizeof(**ret), "event", ret);
+    if (r == 0)
+        list_init(&(*ret)->waiters);
+    return r;
+}
+
+int ls_event_free(ls_event *e)
+{
+    return e ? free_object(&e->base, &e->waiters, "ls_event_free") : 0;
+}
+
+int ls_event_wait_at(struct ls_site *site, ls_event *e, int64_t timeout_ns)
+{
+    struct task *t;
+    int r = enter(site, "ls_event_wait", &e->base, &t);
+    if (unlikely(r < 0 || (r = t->interrupt) < 0))
+        return r;
+    if (e->set)
+        return 0;
+    struct wait w = {
+        .kind = LS_ABI_WAIT_EVENT, .object = (uintptr_t)e, .site = site, .timeout_ns = timeout_ns};
+    return ls__wait_in(&e->waiters, t, &w);
+}
+
+int ls_event_set(ls_event *e)
+{
+    int r = enter_anywhere("ls_event_set", &e->base);
+    if (r < 0)
+        return r;
+    e->set = true;
+    while (ls__wake_first(&e->waiters, 0))
+        continue;
+    return 0;
+}
+
+int ls_event_clear(ls_event *e)
+{
+    int r = enter_anywhere("ls_event_clear", &e->base);
+    if (r == 0)
+        e->set = false;
+    return r;
+}
+
+bool ls_event_is_set(const ls_event *e)
+{
+    return e->set;
+}
+
+// ---- condition ----
+
+struct ls_cond {
+    struct object base;
+    struct list waiters;
+};
+
+int ls_cond_new(ls_cond **ret)
+{
+    int r = ls__object_new(sizeof(**ret), "condition", ret);
+    if (r == 0)
+        list_init(&(*ret)->waiters);
+    return r;
+}
+
+int ls_cond_free(ls_cond *c)
+{
+    return c ? free_object(&c->base, &c->waiters, "ls_cond_free") : 0;
+}
+
+int ls_cond_wait_at(struct ls_site *site, ls_cond *c, ls_mutex *m, int64_t timeout_ns)
+{
+    struct task *t;
+    int r = enter(site, "ls_cond_wait", &c->base, &t);
+    if (unlikely(r < 0 || (r = t->interrupt) < 0))
+        return r;
+    if (m->owner != t)
+        return ls__misuse(site, -EPERM, "ls_cond_wait: the mutex is not locked by the caller");
+    struct wait w = {
+        .kind = LS_ABI_WAIT_COND, .object = (uintptr_t)c, .site = site, .timeout_ns = timeout_ns};
+    pass_mutex(m);
+    r = ls__wait_in(&c->waiters, t, &w);
+    lock(site, m, t, LS_FOREVER, true); // whatever happens, the caller relies on having it
+    return r;
+}
+
+int ls_cond_signal(ls_cond *c)
+{
+    int r = enter_anywhere("ls_cond_signal", &c->base);
+    if (r == 0)
+        ls__wake_first(&c->waiters, 0);
+    return r;
+}
+
+int ls_cond_broadcast(ls_cond *c)
+{
+    int r = enter_anywhere("ls_cond_broadcast", &c->base);
+    while (r == 0 && ls__wake_first(&c->waiters, 0))
+        continue;
+    return r;
+}

@@ -1,0 +1,707 @@
+// Tasks: spawned, run, ended, awaited, cancelled, detached.
+//
+// A task's struct lies at the top of its own stack, so that an idle task costs one page. It lives until its
+// result is taken (await), or nobody can take it any more (its parent or loop ends, or it was detached).
+#include "fast.h"
+
+#include <stdlib.h>
+
+// Task structs at the same place of every stack would all fall into the same few cache sets.
+#define COLOURS     16
+#define COLOUR_STEP 64
+
+static void task_main(void *arg);
+
+// ---- slots and stacks ----
+
+static int more_slots(struct ls_loop *l)
+{
+    uint32_t need = (l->nchunks + 1) * TABLE_CHUNK, first;
+    if (need > l->slots_cap) { // room for every slot of ours, so that giving one back never fails
+        uint32_t cap = l->slots_cap ? l->slots_cap * 2 : 16 * TABLE_CHUNK;
+        uint32_t *slots = realloc(l->free_slots, cap * sizeof(*slots));
+        if (!slots)
+            return -ENOMEM;
+        l->free_slots = slots;
+        l->slots_cap = cap;
+    }
+    if (l->nchunks == l->chunks_cap) {
+        uint32_t cap = l->chunks_cap ? l->chunks_cap * 2 : 16;
+        uint32_t *chunks = realloc(l->chunks, cap * sizeof(*chunks));
+        if (!chunks)
+            return -ENOMEM;
+        l->chunks = chunks;
+        l->chunks_cap = cap;
+    }
+    int r = ls__table_take_chunk(l->index, &first);
+    if (r < 0)
+        return r;
+    l->chunks[l->nchunks++] = first;
+    for (uint32_t i = TABLE_CHUNK; i-- > 0;) // lowest on top
+        l->free_slots[l->nfree_slots++] = first + i;
+    return 0;
+}
+
+static struct task *place_task(struct ls_loop *l, char *stack)
+{
+    size_t colour = ((uintptr_t)stack / l->stacks.size) % COLOURS * COLOUR_STEP;
+    size_t size = (sizeof(struct task) + 63) & ~(size_t)63;
+    return (struct task *)(void *)(stack + l->stacks.size - size - colour);
+}
+
+static void sanitizers_task_made(struct task *t)
+{
+    (void)t;
+#ifdef LS_ASAN
+    t->context.bottom = t->stack + STACK_PAGE;
+    t->context.size = (size_t)((char *)t - t->stack) - STACK_PAGE;
+    t->context.fake_stack = NULL;
+    __asan_unpoison_memory_region(t->context.bottom, t->context.size);
+#endif
+#ifdef LS_TSAN
+    t->context.fiber = __tsan_create_fiber(0);
+#endif
+}
+
+static void sanitizers_task_freed(struct task *t)
+{
+    (void)t;
+#ifdef LS_TSAN
+    struct ls_loop *l = t->loop;
+    if (l->dead_fiber)
+        __tsan_destroy_fiber(l->dead_fiber);
+    l->dead_fiber = t->context.fiber; // it may be the one that we run on
+#endif
+}
+
+// ---- spawn ----
+
+static void fill_slot(const struct task *t, uint32_t site)
+{
+    struct ls_abi_task *s = t->slot;
+    record_begin(&s->seq);
+    s->loop = t->loop->index;
+    s->id = (uint64_t)t->id;
+    slot_set_state(s, LS_ABI_NEW, LS_ABI_WAIT_NONE, t->flags, SITE_UNKNOWN);
+    s->wait_object = 0;
+    s->steps = 0;
+    s->resumed_ns = 0;
+    s->parent = (uint64_t)t->parent_id;
+    s->busy_ns = 0;
+    s->created_ns = (uint64_t)t->created_ns;
+    s->deadline_ns = 0;
+    s->spawn_site = site;
+    s->error = 0;
+    s->context = (uint64_t)(uintptr_t)&t->context;
+    s->cancel_ns = (uint64_t)t->cancel_ns;
+    s->name[0] = 0;
+    record_end(&s->seq);
+}
+
+static void join_family(struct task *t, struct task *parent, struct ls_group *group)
+{
+    struct ls_loop *l = t->loop;
+    struct task *spawner = l->current;
+    t->parent = parent;
+    t->group = group;
+    t->flags = 0;
+    t->interrupt = 0;
+    t->cancel_requested = t->cancel_queued = false;
+    t->cancel_ns = 0;
+    t->locals = NULL;
+    t->parent_id = spawner ? spawner->id : 0;
+    if (spawner && unlikely(spawner->locals != NULL)) {
+        t->locals = spawner->locals;
+        t->locals->refs++;
+    }
+    if (group) {
+        t->flags = LS_ABI_IN_GROUP;
+        ls__group_add(group, t);
+        return;
+    }
+    if (!parent) {
+        t->flags = LS_ABI_ROOT;
+        list_add_tail(&l->roots, &t->sibling);
+        return;
+    }
+    parent->live_children++;
+    list_add_tail(&parent->children, &t->sibling);
+    if (unlikely(parent->cancel_requested) && parent->shields == 0) {
+        t->cancel_requested = true;
+        t->cancel_ns = l->now_ns;
+        t->interrupt = -ECANCELED;
+        t->flags |= LS_ABI_CANCEL_REQUESTED;
+    }
+}
+
+ls_task ls__task_new(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *arg,
+                     struct task *parent, struct ls_group *group)
+{
+    char *stack;
+    if ((unlikely(l->nfree_slots == 0) && more_slots(l) < 0) ||
+        unlikely(!(stack = stack_take(&l->stacks)))) {
+        l->record->spawn_failed++;
+        return (ls_task){-ENOMEM};
+    }
+    struct task *t = place_task(l, stack);
+    uint32_t slot = l->free_slots[--l->nfree_slots];
+    struct slot_owner *owner = &ls__table.owners[slot];
+    owner->id = owner->id ? owner->id + (1 << LS_ABI_SLOT_BITS) : (1 << LS_ABI_SLOT_BITS | slot);
+    owner->task = t;
+
+    t->id = owner->id;
+    t->slot = &ls__table.slots[slot];
+    t->loop = l;
+    t->stack = stack;
+    t->fn = fn;
+    t->arg = arg;
+    t->spawn_site = site;
+    t->created_ns = l->now_ns;
+    t->state = LS_ABI_NEW;
+    t->wait = NULL;
+    t->shields = 0;
+    t->awaiter = NULL;
+    t->live_children = 0;
+    t->own_order = 0;
+    t->deadline = NULL;
+    t->result_at = NULL;
+    t->name = NULL;
+    t->steps = 0;
+    t->on_end = NULL;
+    timer_init(&t->timer, ls__call_timeout);
+    list_init(&t->children);
+    list_init(&t->groups);
+    list_init(&t->owned);
+    list_init(&t->mutexes);
+    join_family(t, parent, group);
+    t->context.sp = ls__context_make(stack + STACK_PAGE, (char *)t, task_main, t);
+    sanitizers_task_made(t);
+
+    uint32_t id = site_id(site);
+    fill_slot(t, id);
+    l->record->created++;
+    l->stats[id].created++;
+    if (unlikely(l->live++ == 0))
+        ls__loop_tasks_changed(l);
+    ready_push(l, t);
+    if (unlikely(l->observe))
+        ls__observe_created(t);
+    return (ls_task){t->id};
+}
+
+ls_task ls_spawn_at(struct ls_site *site, ls_fn fn, void *arg)
+{
+    struct ls_loop *l = ls__loop;
+    if (unlikely(!l))
+        return (ls_task){ls__wrong_loop(site, "ls_spawn")};
+    if (unlikely(l->closing) && !l->current)
+        return (ls_task){-ESHUTDOWN};
+    return ls__task_new(l, site, fn, arg, l->current, NULL);
+}
+
+int ls_spawn_detached_at(struct ls_site *site, const char *name, ls_fn fn, void *arg)
+{
+    struct ls_loop *l = ls__loop;
+    if (!l)
+        return ls__wrong_loop(site, "ls_spawn_detached");
+    if (l->closing)
+        return -ESHUTDOWN;
+    ls_task handle = ls__task_new(l, site, fn, arg, NULL, NULL);
+    return handle.id < 0 ? (int)handle.id : ls_detach_at(site, handle, name);
+}
+
+// ---- end ----
+
+static void count_end(struct task *t)
+{
+    struct ls_loop *l = t->loop;
+    struct site_stats *s = &l->stats[site_id(t->spawn_site)];
+    int64_t took = l->now_ns - t->created_ns;
+    if (t->state == LS_ABI_DONE) {
+        l->record->completed++;
+        s->completed++;
+    } else if (t->state == LS_ABI_FAILED) {
+        l->record->failed++;
+        s->failed++;
+    } else {
+        l->record->cancelled++;
+        s->cancelled++;
+    }
+    if (likely(took <= 0))
+        s->zeros++;
+    else
+        ls__count_duration(s, took);
+}
+
+static uint8_t end_state(const struct task *t)
+{
+    if (t->result >= 0)
+        return LS_ABI_DONE;
+    return t->result == -ECANCELED && t->cancel_requested ? LS_ABI_CANCELLED : LS_ABI_FAILED;
+}
+
+// After this the task's memory may belong to another: it only remains to switch away.
+static void tell_ended(struct task *t)
+{
+    struct task *parent = t->parent;
+    if (parent && --parent->live_children == 0 && unlikely(parent->wait != NULL) &&
+        parent->wait->kind == LS_ABI_WAIT_CHILDREN)
+        wake(parent, 0);
+    if (unlikely(t->on_end != NULL))
+        t->on_end(t, t->on_end_ctx);
+    if (t->awaiter)
+        wake(t->awaiter, 0);
+    else if (t->group)
+        ls__group_task_ended(t);
+    else if (t->flags & LS_ABI_DETACHED)
+        ls__task_reap(t, false);
+}
+
+static void end_task(struct task *t)
+{
+    struct ls_loop *l = t->loop;
+    struct ls_abi_task *s = t->slot;
+    t->state = end_state(t);
+    record_begin(&s->seq);
+    slot_set_state(s, t->state, LS_ABI_WAIT_NONE, t->flags, SITE_UNKNOWN);
+    s->error = t->result < 0 ? (int32_t)t->result : 0;
+    record_end(&s->seq);
+    count_end(t);
+    if (unlikely(l->observe))
+        ls__observe_ended(t);
+    tell_ended(t);
+    if (unlikely(--l->live == 0))
+        ls__loop_tasks_changed(l);
+}
+
+static void die(struct ls_loop *l, struct task *t)
+{
+    struct task *next = ready_pop(l);
+    l->switches++;
+    if (unlikely(l->observe))
+        ls__observe_switch(l, NULL, next);
+    if (next)
+        mark_running(l, next);
+    else
+        mark_idle(l);
+    context_switch(&t->context, next ? &next->context : &l->context, 1);
+    __builtin_unreachable();
+}
+
+// Children that the function left running: a bug of the program, but they shall not outlive it.
+static void end_children(struct task *t)
+{
+    struct ls_loop *l = t->loop;
+    for (struct list *node = t->children.next; node != &t->children; node = node->next) {
+        struct task *child = list_entry(node, struct task, sibling);
+        if (task_ended(child))
+            continue;
+        l->record->left_children++;
+        l->record->orphaned++;
+        child->flags |= LS_ABI_ORPHANED;
+        slot_show_flags(child);
+        if (unlikely(l->observe))
+            ls__observe_orphaned(child);
+        ls__misuse(child->spawn_site, -ECHILD,
+                   "task \"%s\" was still alive when \"%s\" returned: cancelled",
+                   ls__task_label(child), ls__task_label(t));
+        ls__task_cancel(child);
+    }
+    struct wait w = {
+        .kind = LS_ABI_WAIT_CHILDREN, .object = (uint64_t)t->id, .timeout_ns = -1, .held = true};
+    while (t->live_children > 0)
+        park(t, &w);
+    if (t->result >= 0)
+        t->result = -ECHILD;
+}
+
+static void reap_children(struct task *t)
+{
+    struct list *node = t->children.next;
+    while (node != &t->children) {
+        struct task *child = list_entry(node, struct task, sibling);
+        node = node->next;
+        child->parent = NULL;
+        if (child->awaiter) // its result is being taken
+            list_del(&child->sibling);
+        else
+            ls__task_reap(child, false);
+    }
+}
+
+// Everything that the function may have left. Clean-up functions may leave more, so until nothing is left.
+static void clean_up(struct task *t)
+{
+    if (t->deadline || t->shields)
+        ls__deadlines_abandoned(t);
+    t->state = LS_ABI_ENDING;
+    do {
+        if (!list_empty(&t->groups))
+            ls__groups_abandoned(t);
+        if (t->live_children > 0)
+            end_children(t);
+        reap_children(t);
+        ls__own_run(t, 0);
+    } while (!list_empty(&t->groups) || !list_empty(&t->children) || !list_empty(&t->owned));
+    ls__mutexes_abandoned(t);
+    ls__locals_unref(t->locals);
+    t->locals = NULL;
+}
+
+static inline bool nothing_left(const struct task *t)
+{
+    return list_empty(&t->children) && list_empty(&t->owned) && list_empty(&t->groups) &&
+           list_empty(&t->mutexes) && !t->deadline && !t->locals && !t->shields;
+}
+
+static void task_main(void *arg)
+{
+    struct task *t = arg;
+    context_entered(&t->loop->context);
+    t->state = LS_ABI_RUNNING;
+    t->loop->record->started++;
+    t->result = t->fn(t->arg);
+    if (unlikely(!nothing_left(t)))
+        clean_up(t);
+    end_task(t);
+    die(t->loop, t);
+}
+
+void ls__task_free(struct task *t)
+{
+    struct ls_loop *l = t->loop;
+    struct ls_abi_task *s = t->slot;
+    uint32_t slot = LS_ABI_SLOT_OF((uint64_t)t->id);
+    ls__table.owners[slot].task = NULL;
+    record_begin(&s->seq);
+    s->id = 0;
+    slot_set_state(s, LS_ABI_FREE, 0, 0, 0);
+    record_end(&s->seq);
+    l->free_slots[l->nfree_slots++] = slot;
+    if (unlikely(t->name != NULL))
+        free(t->name);
+    sanitizers_task_freed(t);
+    stack_give(&l->stacks, t->stack, t == l->current);
+}
+
+static void error_unread(struct task *t)
+{
+    struct ls_loop *l = t->loop;
+    l->record->errors_unread++;
+    if (l->unread_error) {
+        struct task *current = l->current;
+        l->current = NULL; // must not block
+        l->unread_error(task_handle(t), ls__task_label(t), t->spawn_site, (int)t->result,
+                        l->unread_error_ctx);
+        l->current = current;
+        return;
+    }
+    char site[256];
+    ls__say("task \"%s\" spawned at %s failed and nobody reads it: %s", ls__task_label(t),
+            ls__site_text(t->spawn_site, site, sizeof(site)), strerror((int)-t->result));
+}
+
+void ls__task_reap(struct task *t, bool read)
+{
+    if (!read && !(t->flags & LS_ABI_DETACHED)) {
+        t->loop->record->never_awaited++;
+        ls__misuse(t->spawn_site, 0, "task \"%s\" was never awaited", ls__task_label(t));
+    }
+    if (!read && t->state == LS_ABI_FAILED)
+        error_unread(t);
+    list_unlink(&t->sibling);
+    ls__task_free(t);
+}
+
+// ---- await ----
+
+static void await_abort(struct task *t, int why)
+{
+    struct task *awaited = t->wait->op;
+    awaited->awaiter = NULL;
+    awaited->flags &= (uint16_t)~LS_ABI_AWAITED;
+    slot_show_flags(awaited);
+    wake(t, why);
+}
+
+// Whether t would wait, through others, for itself.
+static bool is_cycle(const struct task *t, const struct task *awaited)
+{
+    for (const struct task *x = awaited; x != t; x = x->wait->op) {
+        if (!x->wait)
+            return false;
+        if (x->wait->kind == LS_ABI_WAIT_GROUP)
+            return t->group && x->wait->object == (uint64_t)(uintptr_t)t->group;
+        if (x->wait->kind != LS_ABI_WAIT_TASK)
+            return false;
+    }
+    return true;
+}
+
+static int may_await(struct ls_site *site, const struct task *t, const struct task *awaited)
+{
+    if (awaited->group)
+        return ls__misuse(site, -EINVAL,
+                          "ls_await: task \"%s\" belongs to a group; await the group",
+                          ls__task_label(awaited));
+    if (awaited->flags & LS_ABI_DETACHED)
+        return ls__misuse(site, -EINVAL, "ls_await: task \"%s\" is detached",
+                          ls__task_label(awaited));
+    if (awaited->awaiter)
+        return ls__misuse(site, -EBUSY, "ls_await: task \"%s\" is being awaited by \"%s\"",
+                          ls__task_label(awaited), ls__task_label(awaited->awaiter));
+    if (is_cycle(t, awaited))
+        return ls__misuse(site, -EDEADLK, "ls_await: \"%s\" waits for the caller \"%s\"",
+                          ls__task_label(awaited), ls__task_label(t));
+    return 0;
+}
+
+static int await_end(struct task *t, struct task *awaited, struct wait *w)
+{
+    int r = may_wait(t, w->held, w->timeout_ns);
+    if (r < 0)
+        return r;
+    awaited->awaiter = t;
+    awaited->flags |= LS_ABI_AWAITED;
+    slot_show_flags(awaited);
+    return park(t, w);
+}
+
+static int64_t take_result(struct task *t, struct task *awaited, struct ls_site *site)
+{
+    int64_t result = awaited->result;
+    struct ls_loop *l = t->loop;
+    if (unlikely(l->observe)) {
+        ls__observe_awaited(awaited, t, site);
+        ls__bury(awaited, site);
+    }
+    list_unlink(&awaited->sibling);
+    ls__task_free(awaited);
+    return result;
+}
+
+int64_t ls_await_at(struct ls_site *site, ls_task task, int64_t timeout_ns)
+{
+    struct task *t = task_current();
+    if (unlikely(!t))
+        return ls__not_in_task(site, "ls_await");
+    struct task *awaited = task_of(t->loop, task);
+    if (unlikely(!awaited))
+        return ls__stale(site, task, "ls_await");
+    int r;
+    if ((unlikely(awaited->group || awaited->awaiter || awaited->wait ||
+                  awaited->flags & LS_ABI_DETACHED || awaited == t)) &&
+        (r = may_await(site, t, awaited)) < 0)
+        return r;
+    if (!task_ended(awaited)) {
+        struct wait w = {.kind = LS_ABI_WAIT_TASK,
+                         .object = (uint64_t)awaited->id,
+                         .site = site,
+                         .timeout_ns = timeout_ns,
+                         .abort = await_abort,
+                         .op = awaited};
+        r = await_end(t, awaited, &w);
+        if (unlikely(r == -ETIMEDOUT)) { // it must not run on: cancel it and see it end
+            ls__task_cancel(awaited);
+            w = (struct wait){.kind = LS_ABI_WAIT_TASK,
+                              .object = (uint64_t)awaited->id,
+                              .site = site,
+                              .timeout_ns = -1,
+                              .op = awaited,
+                              .held = true};
+            await_end(t, awaited, &w);
+            take_result(t, awaited, site);
+            return -ETIMEDOUT;
+        }
+        if (unlikely(r < 0))
+            return r;
+    }
+    return take_result(t, awaited, site);
+}
+
+int ls_wait_at(struct ls_site *site, ls_task task, int64_t timeout_ns)
+{
+    struct task *t = task_current();
+    if (!t)
+        return ls__not_in_task(site, "ls_wait");
+    struct task *awaited = task_of(t->loop, task);
+    if (!awaited)
+        return (int)ls__stale(site, task, "ls_wait");
+    int r = may_await(site, t, awaited);
+    if (r < 0 || task_ended(awaited))
+        return r;
+    struct wait w = {.kind = LS_ABI_WAIT_TASK,
+                     .object = (uint64_t)awaited->id,
+                     .site = site,
+                     .timeout_ns = timeout_ns,
+                     .abort = await_abort,
+                     .op = awaited};
+    r = await_end(t, awaited, &w);
+    if (r == 0) { // woken by its end: it may be awaited now
+        awaited->awaiter = NULL;
+        if (!awaited->parent && list_empty(&awaited->sibling))
+            list_add_tail(&t->loop->roots, &awaited->sibling);
+    }
+    return r;
+}
+
+// ---- cancel ----
+
+static void mark_cancelled(struct task *t)
+{
+    struct ls_loop *l = t->loop;
+    if (!t->cancel_requested) {
+        t->cancel_requested = true;
+        t->cancel_ns = l->now_ns;
+        t->flags |= LS_ABI_CANCEL_REQUESTED;
+        slot_show_flags(t);
+        __atomic_store_n(&t->slot->cancel_ns, (uint64_t)t->cancel_ns, __ATOMIC_RELAXED);
+        if (unlikely(l->observe))
+            ls__observe_cancel(t);
+    }
+    ls__interrupt(t);
+}
+
+static void add_children(struct task *t, struct list *work)
+{
+    for (struct list *node = t->children.next; node != &t->children; node = node->next)
+        ls__cancel_add(list_entry(node, struct task, sibling), work);
+    ls__groups_add_children(t, work);
+}
+
+void ls__cancel_add(struct task *t, struct list *work)
+{
+    if (task_ended(t) || t->cancel_requested || t->cancel_queued)
+        return;
+    t->cancel_queued = true;
+    list_add_tail(work, &t->cancel_link);
+}
+
+// Down the tree with a work list: a tree may be deeper than a stack.
+void ls__cancel_work(struct list *work)
+{
+    struct list *node;
+    while ((node = list_pop(work))) {
+        struct task *t = list_entry(node, struct task, cancel_link);
+        t->cancel_queued = false;
+        mark_cancelled(t);
+        if (t->shields == 0)
+            add_children(t, work);
+    }
+}
+
+void ls__task_cancel(struct task *t)
+{
+    struct list work;
+    if (t->cancel_queued) // a hook asks again, within the walk
+        return;
+    list_init(&work);
+    t->cancel_queued = true;
+    list_add_tail(&work, &t->cancel_link);
+    ls__cancel_work(&work);
+}
+
+int ls_cancel_at(struct ls_site *site, ls_task task)
+{
+    struct ls_loop *l = ls__loop;
+    if (!l)
+        return ls__wrong_loop(site, "ls_cancel");
+    struct task *t = task_of(l, task);
+    if (!t)
+        return (int)ls__stale(site, task, "ls_cancel");
+    if (task_ended(t))
+        return ls__misuse(site, -ESRCH, "ls_cancel: task \"%s\" has ended", ls__task_label(t));
+    if (!t->cancel_requested)
+        ls__task_cancel(t);
+    return 0;
+}
+
+// ---- detach, names ----
+
+int ls_detach_at(struct ls_site *site, ls_task task, const char *name)
+{
+    struct ls_loop *l = ls__loop;
+    if (!l)
+        return ls__wrong_loop(site, "ls_detach");
+    struct task *t = task_of(l, task);
+    if (!t)
+        return (int)ls__stale(site, task, "ls_detach");
+    if (!name || !*name)
+        return ls__misuse(site, -EINVAL, "ls_detach: say why by a name");
+    if (t->group || t->awaiter)
+        return ls__misuse(site, -EINVAL, "ls_detach: task \"%s\" is %s", ls__task_label(t),
+                          t->group ? "in a group" : "being awaited");
+    ls__task_name(t, name);
+    if (t->flags & LS_ABI_DETACHED)
+        return 0;
+    t->flags |= LS_ABI_DETACHED;
+    slot_show_flags(t);
+    l->record->detached++;
+    if (t->parent) {
+        if (!task_ended(t))
+            t->parent->live_children--;
+        t->parent = NULL;
+        list_unlink(&t->sibling);
+        list_add_tail(&l->roots, &t->sibling);
+    }
+    if (unlikely(l->observe))
+        ls__observe_detached(t);
+    if (task_ended(t))
+        ls__task_reap(t, false);
+    return 0;
+}
+
+void ls__task_name(struct task *t, const char *name)
+{
+    char shown[sizeof(t->slot->name)] = "", *copy = strndup(name, sizeof(shown) - 1);
+    if (!copy)
+        return;
+    free(t->name);
+    t->name = copy;
+    memcpy(shown, copy, strlen(copy));
+    record_begin(&t->slot->seq);
+    memcpy(t->slot->name, shown, sizeof(shown));
+    record_end(&t->slot->seq);
+}
+
+int ls_set_name(ls_task task, const char *name)
+{
+    struct ls_loop *l = ls__loop;
+    struct task *t = l ? task_of(l, task) : NULL;
+    if (!t)
+        return l ? -ESRCH : -EPERM;
+    ls__task_name(t, name ? name : "");
+    return 0;
+}
+
+const char *ls_name(ls_task task)
+{
+    struct task *t = ls__loop ? task_of(ls__loop, task) : NULL;
+    return t ? ls__task_label(t) : "";
+}
+
+ls_task ls_self(void)
+{
+    return task_handle(task_current());
+}
+
+ls_task ls_parent(void)
+{
+    struct task *t = task_current();
+    return (ls_task){t ? t->parent_id : 0};
+}
+
+bool ls_alive(ls_task task)
+{
+    struct task *t = ls__loop ? task_of(ls__loop, task) : NULL;
+    return t && !task_ended(t);
+}
+
+int ls_on_unread_error(ls_loop *loop, ls_unread_error_fn fn, void *ctx)
+{
+    if (!loop || loop != ls__loop)
+        return -EPERM;
+    loop->unread_error = fn;
+    loop->unread_error_ctx = ctx;
+    return 0;
+}

@@ -1,0 +1,62 @@
+// Thousands of timers on one uv_timer_t: a hierarchical wheel of 1 ms slots, six levels of 64. Arming and cancelling are O(1).
+//
+// A timer armed for a call that parks at once goes to the list `fresh` with its relative time, and into the
+// wheel when the loop next reads the clock: that saves a clock read a timer, never fires early, and is late
+// by at most the few steps until then.
+#ifndef LS_TIMER_H
+#define LS_TIMER_H
+
+#include <stdint.h>
+
+#include "list.h"
+
+#define WHEEL_LEVELS 6
+
+struct timer {
+    struct list link; // unlinked when not armed
+    int64_t expiry;   // ms on the wheel's clock; in `fresh`: ns from now
+    void (*fire)(struct timer *timer);
+};
+
+struct wheel {
+    uint64_t now_ms;                 // everything up to here has fired
+    uint64_t next_ms;                // nothing is due before; UINT64_MAX: nothing at all
+    uint64_t occupied[WHEEL_LEVELS]; // a bit a slot; may be set for a slot that has become empty
+    uint64_t armed;                  // for the figures
+    struct list fresh;
+    struct list slots[WHEEL_LEVELS][64];
+};
+
+void ls__wheel_init(struct wheel *w, int64_t now_ns);
+// Fires at the first turn when the clock shows at_ns or more.
+void ls__timer_arm(struct wheel *w, struct timer *timer, int64_t at_ns);
+// Puts the fresh ones into the wheel.
+void ls__wheel_settle(struct wheel *w, int64_t now_ns);
+// Fires what is due. Firing may arm and cancel.
+void ls__wheel_advance(struct wheel *w, int64_t now_ns);
+
+static inline void timer_init(struct timer *timer, void (*fire)(struct timer *))
+{
+    list_init(&timer->link);
+    timer->fire = fire;
+}
+
+static inline bool timer_armed(const struct timer *timer)
+{
+    return !list_empty(&timer->link);
+}
+
+static inline void timer_arm_fresh(struct wheel *w, struct timer *timer, int64_t in_ns)
+{
+    timer->expiry = in_ns;
+    list_add_tail(&w->fresh, &timer->link);
+    w->armed++;
+}
+
+static inline void timer_cancel(struct timer *timer)
+{
+    if (timer_armed(timer))
+        list_del(&timer->link);
+}
+
+#endif

@@ -1,0 +1,276 @@
+// How a task waits, is woken, and is interrupted; deadlines and shields. The rules are in internal.h.
+#include "fast.h"
+
+#include <stdlib.h>
+
+int ls__may_wait(struct task *t, const struct wait *w)
+{
+    return may_wait(t, w->held, w->timeout_ns);
+}
+
+int ls__park(struct task *t, struct wait *w)
+{
+    return park(t, w);
+}
+
+void ls__wake(struct task *t, int status)
+{
+    if (t->wait)
+        wake(t, status);
+}
+
+static void abort_wait(struct task *t, int why)
+{
+    void (*abort)(struct task *, int) = t->wait->abort;
+    t->wait->abort = NULL; // once
+    if (abort)
+        abort(t, why);
+}
+
+// The timer of a call has fired.
+void ls__call_timeout(struct timer *timer)
+{
+    struct task *t = list_entry(timer, struct task, timer);
+    abort_wait(t, -ETIMEDOUT);
+}
+
+static int interrupt_status(const struct task *t)
+{
+    if (t->cancel_requested && t->shields == 0)
+        return -ECANCELED;
+    for (const struct deadline *d = t->deadline; d; d = d->outer)
+        if (d->expired && d->shield >= t->shields)
+            return -ETIMEDOUT;
+    return 0;
+}
+
+void ls__interrupt(struct task *t)
+{
+    t->interrupt = interrupt_status(t);
+    if (t->interrupt && t->wait && !t->wait->held)
+        abort_wait(t, t->interrupt);
+}
+
+static void expire(struct deadline *d)
+{
+    struct task *t = d->task;
+    timer_cancel(&d->timer);
+    d->expired = true;
+    t->flags |= LS_ABI_TIMED_OUT;
+    slot_show_flags(t);
+    if (unlikely(t->loop->observe))
+        ls__observe_timed_out(t);
+}
+
+static void deadline_fired(struct timer *timer)
+{
+    struct deadline *d = list_entry(timer, struct deadline, timer);
+    expire(d);
+    ls__interrupt(d->task);
+}
+
+// A task that computes for long never lets the timers run: look at the clock.
+int ls__interrupt_status(struct task *t)
+{
+    if (t->deadline && !t->interrupt) {
+        int64_t now = clock_ns();
+        for (struct deadline *d = t->deadline; d; d = d->outer)
+            if (!d->expired && d->at_ns <= now)
+                expire(d);
+        t->interrupt = interrupt_status(t);
+    }
+    return t->interrupt;
+}
+
+int ls_check(void)
+{
+    struct task *t = task_current();
+    return t ? ls__interrupt_status(t) : -EPERM;
+}
+
+// ---- queues ----
+
+void ls__waiter_abort(struct task *t, int why)
+{
+    struct waiter *waiter = t->wait->op;
+    list_del(&waiter->link);
+    wake(t, why);
+}
+
+int ls__wait_in(struct list *queue, struct task *t, struct wait *w)
+{
+    struct waiter waiter = {.task = t};
+    int r = may_wait(t, w->held, w->timeout_ns);
+    if (r < 0)
+        return r;
+    w->abort = ls__waiter_abort;
+    w->op = &waiter;
+    list_add_tail(queue, &waiter.link);
+    return park(t, w);
+}
+
+struct task *ls__wake_first(struct list *queue, int status)
+{
+    struct list *node = list_pop(queue);
+    if (!node)
+        return NULL;
+    struct task *t = list_entry(node, struct waiter, link)->task;
+    wake(t, status);
+    return t;
+}
+
+// ---- yield and sleep ----
+
+int ls_yield_at(struct ls_site *site)
+{
+    struct task *t = task_current();
+    if (unlikely(!t))
+        return ls__not_in_task(site, "ls_yield");
+    if (unlikely(t->interrupt))
+        return t->interrupt;
+    slot_show_wait(t, LS_ABI_READY, LS_ABI_WAIT_YIELD, 0, site_id(site));
+    ready_push(t->loop, t);
+    suspend(t->loop, t);
+    return t->interrupt;
+}
+
+// The call's own timeout is the wake-up; an interrupt comes through ls__interrupt, which has set t->interrupt.
+static void sleep_abort(struct task *t, int why)
+{
+    wake(t, t->interrupt ? t->interrupt : (why == -ETIMEDOUT ? 0 : why));
+}
+
+int ls_sleep_at(struct ls_site *site, int64_t ns)
+{
+    struct task *t = task_current();
+    if (unlikely(!t))
+        return ls__not_in_task(site, "ls_sleep");
+    if (ns == 0)
+        return ls_yield_at(site);
+    if (unlikely(t->interrupt))
+        return t->interrupt;
+    struct wait w = {
+        .kind = LS_ABI_WAIT_SLEEP, .site = site, .timeout_ns = ns, .abort = sleep_abort};
+    w.object = ns < 0 ? 0 : (uint64_t)(t->loop->now_ns + ns);
+    return park(t, &w);
+}
+
+// ---- deadlines and shields ----
+
+static void show_deadline(const struct task *t)
+{
+    __atomic_store_n(&t->slot->deadline_ns, t->deadline ? (uint64_t)t->deadline->at_ns : 0,
+                     __ATOMIC_RELAXED);
+}
+
+static struct deadline *new_deadline(struct ls_loop *l)
+{
+    struct deadline *d = l->free_deadlines;
+    if (likely(d != NULL)) {
+        l->free_deadlines = d->outer;
+        return d;
+    }
+    d = malloc(sizeof(*d));
+    if (d)
+        timer_init(&d->timer, deadline_fired);
+    return d;
+}
+
+static void pop_deadline(struct task *t)
+{
+    struct deadline *d = t->deadline;
+    timer_cancel(&d->timer);
+    t->deadline = d->outer;
+    d->outer = t->loop->free_deadlines;
+    t->loop->free_deadlines = d;
+    show_deadline(t);
+}
+
+int ls_deadline_begin(struct ls_deadline *deadline, int64_t timeout_ns)
+{
+    struct task *t = task_current();
+    deadline->opaque[0] = NULL;
+    if (!t)
+        return -EPERM;
+    struct ls_loop *l = t->loop;
+    struct deadline *d = new_deadline(l);
+    if (!d)
+        return -ENOMEM;
+    deadline->opaque[0] = d;
+    d->task = t;
+    d->outer = t->deadline;
+    d->shield = t->shields;
+    d->expired = false;
+    d->at_ns = INT64_MAX;
+    t->deadline = d;
+    if (timeout_ns >= 0) {
+        int64_t now = clock_ticks_to_ns(&l->clock, clock_ticks());
+        if (__builtin_add_overflow(now, timeout_ns, &d->at_ns))
+            d->at_ns = INT64_MAX;
+        ls__timer_arm(&l->wheel, &d->timer, d->at_ns);
+    }
+    if (timeout_ns == 0) {
+        expire(d);
+        t->interrupt = interrupt_status(t);
+    }
+    show_deadline(t);
+    return 0;
+}
+
+int ls_deadline_end(struct ls_deadline *deadline)
+{
+    struct task *t = task_current();
+    struct deadline *d = deadline->opaque[0];
+    if (!t || !d || t->deadline != d)
+        return ls__misuse(NULL, -EINVAL,
+                          "ls_deadline_end: not the innermost deadline of this task");
+    bool expired = d->expired;
+    deadline->opaque[0] = NULL;
+    pop_deadline(t);
+    if (unlikely(expired))
+        t->interrupt = interrupt_status(t);
+    return expired ? -ETIMEDOUT : 0;
+}
+
+void ls__deadlines_abandoned(struct task *t)
+{
+    if (t->deadline)
+        ls__misuse(t->spawn_site, -EINVAL, "task \"%s\" returned without ls_deadline_end",
+                   ls__task_label(t));
+    if (t->shields)
+        ls__misuse(t->spawn_site, -EINVAL, "task \"%s\" returned without ls_shield_end",
+                   ls__task_label(t));
+    while (t->deadline)
+        pop_deadline(t);
+    t->shields = 0;
+    t->interrupt = interrupt_status(t);
+}
+
+int ls_shield_begin(void)
+{
+    struct task *t = task_current();
+    if (!t)
+        return -EPERM;
+    t->shields++;
+    t->flags |= LS_ABI_SHIELDED;
+    slot_show_flags(t);
+    t->interrupt = interrupt_status(t);
+    return 0;
+}
+
+int ls_shield_end(void)
+{
+    struct task *t = task_current();
+    if (!t)
+        return -EPERM;
+    if (t->shields == 0)
+        return ls__misuse(NULL, -EINVAL, "ls_shield_end without ls_shield_begin");
+    if (--t->shields == 0) {
+        t->flags &= (uint16_t)~LS_ABI_SHIELDED;
+        slot_show_flags(t);
+        if (t->cancel_requested) // it was held back from the children, too
+            ls__task_cancel(t);
+    }
+    t->interrupt = interrupt_status(t);
+    return ls__interrupt_status(t);
+}

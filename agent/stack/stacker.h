@@ -2,8 +2,9 @@
 // bytes (ELF, DWARF, V8, CPython) are parsed. The helper may die; the request is then answered as
 // torn, and a new one is started.
 //
-// Threads: main thread only. Callbacks come from within stacker_dispatch(). Requests are answered
-// in order per process; each has a deadline and a read budget in the helper.
+// Threads: main thread only. Callbacks come from within stacker_dispatch() (or stacker_close). Stacks are
+// answered in order and overtake everything else; each request has a deadline and a read budget in the
+// helper.
 #ifndef LOOPSCOPE_STACKER_H
 #define LOOPSCOPE_STACKER_H
 

@@ -1,4 +1,4 @@
-// What each command does to the model.
+// What each command does to the ui state.
 #include <stdio.h>
 #include <string.h>
 
@@ -10,365 +10,369 @@
 #define DELAY_MAX_NS   60000000000LL
 #define STEP_NS        1000000000LL
 
-static enum table_id open_table(const struct model *m)
+static enum table_id open_table(const struct ui *ui)
 {
-    return views[m->nav.view]->table(m);
+    return views[ui->nav.view]->table(ui);
 }
 
-static int table_height(const struct model *m)
+static int table_height(const struct ui *ui)
 {
-    const struct view *v = views[m->nav.view];
-    struct split s = layout_split(layout_screen(m->rows, m->cols).body, v->head ? v->head_rows : 0,
-                                  model_table_const(m)->n, v->detail ? v->detail_rows : 0);
+    const struct view *v = views[ui->nav.view];
+    struct split s =
+        layout_split(layout_screen(ui->rows, ui->cols).body, v->head ? v->head_rows : 0,
+                     ui_table_const(ui)->n, v->detail ? v->detail_rows : 0);
     return s.table.h > 2 ? s.table.h - 1 : 1;
 }
 
-static void scroll_page(struct model *m, int by)
+static void scroll_page(struct ui *ui, int by)
 {
-    int last = m->page_lines > 1 ? m->page_lines - 1 : 0;
-    int to = m->page_top + by;
-    m->page_top = to < 0 ? 0 : to > last ? last : to;
+    int last = ui->page_lines > 1 ? ui->page_lines - 1 : 0;
+    int to = ui->page_top + by;
+    ui->page_top = to < 0 ? 0 : to > last ? last : to;
 }
 
-static void move(struct model *m, int by)
+static void move(struct ui *ui, int by)
 {
-    if (m->overlay == OVERLAY_SORT || m->overlay == OVERLAY_SETUP) {
-        int to = m->overlay_row + by, n = menu_rows(m);
-        m->overlay_row = to < 0 ? 0 : to >= n ? n - 1 : to;
-    } else if (m->nav.page) {
-        scroll_page(m, by);
+    if (ui->overlay == OVERLAY_SORT || ui->overlay == OVERLAY_SETUP) {
+        int to = ui->overlay_row + by, n = menu_rows(ui);
+        ui->overlay_row = to < 0 ? 0 : to >= n ? n - 1 : to;
+    } else if (ui->nav.page) {
+        scroll_page(ui, by);
     } else {
-        rows_move(m, open_table(m), model_table(m)->row + by);
+        rows_move(ui, open_table(ui), ui_table(ui)->row + by);
     }
 }
 
-static void leave_scope(struct model *m)
+static void leave_scope(struct ui *ui)
 {
-    m->nav.scope = (struct scope){0};
-    model_changed(m);
+    ui->nav.scope = (struct scope){0};
+    ui_changed(ui);
 }
 
-static void back(struct model *m)
+static void back(struct ui *ui)
 {
-    struct table_state *t = model_table(m);
-    if (m->nstack > 0) {
-        m->nav = m->stack[--m->nstack];
-        m->page_top = 0;
-        model_changed(m);
+    struct table_state *t = ui_table(ui);
+    if (ui->nstack > 0) {
+        ui->nav = ui->stack[--ui->nstack];
+        ui->page_top = 0;
+        ui_changed(ui);
     } else if (t->filter[0]) {
         t->filter[0] = '\0';
-        model_changed(m);
-    } else if (m->nav.view != VIEW_OVERVIEW && m->nav.view != VIEW_CHOOSE) {
-        m->nav.view = VIEW_OVERVIEW;
-        m->nav.page = false;
-        leave_scope(m);
-    } else if (m->nav.scope.pid) {
-        leave_scope(m);
-    } else if (m->choosing && m->nav.view == VIEW_OVERVIEW) {
-        m->nav.view = VIEW_CHOOSE;
-        m->open_pid = 0;
-        m->requests |= REQUEST_OPEN;
+        ui_changed(ui);
+    } else if (ui->nav.view != VIEW_OVERVIEW && ui->nav.view != VIEW_CHOOSE) {
+        ui->nav.view = VIEW_OVERVIEW;
+        ui->nav.page = false;
+        leave_scope(ui);
+    } else if (ui->nav.scope.pid) {
+        leave_scope(ui);
+    } else if (ui->choosing && ui->nav.view == VIEW_OVERVIEW) {
+        ui->nav.view = VIEW_CHOOSE;
+        ui->open_pid = 0;
+        ui->requests |= REQUEST_OPEN;
     }
 }
 
 // The loop view is always about one loop: the scope, or the one under the overview's cursor.
-static void scope_to_selected(struct model *m)
+static void scope_to_selected(struct ui *ui)
 {
-    int i = model_selected(m, TABLE_LOOPS);
-    if (m->nav.scope.tid != 0 || i < 0)
+    int i = ui_selected(ui, TABLE_LOOPS);
+    if (ui->nav.scope.tid != 0 || i < 0)
         return;
-    if (i < m->snap->nloops)
-        m->nav.scope = (struct scope){m->snap->loops[i].pid, m->snap->loops[i].tid};
+    if (i < ui->snap->nloops)
+        ui->nav.scope = (struct scope){ui->snap->loops[i].pid, ui->snap->loops[i].tid};
 }
 
-static void open_view(struct model *m, enum view_id view)
+static void open_view(struct ui *ui, enum view_id view)
 {
-    m->overlay = OVERLAY_NONE;
+    ui->overlay = OVERLAY_NONE;
     if (view == VIEW_LOOP)
-        scope_to_selected(m);
-    m->nav.view = view;
-    m->nav.page = false;
-    m->nav.site = 0;
-    m->nstack = 0;
-    model_changed(m);
+        scope_to_selected(ui);
+    ui->nav.view = view;
+    ui->nav.page = false;
+    ui->nav.site = 0;
+    ui->nstack = 0;
+    ui_changed(ui);
 }
 
-static void enter(struct model *m)
+static void enter(struct ui *ui)
 {
-    const struct view *v = views[m->nav.view];
+    const struct view *v = views[ui->nav.view];
     if (v->enter) {
-        v->enter(m);
-    } else if (v->page && !m->nav.page) {
-        struct nav next = m->nav;
+        v->enter(ui);
+    } else if (v->page && !ui->nav.page) {
+        struct nav next = ui->nav;
         next.page = true;
-        model_enter(m, next);
+        ui_enter(ui, next);
     }
 }
 
-static void quit(struct model *m)
+static void quit(struct ui *ui)
 {
-    if (m->recording)
-        m->overlay = OVERLAY_QUIT;
+    if (ui->recording)
+        ui->overlay = OVERLAY_QUIT;
     else
-        m->requests |= REQUEST_QUIT;
+        ui->requests |= REQUEST_QUIT;
 }
 
-static void toggle_overlay(struct model *m, enum overlay o)
+static void toggle_overlay(struct ui *ui, enum overlay o)
 {
-    m->overlay = m->overlay == o ? OVERLAY_NONE : o;
-    m->overlay_row = o == OVERLAY_SORT ? model_table(m)->sort + 1 : 0;
-    m->help_filter[0] = '\0';
+    ui->overlay = ui->overlay == o ? OVERLAY_NONE : o;
+    ui->overlay_row = o == OVERLAY_SORT ? ui_table(ui)->sort + 1 : 0;
+    ui->help_filter[0] = '\0';
 }
 
-static void open_input(struct model *m, enum input_kind kind, const char *text)
+static void open_input(struct ui *ui, enum input_kind kind, const char *text)
 {
-    m->input = (struct input){.kind = kind};
-    text_clean(m->input.text, sizeof(m->input.text), text);
-    text_clean(m->input.before, sizeof(m->input.before), text);
+    ui->input = (struct input){.kind = kind};
+    text_clean(ui->input.text, sizeof(ui->input.text), text);
+    text_clean(ui->input.before, sizeof(ui->input.before), text);
 }
 
-static void search_again(struct model *m, int direction)
+static void search_again(struct ui *ui, int direction)
 {
-    enum table_id t = open_table(m);
-    if (!m->search[0])
-        model_say(m, "nothing was searched for yet: /");
-    else if (!rows_search(m, t, m->search, m->tables[t].row + direction, direction))
-        model_say(m, "no row holds \"%s\"", m->search);
+    enum table_id t = open_table(ui);
+    if (!ui->search[0])
+        ui_say(ui, "nothing was searched for yet: /");
+    else if (!rows_search(ui, t, ui->search, ui->tables[t].row + direction, direction))
+        ui_say(ui, "no row holds \"%s\"", ui->search);
 }
 
-static void seek(struct model *m, int direction)
+void ui_seek(struct ui *ui, int direction)
 {
-    m->seek_direction = direction;
-    m->seek_from_ns = m->snap->now_ns;
-    m->seek_step_ns = STEP_NS;
+    ui->seek_direction = direction;
+    ui->seek_from_ns = ui->snap->now_ns;
+    ui->seek_step_ns = STEP_NS;
     // Going back, the picture just before this one; a recording gives the one at or before.
-    m->seek_ns = direction < 0 ? m->seek_from_ns - 1 : m->seek_from_ns + m->seek_step_ns;
-    m->requests |= REQUEST_SEEK;
+    ui->seek_ns = direction < 0 ? ui->seek_from_ns - 1 : ui->seek_from_ns + ui->seek_step_ns;
+    ui->requests |= REQUEST_SEEK;
 }
 
-static void show_step(struct model *m, int step)
+static void show_step(struct ui *ui, int step)
 {
-    struct snap *s = history_at(&m->history, step);
+    struct snap *s = past_at(&ui->past, step);
     if (!s) {
-        model_say(m, "this is the oldest picture kept");
+        ui_say(ui, "this is the oldest picture kept");
         return;
     }
-    struct snap *before = m->snap;
-    m->snap = snap_ref(s);
+    struct snap *before = ui->snap;
+    ui->snap = snap_ref(s);
     snap_unref(before);
-    m->step = step;
-    model_changed(m);
+    ui->step = step;
+    ui_changed(ui);
 }
 
-static void step(struct model *m, int direction)
+static void step(struct ui *ui, int direction)
 {
-    if (m->recorded) {
-        m->playing = false;
-        seek(m, direction);
+    if (ui->recorded) {
+        ui->playing = false;
+        ui_seek(ui, direction);
         return;
     }
-    m->paused = true;
-    show_step(m, m->step - direction);
+    ui->paused = true;
+    show_step(ui, ui->step - direction);
 }
 
-static void resume(struct model *m)
+static void resume(struct ui *ui)
 {
-    m->paused = false;
-    m->step = 0;
-    struct snap *before = m->snap;
-    m->snap = m->latest ? snap_ref(m->latest) : NULL;
+    ui->paused = false;
+    ui->step = 0;
+    struct snap *before = ui->snap;
+    ui->snap = ui->latest ? snap_ref(ui->latest) : NULL;
     snap_unref(before);
-    model_changed(m);
+    ui_changed(ui);
 }
 
-static void pause(struct model *m)
+static void pause(struct ui *ui)
 {
-    if (m->recorded) {
-        m->playing = !m->playing;
-        if (m->playing)
-            seek(m, 1);
-    } else if (m->paused) {
-        resume(m);
+    if (ui->recorded) {
+        ui->playing = !ui->playing;
+        if (ui->playing)
+            ui_seek(ui, 1);
+    } else if (ui->paused) {
+        resume(ui);
     } else {
-        m->paused = true;
-        m->step = 0;
+        ui->paused = true;
+        ui->step = 0;
     }
 }
 
-static void set_delay(struct model *m, int64_t delay)
+static void set_delay(struct ui *ui, int64_t delay)
 {
-    m->delay_ns = delay < DELAY_MIN_NS ? DELAY_MIN_NS : delay > DELAY_MAX_NS ? DELAY_MAX_NS : delay;
-    m->requests |= REQUEST_DELAY;
-    model_say(m, "refresh every %.2g s", (double)m->delay_ns / 1e9);
+    ui->delay_ns = delay < DELAY_MIN_NS   ? DELAY_MIN_NS
+                   : delay > DELAY_MAX_NS ? DELAY_MAX_NS
+                                          : delay;
+    ui->requests |= REQUEST_DELAY;
+    ui_say(ui, "refresh every %.2g s", (double)ui->delay_ns / 1e9);
 }
 
-static void record(struct model *m)
+static void record(struct ui *ui)
 {
-    if (m->recording) {
-        m->path[0] = '\0';
-        m->requests |= REQUEST_RECORD;
+    if (ui->recording) {
+        ui->path[0] = '\0';
+        ui->requests |= REQUEST_RECORD;
         return;
     }
-    open_input(m, INPUT_RECORD, m->record_path[0] ? m->record_path : "loopscope.lsr");
+    open_input(ui, INPUT_RECORD, ui->record_path[0] ? ui->record_path : "loopscope.lsr");
 }
 
-static void mute(struct model *m)
+static void mute(struct ui *ui)
 {
-    uint64_t id = model_table(m)->cursor;
-    for (int i = 0; i < m->nmuted; i++) {
-        if (m->muted[i] == id) {
-            m->muted[i] = m->muted[--m->nmuted];
-            model_changed(m);
+    uint64_t id = ui_table(ui)->cursor;
+    for (int i = 0; i < ui->nmuted; i++) {
+        if (ui->muted[i] == id) {
+            ui->muted[i] = ui->muted[--ui->nmuted];
+            ui_changed(ui);
             return;
         }
     }
-    if (m->nmuted == MUTED_MAX) {
-        model_say(m, "%d findings are muted: no more", MUTED_MAX);
+    if (ui->nmuted == MUTED_MAX) {
+        ui_say(ui, "%d findings are muted: no more", MUTED_MAX);
         return;
     }
-    m->muted[m->nmuted++] = id;
-    model_changed(m);
+    ui->muted[ui->nmuted++] = id;
+    ui_changed(ui);
 }
 
-static void scroll_columns(struct model *m, int by)
+static void scroll_columns(struct ui *ui, int by)
 {
-    struct table_state *t = model_table(m);
-    int last = tables[open_table(m)]->ncolumns - 4;
+    struct table_state *t = ui_table(ui);
+    int last = tables[open_table(ui)]->ncolumns - 4;
     if (by < 0 && t->skip == 0)
-        back(m);
+        back(ui);
     else if (t->skip + by <= (last > 0 ? last : 0))
         t->skip += by;
 }
 
-static void switch_view(struct model *m, int by)
+static void switch_view(struct ui *ui, int by)
 {
-    enum command to = CMD_VIEW_1 + (enum command)((m->nav.view + VIEW_CHOOSE + by) % VIEW_CHOOSE);
-    model_command(m, to);
+    enum command to = CMD_VIEW_1 + (enum command)((ui->nav.view + VIEW_CHOOSE + by) % VIEW_CHOOSE);
+    ui_command(ui, to);
 }
 
-static void follow(struct model *m)
+static void follow(struct ui *ui)
 {
-    struct table_state *t = model_table(m);
+    struct table_state *t = ui_table(ui);
     t->follow = !t->follow;
-    model_say(m, t->follow ? "this row stays on top" : "no row is kept on top");
-    model_changed(m);
+    ui_say(ui, t->follow ? "this row stays on top" : "no row is kept on top");
+    ui_changed(ui);
 }
 
 // Of a stack: its form. Of a task: its children.
-static void fold(struct model *m)
+static void fold(struct ui *ui)
 {
-    if (m->nav.view != VIEW_TASKS) {
-        m->stack_mode = m->stack_mode == STACK_TREE ? STACK_FOLDED : STACK_TREE;
+    if (ui->nav.view != VIEW_TASKS) {
+        ui->stack_mode = ui->stack_mode == STACK_TREE ? STACK_FOLDED : STACK_TREE;
         return;
     }
-    uint64_t id = model_table(m)->cursor;
-    for (int i = 0; i < m->nfolded; i++) {
-        if (m->folded[i] == id) {
-            m->folded[i] = m->folded[--m->nfolded];
+    uint64_t id = ui_table(ui)->cursor;
+    for (int i = 0; i < ui->nfolded; i++) {
+        if (ui->folded[i] == id) {
+            ui->folded[i] = ui->folded[--ui->nfolded];
             return;
         }
     }
-    if (m->nfolded < FOLDED_MAX)
-        m->folded[m->nfolded++] = id;
+    if (ui->nfolded < FOLDED_MAX)
+        ui->folded[ui->nfolded++] = id;
 }
 
-static bool move_command(struct model *m, enum command c)
+static bool move_command(struct ui *ui, enum command c)
 {
-    int page = m->nav.page ? m->rows - 6 : table_height(m);
+    int page = ui->nav.page ? ui->rows - 6 : table_height(ui);
     switch (c) {
-    case CMD_UP: move(m, -1); return true;
-    case CMD_DOWN: move(m, 1); return true;
-    case CMD_FIRST: move(m, -(1 << 29)); return true;
-    case CMD_LAST: move(m, 1 << 29); return true;
-    case CMD_HALF_UP: move(m, -(page / 2 + 1)); return true;
-    case CMD_HALF_DOWN: move(m, page / 2 + 1); return true;
-    case CMD_PAGE_UP: move(m, -page); return true;
-    case CMD_PAGE_DOWN: move(m, page); return true;
-    case CMD_LEFT: scroll_columns(m, -1); return true;
-    case CMD_RIGHT: scroll_columns(m, 1); return true;
+    case CMD_UP: move(ui, -1); return true;
+    case CMD_DOWN: move(ui, 1); return true;
+    case CMD_FIRST: move(ui, -(1 << 29)); return true;
+    case CMD_LAST: move(ui, 1 << 29); return true;
+    case CMD_HALF_UP: move(ui, -(page / 2 + 1)); return true;
+    case CMD_HALF_DOWN: move(ui, page / 2 + 1); return true;
+    case CMD_PAGE_UP: move(ui, -page); return true;
+    case CMD_PAGE_DOWN: move(ui, page); return true;
+    case CMD_LEFT: scroll_columns(ui, -1); return true;
+    case CMD_RIGHT: scroll_columns(ui, 1); return true;
     default: return false;
     }
 }
 
-static bool time_command(struct model *m, enum command c)
+static bool time_command(struct ui *ui, enum command c)
 {
     switch (c) {
-    case CMD_PAUSE: pause(m); return true;
-    case CMD_STEP_BACK: step(m, -1); return true;
-    case CMD_STEP_FORWARD: step(m, 1); return true;
-    case CMD_FASTER: set_delay(m, m->delay_ns / 2); return true;
-    case CMD_SLOWER: set_delay(m, m->delay_ns * 2); return true;
-    case CMD_RESAMPLE: m->requests |= REQUEST_RESAMPLE; return true;
-    case CMD_REDRAW: m->requests |= REQUEST_REDRAW; return true;
+    case CMD_PAUSE: pause(ui); return true;
+    case CMD_STEP_BACK: step(ui, -1); return true;
+    case CMD_STEP_FORWARD: step(ui, 1); return true;
+    case CMD_FASTER: set_delay(ui, ui->delay_ns / 2); return true;
+    case CMD_SLOWER: set_delay(ui, ui->delay_ns * 2); return true;
+    case CMD_RESAMPLE: ui->requests |= REQUEST_RESAMPLE; return true;
+    case CMD_REDRAW: ui->requests |= REQUEST_REDRAW; return true;
     default: return false;
     }
 }
 
-static bool find_command(struct model *m, enum command c)
+static bool find_command(struct ui *ui, enum command c)
 {
     switch (c) {
-    case CMD_SEARCH: open_input(m, INPUT_SEARCH, ""); return true;
-    case CMD_SEARCH_NEXT: search_again(m, 1); return true;
-    case CMD_SEARCH_PREVIOUS: search_again(m, -1); return true;
-    case CMD_FILTER: open_input(m, INPUT_FILTER, model_table(m)->filter); return true;
-    case CMD_SORT: toggle_overlay(m, OVERLAY_SORT); return true;
+    case CMD_SEARCH: open_input(ui, INPUT_SEARCH, ""); return true;
+    case CMD_SEARCH_NEXT: search_again(ui, 1); return true;
+    case CMD_SEARCH_PREVIOUS: search_again(ui, -1); return true;
+    case CMD_FILTER: open_input(ui, INPUT_FILTER, ui_table(ui)->filter); return true;
+    case CMD_SORT: toggle_overlay(ui, OVERLAY_SORT); return true;
     case CMD_INVERT:
-        model_table(m)->invert = !model_table(m)->invert;
-        model_changed(m);
+        ui_table(ui)->invert = !ui_table(ui)->invert;
+        ui_changed(ui);
         return true;
-    case CMD_FOLLOW: follow(m); return true;
+    case CMD_FOLLOW: follow(ui); return true;
     default: return false;
     }
 }
 
-static bool switch_command(struct model *m, enum command c)
+static bool switch_command(struct ui *ui, enum command c)
 {
     switch (c) {
     case CMD_TREE:
-        m->nav.task_mode = (m->nav.task_mode + 1) % 3;
-        m->nav.site = 0;
+        ui->nav.task_mode = (ui->nav.task_mode + 1) % 3;
+        ui->nav.site = 0;
         break;
-    case CMD_FOLD: fold(m); break;
-    case CMD_ON_CPU: m->cpu_mode = (m->cpu_mode + 1) % 3; break;
-    case CMD_ORPHANS: m->orphans_only = !m->orphans_only; break;
-    case CMD_SUSPECTS: m->suspects_only = !m->suspects_only; break;
-    case CMD_MUTE: mute(m); break;
+    case CMD_FOLD: fold(ui); break;
+    case CMD_ON_CPU: ui->cpu_mode = (ui->cpu_mode + 1) % 3; break;
+    case CMD_ORPHANS: ui->orphans_only = !ui->orphans_only; break;
+    case CMD_SUSPECTS: ui->suspects_only = !ui->suspects_only; break;
+    case CMD_MUTE: mute(ui); break;
     default: return false;
     }
-    model_changed(m);
+    ui_changed(ui);
     return true;
 }
 
-static void other_command(struct model *m, enum command c)
+static void other_command(struct ui *ui, enum command c)
 {
     switch (c) {
-    case CMD_NEXT_VIEW: switch_view(m, 1); break;
-    case CMD_PREVIOUS_VIEW: switch_view(m, -1); break;
-    case CMD_ENTER: enter(m); break;
-    case CMD_BACK: back(m); break;
-    case CMD_QUIT: quit(m); break;
-    case CMD_HELP: toggle_overlay(m, OVERLAY_HELP); break;
-    case CMD_SETUP: toggle_overlay(m, OVERLAY_SETUP); break;
-    case CMD_RECORD: record(m); break;
-    case CMD_EXPORT: open_input(m, INPUT_EXPORT, "loopscope-report.html"); break;
-    case CMD_COPY: m->requests |= REQUEST_COPY; break;
-    case CMD_SUSPEND: m->requests |= REQUEST_SUSPEND; break;
+    case CMD_NEXT_VIEW: switch_view(ui, 1); break;
+    case CMD_PREVIOUS_VIEW: switch_view(ui, -1); break;
+    case CMD_ENTER: enter(ui); break;
+    case CMD_BACK: back(ui); break;
+    case CMD_QUIT: quit(ui); break;
+    case CMD_HELP: toggle_overlay(ui, OVERLAY_HELP); break;
+    case CMD_SETUP: toggle_overlay(ui, OVERLAY_SETUP); break;
+    case CMD_RECORD: record(ui); break;
+    case CMD_EXPORT: open_input(ui, INPUT_EXPORT, "loopscope-report.html"); break;
+    case CMD_COPY: ui->requests |= REQUEST_COPY; break;
+    case CMD_SUSPEND: ui->requests |= REQUEST_SUSPEND; break;
     default:
         if (c >= CMD_VIEW_1 && c <= CMD_VIEW_5)
-            open_view(m, (enum view_id)(c - CMD_VIEW_1));
+            open_view(ui, (enum view_id)(c - CMD_VIEW_1));
     }
 }
 
-void model_command(struct model *m, enum command c)
+void ui_command(struct ui *ui, enum command c)
 {
-    m->message[0] = '\0';
-    m->hold = HOLD_SNAPSHOTS;
-    const char *why = model_why_not(m, c);
+    ui->message[0] = '\0';
+    ui->hold = HOLD_SNAPSHOTS;
+    const char *why = ui_why_not(ui, c);
     if (why) {
-        model_say(m, "%s", why);
+        ui_say(ui, "%s", why);
         return;
     }
-    rows_update(m, open_table(m));
-    if (!move_command(m, c) && !time_command(m, c) && !find_command(m, c) && !switch_command(m, c))
-        other_command(m, c);
+    rows_update(ui, open_table(ui));
+    if (!move_command(ui, c) && !time_command(ui, c) && !find_command(ui, c) &&
+        !switch_command(ui, c))
+        other_command(ui, c);
 }

@@ -15,34 +15,34 @@ static int right_of(struct pane p, int end, enum style style, const char *text)
     return x;
 }
 
-static void mode_text(const struct model *m, char *out, size_t size)
+static void mode_text(const struct ui *ui, char *out, size_t size)
 {
-    if (m->recorded && m->length_ns != SNAP_UNKNOWN)
-        snprintf(out, size, "%s %s of %s", m->playing ? "PLAYING" : "RECORDED",
-                 fmt_ns(m->snap->now_ns).s, fmt_ns(m->length_ns).s);
-    else if (m->recorded)
+    if (ui->recorded && ui->length_ns != SNAP_UNKNOWN)
+        snprintf(out, size, "%s %s of %s", ui->playing ? "PLAYING" : "RECORDED",
+                 fmt_ns(ui->snap->now_ns).s, fmt_ns(ui->length_ns).s);
+    else if (ui->recorded)
         snprintf(out, size, "RECORDED");
-    else if (m->ended)
+    else if (ui->ended)
         snprintf(out, size, "ENDED");
-    else if (m->paused)
+    else if (ui->paused)
         snprintf(out, size, "PAUSED");
     else
-        snprintf(out, size, "LIVE %.2gs", (double)m->delay_ns / 1e9);
+        snprintf(out, size, "LIVE %.2gs", (double)ui->delay_ns / 1e9);
 }
 
 // Loss, estimates and own cost are data: always in sight. From the right, by rank.
-static void draw_health(const struct model *m, struct pane p, int left)
+static void draw_health(const struct ui *ui, struct pane p, int left)
 {
-    const struct snap *s = m->snap;
+    const struct snap *s = ui->snap;
     char text[128], mode[128];
     int x = p.r.w - 1;
     snprintf(text, sizeof(text), "%s UTC", fmt_clock(s->started_unix_ns + s->now_ns).s);
     x = right_of(p, x, STYLE_TEXT, text) - 3;
     snprintf(text, sizeof(text), "lost %s", fmt_count(s->agent.lost_records).s);
     x = right_of(p, x, s->agent.lost_records > 0 ? STYLE_CRITICAL : STYLE_DIM, text) - 3;
-    mode_text(m, mode, sizeof(mode));
+    mode_text(ui, mode, sizeof(mode));
     if (x - text_width(mode) > left) {
-        bool live = !m->paused && !m->ended && !m->recorded;
+        bool live = !ui->paused && !ui->ended && !ui->recorded;
         x = right_of(p, x, live ? STYLE_OK : STYLE_BANNER, mode) - 3;
     }
     const char *backend = s->agent.backend ? s->agent.backend : "-";
@@ -59,51 +59,51 @@ static void draw_health(const struct model *m, struct pane p, int left)
         right_of(p, x, STYLE_DIM, text);
 }
 
-static void draw_title(const struct model *m, struct pane p)
+static void draw_title(const struct ui *ui, struct pane p)
 {
     int x = pane_text(p, 0, 0, STYLE_STRONG, "loopscope");
-    const struct snap *s = m->snap;
+    const struct snap *s = ui->snap;
     if (s && s->host.hostname)
         x = pane_printf(p, 0, x + 2, STYLE_TEXT, "%.20s", s->host.hostname);
-    const char *source = m->source[0] ? m->source : s ? s->source : NULL;
+    const char *source = ui->source[0] ? ui->source : s ? s->source : NULL;
     if (source && p.r.w >= 80)
         x = pane_printf(p, 0, x + 2, STYLE_SCOPE, "%.24s", source);
-    if (m->recording)
+    if (ui->recording)
         x = pane_text(p, 0, x + 2, STYLE_BANNER, "REC");
     if (s)
-        draw_health(m, p, x + 2);
+        draw_health(ui, p, x + 2);
 }
 
-static void scope_text(const struct model *m, char *out, size_t size)
+static void scope_text(const struct ui *ui, char *out, size_t size)
 {
     char name[128];
-    const struct scope *s = &m->nav.scope;
+    const struct scope *s = &ui->nav.scope;
     out[0] = '\0';
-    if (!m->snap || s->pid == 0)
+    if (!ui->snap || s->pid == 0)
         return;
-    subject_name(m, s->pid, s->tid, name, sizeof(name));
+    subject_name(ui, s->pid, s->tid, name, sizeof(name));
     if (s->tid)
         snprintf(out, size, "%s  pid %d  tid %d", name, s->pid, s->tid);
     else
         snprintf(out, size, "%s  pid %d", name, s->pid);
 }
 
-static void count_text(const struct model *m, char *out, size_t size, enum style *style)
+static void count_text(const struct ui *ui, char *out, size_t size, enum style *style)
 {
     int by[3] = {0};
-    for (int i = 0; m->snap && i < m->snap->nfindings; i++)
-        if (m->snap->findings[i].open && (unsigned)m->snap->findings[i].severity < 3)
-            by[m->snap->findings[i].severity]++;
+    for (int i = 0; ui->snap && i < ui->snap->nfindings; i++)
+        if (ui->snap->findings[i].open && (unsigned)ui->snap->findings[i].severity < 3)
+            by[ui->snap->findings[i].severity]++;
     *style = by[SEV_CRITICAL] ? STYLE_CRITICAL : by[SEV_WARNING] ? STYLE_WARNING : STYLE_DIM;
     snprintf(out, size, "findings !!%d !%d .%d", by[SEV_CRITICAL], by[SEV_WARNING], by[SEV_INFO]);
 }
 
-static void draw_tabs(const struct model *m, struct pane p)
+static void draw_tabs(const struct ui *ui, struct pane p)
 {
     int x = 0;
     char text[256];
     for (int v = 0; v < VIEW_CHOOSE; v++) {
-        bool open = m->nav.view == (enum view_id)v;
+        bool open = ui->nav.view == (enum view_id)v;
         int from = x;
         x = pane_printf(p, 0, x, open ? STYLE_TAB : STYLE_TEXT, open ? "[%d %s]" : " %d %s ", v + 1,
                         views[v]->name);
@@ -111,81 +111,81 @@ static void draw_tabs(const struct model *m, struct pane p)
         x += p.r.w >= 80 ? 2 : 0;
     }
     enum style style = STYLE_SCOPE;
-    scope_text(m, text, sizeof(text));
+    scope_text(ui, text, sizeof(text));
     if (!text[0])
-        count_text(m, text, sizeof(text), &style);
+        count_text(ui, text, sizeof(text), &style);
     if (p.r.w - 1 - text_width(text) > x)
         right_of(p, p.r.w - 1, style, text);
 }
 
-static void draw_rule(const struct model *m, struct pane p)
+static void draw_rule(const struct ui *ui, struct pane p)
 {
     char text[400];
     pane_rule(p, 0);
-    if (message_banner(m, text, sizeof(text))) {
+    if (message_banner(ui, text, sizeof(text))) {
         pane_field(p, 0, 0, p.r.w, false, STYLE_BANNER, "");
         pane_text(p, 0, 1, STYLE_BANNER, text);
     }
 }
 
-static void draw_page(const struct model *m, struct pane p)
+static void draw_page(const struct ui *ui, struct pane p)
 {
     struct lines lines = {0};
-    views[m->nav.view]->page(m, p.r.w - 3, &lines);
+    views[ui->nav.view]->page(ui, p.r.w - 3, &lines);
     if (lines.n == 0)
         lines_add(&lines, STYLE_DIM, "This item is not in this picture.  Esc goes back.");
-    int top = m->page_top < lines.n ? m->page_top : lines.n - 1;
+    int top = ui->page_top < lines.n ? ui->page_top : lines.n - 1;
     struct lines rest = {lines.n - top, 0, lines.v + top};
     struct pane body = pane_sub(p, 0, 0, p.r.h, p.r.w);
     for (int y = 0; y < body.r.h && y < rest.n; y++) {
         struct lines one = {1, 1, rest.v + y};
         lines_draw(&one, pane_sub(body, y, 0, 1, body.r.w), 0);
     }
-    pane_highlight(body, m->search, STYLE_MATCH);
+    pane_highlight(body, ui->search, STYLE_MATCH);
     lines_finish(&lines);
 }
 
-static void draw_view(const struct model *m, struct canvas *c, struct rect body)
+static void draw_view(const struct ui *ui, struct canvas *c, struct rect body)
 {
-    const struct view *v = views[m->nav.view];
-    enum table_id t = v->table(m);
-    struct split s = layout_split(body, v->head ? v->head_rows : 0, m->tables[t].n,
+    const struct view *v = views[ui->nav.view];
+    enum table_id t = v->table(ui);
+    struct split s = layout_split(body, v->head ? v->head_rows : 0, ui->tables[t].n,
                                   v->detail ? v->detail_rows : 0);
     if (s.head.h > 0) {
-        v->head(m, canvas_pane(c, s.head));
+        v->head(ui, canvas_pane(c, s.head));
         pane_rule(canvas_pane(c, (struct rect){s.head.y + s.head.h, body.x, 1, body.w}), 0);
     }
-    table_draw(m, t, canvas_pane(c, s.table));
+    table_draw(ui, t, canvas_pane(c, s.table));
     if (s.detail.h > 0) {
         pane_rule(canvas_pane(c, (struct rect){s.detail.y - 1, body.x, 1, body.w}), 0);
-        if (m->tables[t].n > 0)
-            v->detail(m, canvas_pane(c, s.detail));
+        if (ui->tables[t].n > 0)
+            v->detail(ui, canvas_pane(c, s.detail));
     }
 }
 
-static void draw_waiting(const struct model *m, struct pane p)
+static void draw_waiting(const struct ui *ui, struct pane p)
 {
     struct lines lines = {0};
-    message_waiting(m, p.r.w - 4, &lines);
+    message_waiting(ui, p.r.w - 4, &lines);
     lines_draw(&lines, pane_sub(p, p.r.h > 12 ? 3 : 1, 2, p.r.h - 1, p.r.w - 2), 0);
     lines_finish(&lines);
 }
 
-static void draw_body(const struct model *m, struct canvas *c, struct rect body)
+static void draw_body(const struct ui *ui, struct canvas *c, struct rect body)
 {
     struct pane p = canvas_pane(c, body);
-    if (!m->snap)
-        draw_waiting(m, p);
-    else if (m->nav.page && views[m->nav.view]->page)
-        draw_page(m, p);
+    if (!ui->snap)
+        draw_waiting(ui, p);
+    else if (ui->nav.page && views[ui->nav.view]->page)
+        draw_page(ui, p);
     else
-        draw_view(m, c, body);
+        draw_view(ui, c, body);
 }
 
-static int draw_crumbs(const struct model *m, struct pane p, int x)
+static int draw_crumbs(const struct ui *ui, struct pane p, int x)
 {
-    for (int i = 0; i <= m->nstack; i++) {
-        const struct nav *n = i < m->nstack ? &m->stack[i] : &m->nav;
+    for (int i = 0; i <= ui->nstack; i++) {
+        const struct nav *n = i < ui->nstack ? &ui->stack[i] : &ui->nav;
         if (i > 0)
             x = pane_glyph(p, 0, x, STYLE_DIM, GLYPH_PATH) + 1;
         const char *name = n->page ? "item" : n->site ? "site" : views[n->view]->name;
@@ -194,11 +194,11 @@ static int draw_crumbs(const struct model *m, struct pane p, int x)
     return x;
 }
 
-static int draw_sort(const struct model *m, struct pane p, int x)
+static int draw_sort(const struct ui *ui, struct pane p, int x)
 {
-    const struct view *v = views[m->nav.view];
-    const struct table *t = tables[v->table(m)];
-    const struct table_state *s = model_table_const(m);
+    const struct view *v = views[ui->nav.view];
+    const struct table *t = tables[v->table(ui)];
+    const struct table_state *s = ui_table_const(ui);
     const char *by = t->arrange ? "tree" : s->sort < 0 ? "severity" : t->columns[s->sort].title;
     if (s->sort == 0)
         by = "severity";
@@ -218,27 +218,27 @@ static const char *const prompts[] = {
     [INPUT_EXPORT] = "export to (.html .json .md .txt .folded ...): ",
 };
 
-static void draw_status(const struct model *m, struct pane p)
+static void draw_status(const struct ui *ui, struct pane p)
 {
-    if (m->input.kind != INPUT_NONE) {
-        int x = pane_text(p, 0, 1, STYLE_STRONG, prompts[m->input.kind]);
-        x = pane_text(p, 0, x, STYLE_TEXT, m->input.text);
+    if (ui->input.kind != INPUT_NONE) {
+        int x = pane_text(p, 0, 1, STYLE_STRONG, prompts[ui->input.kind]);
+        x = pane_text(p, 0, x, STYLE_TEXT, ui->input.text);
         pane_text(p, 0, x, STYLE_TEXT | STYLE_SELECTED, " ");
-        if (m->message[0])
-            pane_text(p, 0, x + 3, STYLE_WARNING, m->message);
+        if (ui->message[0])
+            pane_text(p, 0, x + 3, STYLE_WARNING, ui->message);
         return;
     }
-    if (m->message[0]) {
-        pane_text(p, 0, 1, STYLE_WARNING, m->message);
+    if (ui->message[0]) {
+        pane_text(p, 0, 1, STYLE_WARNING, ui->message);
         return;
     }
-    int x = m->nstack > 0 ? draw_crumbs(m, p, 1) + 1 : 1;
-    if (!m->nav.page && m->snap)
-        x = draw_sort(m, p, x);
+    int x = ui->nstack > 0 ? draw_crumbs(ui, p, 1) + 1 : 1;
+    if (!ui->nav.page && ui->snap)
+        x = draw_sort(ui, p, x);
     char text[200];
-    const struct table_state *t = model_table_const(m);
+    const struct table_state *t = ui_table_const(ui);
     snprintf(text, sizeof(text), "%s  ? keys",
-             m->nav.page ? "j k scroll  c copy  Esc: back" : views[m->nav.view]->hint);
+             ui->nav.page ? "j k scroll  c copy  Esc: back" : views[ui->nav.view]->hint);
     int left =
         right_of(p, p.r.w - 1, STYLE_DIM, text_width(text) < p.r.w - x - 2 ? text : "? keys");
     snprintf(text, sizeof(text),
@@ -246,32 +246,32 @@ static void draw_status(const struct model *m, struct pane p)
              : t->n == 1     ? "%d row"
                              : "%d rows",
              t->n, t->total);
-    if (!m->nav.page && m->snap && x + text_width(text) + 2 < left)
+    if (!ui->nav.page && ui->snap && x + text_width(text) + 2 < left)
         pane_text(p, 0, x, STYLE_DIM, text);
 }
 
 // One F key in the bar: what it does in this view, greyed when it cannot.
-static void draw_key(const struct model *m, struct pane p, int i, int x, int w)
+static void draw_key(const struct ui *ui, struct pane p, int i, int x, int w)
 {
-    enum command c = key_command(K_F1 + i, m->nav.view);
-    const struct binding *b = c != CMD_NONE ? key_binding(c, m->nav.view) : NULL;
-    bool able = b && !model_why_not(m, c);
+    enum command c = key_command(K_F1 + i, ui->nav.view);
+    const struct binding *b = c != CMD_NONE ? key_binding(c, ui->nav.view) : NULL;
+    bool able = b && !ui_why_not(ui, c);
     int at = pane_printf(p, 0, x, STYLE_KEY, "F%d", i + 1);
     const char *label = b && b->bar ? b->bar : "";
-    if (c == CMD_RECORD && m->recording)
+    if (c == CMD_RECORD && ui->recording)
         label = "Stop";
-    if (c == CMD_PAUSE && m->paused)
+    if (c == CMD_PAUSE && ui->paused)
         label = "Resume";
     pane_field(p, 0, at, w - (at - x), false, able ? STYLE_KEY_LABEL : STYLE_DISABLED, label);
     if (c != CMD_NONE)
         pane_hit(p, 0, x, 1, w, HIT_COMMAND, (int)c);
 }
 
-static void draw_keys(const struct model *m, struct pane p)
+static void draw_keys(const struct ui *ui, struct pane p)
 {
     for (int i = 0; i < 10; i++) {
         int x = p.r.w * i / 10;
-        draw_key(m, p, i, x, p.r.w * (i + 1) / 10 - x);
+        draw_key(ui, p, i, x, p.r.w * (i + 1) / 10 - x);
     }
 }
 
@@ -288,7 +288,7 @@ static void draw_too_small(struct canvas *c)
     lines_finish(&lines);
 }
 
-void frame_draw(const struct model *m, struct canvas *c)
+void frame_draw(const struct ui *ui, struct canvas *c)
 {
     struct layout l = layout_screen(c->rows, c->cols);
     canvas_clear(c);
@@ -296,34 +296,34 @@ void frame_draw(const struct model *m, struct canvas *c)
         draw_too_small(c);
         return;
     }
-    draw_title(m, canvas_pane(c, l.title));
-    draw_tabs(m, canvas_pane(c, l.tabs));
-    draw_rule(m, canvas_pane(c, l.rule));
-    draw_body(m, c, l.body);
+    draw_title(ui, canvas_pane(c, l.title));
+    draw_tabs(ui, canvas_pane(c, l.tabs));
+    draw_rule(ui, canvas_pane(c, l.rule));
+    draw_body(ui, c, l.body);
     pane_rule(canvas_pane(c, l.status_rule), 0);
-    draw_status(m, canvas_pane(c, l.status));
-    draw_keys(m, canvas_pane(c, l.keys));
-    if (m->overlay == OVERLAY_HELP)
-        help_draw(m, c);
-    else if (m->overlay != OVERLAY_NONE)
-        menu_draw(m, c);
+    draw_status(ui, canvas_pane(c, l.status));
+    draw_keys(ui, canvas_pane(c, l.keys));
+    if (ui->overlay == OVERLAY_HELP)
+        help_draw(ui, c);
+    else if (ui->overlay != OVERLAY_NONE)
+        menu_draw(ui, c);
 }
 
-void frame_draw_text(struct model *m, struct canvas *c, enum view_id view)
+void frame_draw_text(struct ui *ui, struct canvas *c, enum view_id view)
 {
     const struct view *v = views[view];
-    m->nav.view = view;
-    model_changed(m);
-    rows_update(m, v->table(m));
-    int items = model_table(m)->n;
+    ui->nav.view = view;
+    ui_changed(ui);
+    rows_update(ui, v->table(ui));
+    int items = ui_table(ui)->n;
     int rows = 3 + (v->head ? v->head_rows + 1 : 0) + 1 + (items > 3 ? items : 14);
     if (v->detail && items > 0)
         rows += 1 + v->detail_rows;
     canvas_resize(c, rows, c->cols);
-    model_resize(m, rows, c->cols);
-    model_table(m)->top = 0;
-    model_table(m)->row = -1; // no cursor on paper
-    draw_title(m, canvas_pane(c, (struct rect){0, 0, 1, c->cols}));
-    draw_rule(m, canvas_pane(c, (struct rect){1, 0, 1, c->cols}));
-    draw_body(m, c, (struct rect){2, 0, rows - 2, c->cols});
+    ui_resize(ui, rows, c->cols);
+    ui_table(ui)->top = 0;
+    ui_table(ui)->row = -1; // no cursor on paper
+    draw_title(ui, canvas_pane(c, (struct rect){0, 0, 1, c->cols}));
+    draw_rule(ui, canvas_pane(c, (struct rect){1, 0, 1, c->cols}));
+    draw_body(ui, c, (struct rect){2, 0, rows - 2, c->cols});
 }

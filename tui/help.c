@@ -13,23 +13,23 @@ static const int column_of[GROUP_COUNT] = {
     [GROUP_HERE] = 1, [GROUP_FIND] = 2, [GROUP_DO] = 2,
 };
 
-static bool wanted(const struct model *m, const struct binding *b)
+static bool wanted(const struct ui *ui, const struct binding *b)
 {
-    if (b->views && !(b->views & 1u << m->nav.view))
+    if (b->views && !(b->views & 1u << ui->nav.view))
         return false;
-    return !m->help_filter[0] || strcasestr(b->help, m->help_filter) ||
-           strcasestr(b->names, m->help_filter);
+    return !ui->help_filter[0] || strcasestr(b->help, ui->help_filter) ||
+           strcasestr(b->names, ui->help_filter);
 }
 
-static int draw_group(const struct model *m, struct pane p, int y, enum key_group g)
+static int draw_group(const struct ui *ui, struct pane p, int y, enum key_group g)
 {
     int from = y;
     for (const struct binding *b = key_table; b->command != CMD_NONE; b++) {
-        if (b->group != g || !wanted(m, b))
+        if (b->group != g || !wanted(ui, b))
             continue;
         if (y == from)
             pane_text(p, y++, 1, STYLE_STRONG, key_group_names[g]);
-        const char *why = model_why_not(m, b->command);
+        const char *why = ui_why_not(ui, b->command);
         pane_field(p, y, 2, NAMES, false, STYLE_KEY_LABEL, b->names);
         pane_field(p, y++, 3 + NAMES, p.r.w - 4 - NAMES, false, why ? STYLE_DISABLED : STYLE_TEXT,
                    b->help);
@@ -48,21 +48,21 @@ static void draw_legend(struct pane p, int y)
               " info  ? not watched  - unknown  mouse: rows, headers, tabs");
 }
 
-void help_draw(const struct model *m, struct canvas *c)
+void help_draw(const struct ui *ui, struct canvas *c)
 {
     char title[96];
     struct rect box = layout_box(c->rows, c->cols, 26, 92);
     struct pane p = canvas_pane(c, box);
     pane_clear(p);
-    snprintf(title, sizeof(title), "Keys: %s  (? or Esc closes)", views[m->nav.view]->name);
+    snprintf(title, sizeof(title), "Keys: %s  (? or Esc closes)", views[ui->nav.view]->name);
     pane_box(p, STYLE_DIM, title);
     struct pane in = pane_sub(p, 1, 1, p.r.h - 3, p.r.w - 2);
     int w = in.r.w / COLUMNS, y[COLUMNS] = {0};
     for (int g = 0; g < GROUP_COUNT; g++) {
         int column = column_of[g];
         struct pane at = pane_sub(in, 0, column * w, in.r.h, w);
-        y[column] = draw_group(m, at, y[column], (enum key_group)g);
+        y[column] = draw_group(ui, at, y[column], (enum key_group)g);
     }
     draw_legend(p, p.r.h - 2);
-    pane_printf(p, p.r.h - 1, 4, STYLE_SCOPE, " type to search the keys: %s ", m->help_filter);
+    pane_printf(p, p.r.h - 1, 4, STYLE_SCOPE, " type to search the keys: %s ", ui->help_filter);
 }

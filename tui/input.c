@@ -6,37 +6,37 @@
 #include "view.h"
 
 // Search and filter act while they are typed.
-static void apply_input(struct model *m)
+static void apply_input(struct ui *ui)
 {
-    enum table_id id = views[m->nav.view]->table(m);
-    struct table_state *t = &m->tables[id];
-    if (m->input.kind == INPUT_FILTER) {
-        text_clean(t->filter, sizeof(t->filter), m->input.text);
-        model_changed(m);
-    } else if (m->input.kind == INPUT_SEARCH) {
-        text_clean(m->search, sizeof(m->search), m->input.text);
-        rows_update(m, id);
-        if (m->search[0] && !rows_search(m, id, m->search, t->row, 1))
-            model_say(m, "no row holds \"%s\"", m->search);
+    enum table_id id = views[ui->nav.view]->table(ui);
+    struct table_state *t = &ui->tables[id];
+    if (ui->input.kind == INPUT_FILTER) {
+        text_clean(t->filter, sizeof(t->filter), ui->input.text);
+        ui_changed(ui);
+    } else if (ui->input.kind == INPUT_SEARCH) {
+        text_clean(ui->search, sizeof(ui->search), ui->input.text);
+        rows_update(ui, id);
+        if (ui->search[0] && !rows_search(ui, id, ui->search, t->row, 1))
+            ui_say(ui, "no row holds \"%s\"", ui->search);
     }
 }
 
-static void accept_input(struct model *m)
+static void accept_input(struct ui *ui)
 {
-    enum input_kind kind = m->input.kind;
-    m->input.kind = INPUT_NONE;
-    if ((kind != INPUT_RECORD && kind != INPUT_EXPORT) || !m->input.text[0])
+    enum input_kind kind = ui->input.kind;
+    ui->input.kind = INPUT_NONE;
+    if ((kind != INPUT_RECORD && kind != INPUT_EXPORT) || !ui->input.text[0])
         return;
-    snprintf(m->path, sizeof(m->path), "%s", m->input.text);
-    m->requests |= kind == INPUT_RECORD ? REQUEST_RECORD : REQUEST_EXPORT;
+    snprintf(ui->path, sizeof(ui->path), "%s", ui->input.text);
+    ui->requests |= kind == INPUT_RECORD ? REQUEST_RECORD : REQUEST_EXPORT;
 }
 
-static void cancel_input(struct model *m)
+static void cancel_input(struct ui *ui)
 {
-    snprintf(m->input.text, sizeof(m->input.text), "%s", m->input.before);
-    apply_input(m);
-    m->message[0] = '\0';
-    m->input.kind = INPUT_NONE;
+    snprintf(ui->input.text, sizeof(ui->input.text), "%s", ui->input.before);
+    apply_input(ui);
+    ui->message[0] = '\0';
+    ui->input.kind = INPUT_NONE;
 }
 
 static void erase_last(char *text)
@@ -60,78 +60,78 @@ static void append(char *text, size_t size, int key)
     text[n + (size_t)len] = '\0';
 }
 
-static void input_key(struct model *m, int key)
+static void input_key(struct ui *ui, int key)
 {
-    m->message[0] = '\0';
+    ui->message[0] = '\0';
     switch (key) {
     case K_ENTER:
-    case '\r': accept_input(m); return;
-    case K_ESC: cancel_input(m); return;
-    case K_CTRL('C'): cancel_input(m); return;
-    case K_BACKSPACE: erase_last(m->input.text); break;
-    case K_CTRL('U'): m->input.text[0] = '\0'; break;
-    default: append(m->input.text, sizeof(m->input.text), key);
+    case '\r': accept_input(ui); return;
+    case K_ESC: cancel_input(ui); return;
+    case K_CTRL('C'): cancel_input(ui); return;
+    case K_BACKSPACE: erase_last(ui->input.text); break;
+    case K_CTRL('U'): ui->input.text[0] = '\0'; break;
+    default: append(ui->input.text, sizeof(ui->input.text), key);
     }
-    apply_input(m);
+    apply_input(ui);
 }
 
-static void help_key(struct model *m, int key)
+static void help_key(struct ui *ui, int key)
 {
     switch (key) {
     case '?':
     case K_F1:
     case K_ESC:
     case K_ENTER:
-    case '\r': m->overlay = OVERLAY_NONE; break;
+    case '\r': ui->overlay = OVERLAY_NONE; break;
     case K_F10:
     case K_CTRL('C'):
-        m->overlay = OVERLAY_NONE;
-        model_command(m, CMD_QUIT);
+        ui->overlay = OVERLAY_NONE;
+        ui_command(ui, CMD_QUIT);
         break;
-    case K_BACKSPACE: erase_last(m->help_filter); break;
-    default: append(m->help_filter, sizeof(m->help_filter), key);
+    case K_BACKSPACE: erase_last(ui->help_filter); break;
+    default: append(ui->help_filter, sizeof(ui->help_filter), key);
     }
 }
 
-static void quit_key(struct model *m, int key)
+static void quit_key(struct ui *ui, int key)
 {
-    m->overlay = OVERLAY_NONE;
+    ui->overlay = OVERLAY_NONE;
     if (key == 'y' || key == 'Y' || key == 'q' || key == K_F10 || key == K_CTRL('C'))
-        m->requests |= REQUEST_QUIT;
+        ui->requests |= REQUEST_QUIT;
 }
 
-static void menu_key(struct model *m, int key)
+static void menu_key(struct ui *ui, int key)
 {
-    enum command c = key_command(key, m->nav.view);
+    enum command c = key_command(key, ui->nav.view);
     if (key == ' ' || c == CMD_ENTER) {
-        menu_choose(m);
+        menu_choose(ui);
     } else if (c == CMD_UP || c == CMD_DOWN || c == CMD_FIRST || c == CMD_LAST ||
                c == CMD_PAGE_UP || c == CMD_PAGE_DOWN) {
-        model_command(m, c);
+        ui_command(ui, c);
     } else {
-        m->overlay = OVERLAY_NONE;
+        ui->overlay = OVERLAY_NONE;
         if (c == CMD_QUIT)
-            model_command(m, c);
+            ui_command(ui, c);
     }
 }
 
-void model_key(struct model *m, int key)
+void ui_key(struct ui *ui, int key)
 {
-    if (m->input.kind != INPUT_NONE) {
-        input_key(m, key);
+    if (ui->input.kind != INPUT_NONE) {
+        input_key(ui, key);
         return;
     }
-    switch (m->overlay) {
-    case OVERLAY_HELP: help_key(m, key); return;
-    case OVERLAY_QUIT: quit_key(m, key); return;
+    switch (ui->overlay) {
+    case OVERLAY_HELP: help_key(ui, key); return;
+    case OVERLAY_QUIT: quit_key(ui, key); return;
     case OVERLAY_SORT:
-    case OVERLAY_SETUP: menu_key(m, key); return;
+    case OVERLAY_SETUP: menu_key(ui, key); return;
     case OVERLAY_NONE: break;
     }
-    enum command c = key_command(key, m->nav.view);
-    m->message[0] = '\0';
+    enum command c = key_command(key, ui->nav.view);
+    ui->message[0] = '\0';
     if (c != CMD_NONE)
-        model_command(m, c);
+        ui_command(ui, c);
     else if (key == K_F5)
-        model_say(m, "F5 has no use in this view");
+        ui_say(ui, "F5 has no use in this view");
 }

@@ -1,6 +1,6 @@
 #include "keys.h"
 
-#include "model.h"
+#include "ui.h"
 
 #define IN(view) (1u << (view))
 

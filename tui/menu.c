@@ -6,15 +6,15 @@
 
 enum { SETUP_GLYPHS, SETUP_COLUMNS }; // then one line a column
 
-static enum table_id open_table(const struct model *m)
+static enum table_id open_table(const struct ui *ui)
 {
-    return views[m->nav.view]->table(m);
+    return views[ui->nav.view]->table(ui);
 }
 
-int menu_rows(const struct model *m)
+int menu_rows(const struct ui *ui)
 {
-    int columns = tables[open_table(m)]->ncolumns;
-    return m->overlay == OVERLAY_SORT ? columns + 1 : SETUP_COLUMNS + columns;
+    int columns = tables[open_table(ui)]->ncolumns;
+    return ui->overlay == OVERLAY_SORT ? columns + 1 : SETUP_COLUMNS + columns;
 }
 
 static const char *column_title(const struct table *t, int i)
@@ -22,44 +22,44 @@ static const char *column_title(const struct table *t, int i)
     return t->columns[i].title[0] ? t->columns[i].title : "severity mark";
 }
 
-static void sort_row(const struct model *m, int row, char *out, size_t size)
+static void sort_row(const struct ui *ui, int row, char *out, size_t size)
 {
-    const struct table *t = tables[open_table(m)];
-    const struct table_state *s = model_table_const(m);
+    const struct table *t = tables[open_table(ui)];
+    const struct table_state *s = ui_table_const(ui);
     const char *name = row == 0 ? "severity (the usual order)" : column_title(t, row - 1);
     snprintf(out, size, "%s %s%s", s->sort == row - 1 ? "*" : " ", name,
              s->sort == row - 1 && s->invert ? "  (inverted)" : "");
 }
 
-static void setup_row(const struct model *m, int row, char *out, size_t size)
+static void setup_row(const struct ui *ui, int row, char *out, size_t size)
 {
-    const struct table *t = tables[open_table(m)];
+    const struct table *t = tables[open_table(ui)];
     int column = row - SETUP_COLUMNS;
     if (row == SETUP_GLYPHS)
-        snprintf(out, size, "[%c] ASCII only", m->ascii ? 'x' : ' ');
+        snprintf(out, size, "[%c] ASCII only", ui->ascii ? 'x' : ' ');
     else
-        snprintf(out, size, "[%c] column %s",
-                 model_table_const(m)->hidden & 1u << column ? ' ' : 'x', column_title(t, column));
+        snprintf(out, size, "[%c] column %s", ui_table_const(ui)->hidden & 1u << column ? ' ' : 'x',
+                 column_title(t, column));
 }
 
-static void choose_sort(struct model *m)
+static void choose_sort(struct ui *ui)
 {
-    struct table_state *s = model_table(m);
-    int column = m->overlay_row - 1;
+    struct table_state *s = ui_table(ui);
+    int column = ui->overlay_row - 1;
     s->invert = column >= 0 && s->sort == column && !s->invert;
     s->sort = column;
-    m->overlay = OVERLAY_NONE;
-    model_changed(m);
+    ui->overlay = OVERLAY_NONE;
+    ui_changed(ui);
 }
 
-void menu_choose(struct model *m)
+void menu_choose(struct ui *ui)
 {
-    if (m->overlay == OVERLAY_SORT)
-        choose_sort(m);
-    else if (m->overlay_row == SETUP_GLYPHS)
-        m->ascii = !m->ascii;
+    if (ui->overlay == OVERLAY_SORT)
+        choose_sort(ui);
+    else if (ui->overlay_row == SETUP_GLYPHS)
+        ui->ascii = !ui->ascii;
     else
-        model_table(m)->hidden ^= 1u << (m->overlay_row - SETUP_COLUMNS);
+        ui_table(ui)->hidden ^= 1u << (ui->overlay_row - SETUP_COLUMNS);
 }
 
 static void draw_quit(struct canvas *c)
@@ -70,28 +70,28 @@ static void draw_quit(struct canvas *c)
     pane_text(p, 2, 3, STYLE_TEXT, "A recording is running; leaving ends it. y / n");
 }
 
-void menu_draw(const struct model *m, struct canvas *c)
+void menu_draw(const struct ui *ui, struct canvas *c)
 {
-    if (m->overlay == OVERLAY_QUIT) {
+    if (ui->overlay == OVERLAY_QUIT) {
         draw_quit(c);
         return;
     }
-    int n = menu_rows(m);
+    int n = menu_rows(ui);
     struct pane p = canvas_pane(c, layout_box(c->rows, c->cols, n + 2, 44));
     pane_clear(p);
     pane_box(p, STYLE_DIM,
-             m->overlay == OVERLAY_SORT ? "Sort by (Enter; again inverts)"
-                                        : "Setup (Space changes)");
+             ui->overlay == OVERLAY_SORT ? "Sort by (Enter; again inverts)"
+                                         : "Setup (Space changes)");
     struct pane in = pane_sub(p, 1, 2, p.r.h - 2, p.r.w - 4);
-    int top = m->overlay_row >= in.r.h ? m->overlay_row - in.r.h + 1 : 0;
+    int top = ui->overlay_row >= in.r.h ? ui->overlay_row - in.r.h + 1 : 0;
     for (int y = 0; y < in.r.h && top + y < n; y++) {
         char text[96];
-        if (m->overlay == OVERLAY_SORT)
-            sort_row(m, top + y, text, sizeof(text));
+        if (ui->overlay == OVERLAY_SORT)
+            sort_row(ui, top + y, text, sizeof(text));
         else
-            setup_row(m, top + y, text, sizeof(text));
+            setup_row(ui, top + y, text, sizeof(text));
         pane_field(in, y, 0, in.r.w, false, STYLE_TEXT, text);
-        if (top + y == m->overlay_row)
+        if (top + y == ui->overlay_row)
             pane_mark(in, y, STYLE_SELECTED);
     }
 }

@@ -15,15 +15,15 @@ static void how_to_start(struct lines *out)
     lines_add(out, STYLE_TEXT, "  loopscope doctor                   what this machine allows");
 }
 
-static void add_end(const struct model *m, int width, struct lines *out)
+static void add_end(const struct ui *ui, int width, struct lines *out)
 {
-    bool permission = m->has_end_error && m->end_error.status == STATUS_NO_ATTACH;
+    bool permission = ui->has_end_error && ui->end_error.status == STATUS_NO_ATTACH;
     lines_add(out, STYLE_CRITICAL, "%s", permission ? "Could not attach" : "No more data comes");
     lines_add(out, STYLE_TEXT, "%s", "");
-    if (m->has_end_error) {
-        lines_wrap(out, STYLE_TEXT, "", 0, width, m->end_error.text);
-        if (m->end_error.hint[0])
-            lines_wrap(out, STYLE_STRONG, "", 0, width, m->end_error.hint);
+    if (ui->has_end_error) {
+        lines_wrap(out, STYLE_TEXT, "", 0, width, ui->end_error.text);
+        if (ui->end_error.hint[0])
+            lines_wrap(out, STYLE_STRONG, "", 0, width, ui->end_error.hint);
     } else {
         lines_add(out, STYLE_TEXT, "The target ended before anything was seen of it.");
     }
@@ -38,23 +38,23 @@ static void add_end(const struct model *m, int width, struct lines *out)
               "  loopscope doctor PID               says what is missing, and the cure");
 }
 
-void message_waiting(const struct model *m, int width, struct lines *out)
+void message_waiting(const struct ui *ui, int width, struct lines *out)
 {
-    if (m->ended) {
-        add_end(m, width, out);
+    if (ui->ended) {
+        add_end(ui, width, out);
         return;
     }
-    lines_add(out, STYLE_STRONG, "Attaching to %s", m->source[0] ? m->source : "the target");
+    lines_add(out, STYLE_STRONG, "Attaching to %s", ui->source[0] ? ui->source : "the target");
     lines_add(out, STYLE_TEXT, "%s", "");
     lines_add(out, STYLE_DIM, "The first picture comes within a second.  q leaves.");
 }
 
 // The reasons why the processes that are there cannot be watched.
-static bool add_refusals(const struct model *m, int width, struct lines *out)
+static bool add_refusals(const struct ui *ui, int width, struct lines *out)
 {
     int n = 0;
-    for (int i = 0; m->snap && i < m->snap->nprocesses && n < 5; i++) {
-        const struct snap_process *p = &m->snap->processes[i];
+    for (int i = 0; ui->snap && i < ui->snap->nprocesses && n < 5; i++) {
+        const struct snap_process *p = &ui->snap->processes[i];
         char text[600];
         if (!p->why_not)
             continue;
@@ -65,15 +65,15 @@ static bool add_refusals(const struct model *m, int width, struct lines *out)
     return n > 0;
 }
 
-void message_nothing(const struct model *m, int width, struct lines *out)
+void message_nothing(const struct ui *ui, int width, struct lines *out)
 {
-    if (m->ended) {
-        add_end(m, width, out);
+    if (ui->ended) {
+        add_end(ui, width, out);
         return;
     }
     lines_add(out, STYLE_STRONG, "No event loop was seen yet");
     lines_add(out, STYLE_TEXT, "%s", "");
-    if (!add_refusals(m, width, out))
+    if (!add_refusals(ui, width, out))
         lines_wrap(
             out, STYLE_TEXT, "", 0, width,
             "A loop is seen once it waits in epoll, poll, select or io_uring. What is watched "
@@ -82,19 +82,20 @@ void message_nothing(const struct model *m, int width, struct lines *out)
     how_to_start(out);
 }
 
-void message_tasks(const struct model *m, int width, struct lines *out)
+void message_tasks(const struct ui *ui, int width, struct lines *out)
 {
-    const struct snap *s = m->snap;
-    if (m->orphans_only) {
+    const struct snap *s = ui->snap;
+    if (ui->orphans_only) {
         lines_add(out, STYLE_OK, "No orphaned task is known.  o shows all tasks again.");
         return;
     }
-    if (s->tasks_total != SNAP_UNKNOWN && s->tasks_total > 0 && m->nav.task_mode != TASKS_BY_SITE) {
+    if (s->tasks_total != SNAP_UNKNOWN && s->tasks_total > 0 &&
+        ui->nav.task_mode != TASKS_BY_SITE) {
         lines_add(out, STYLE_TEXT, "%s tasks are live; their rows have been asked for.",
                   fmt_count(s->tasks_total).s);
         lines_add(out, STYLE_DIM, "%s",
-                  s->recorded || m->paused ? "History keeps totals and spawn sites, not rows: t."
-                                           : "They come with the next picture.");
+                  s->recorded || ui->paused ? "History keeps totals and spawn sites, not rows: t."
+                                            : "They come with the next picture.");
         return;
     }
     if (s->tasks_total == 0) {
@@ -110,9 +111,9 @@ void message_tasks(const struct model *m, int width, struct lines *out)
         "their stalls are in view 2.");
 }
 
-void message_fds(const struct model *m, int width, struct lines *out)
+void message_fds(const struct ui *ui, int width, struct lines *out)
 {
-    if (m->suspects_only) {
+    if (ui->suspects_only) {
         lines_add(out, STYLE_OK, "No opening site looks like a leak.  u shows all sites again.");
         return;
     }
@@ -123,14 +124,14 @@ void message_fds(const struct model *m, int width, struct lines *out)
                "opened after the attach.");
 }
 
-void message_findings(const struct model *m, int width, struct lines *out)
+void message_findings(const struct ui *ui, int width, struct lines *out)
 {
-    const struct snap *s = m->snap;
+    const struct snap *s = ui->snap;
     int judged = 0;
     for (int i = 0; i < s->nloops; i++)
         judged += s->loops[i].judged;
     lines_add(out, judged ? STYLE_OK : STYLE_STRONG, "Nothing was found%s.",
-              m->nav.scope.pid ? " in this scope" : "");
+              ui->nav.scope.pid ? " in this scope" : "");
     lines_add(out, STYLE_TEXT, "%s", "");
     if (judged == 0)
         lines_add(out, STYLE_TEXT, "No loop has been judged yet: too early to tell.");
@@ -149,24 +150,24 @@ void message_findings(const struct model *m, int width, struct lines *out)
     }
 }
 
-static int pause_banner(const struct model *m, char *out, size_t size)
+static int pause_banner(const struct ui *ui, char *out, size_t size)
 {
-    int64_t behind = m->latest->now_ns - m->snap->now_ns;
+    int64_t behind = ui->latest->now_ns - ui->snap->now_ns;
     return snprintf(out, size,
                     "PAUSED, %s behind the newest; data keeps coming.  p goes on, [ ] step",
                     fmt_ns(behind).s);
 }
 
-bool message_banner(const struct model *m, char *out, size_t size)
+bool message_banner(const struct ui *ui, char *out, size_t size)
 {
-    const struct snap *s = m->snap;
+    const struct snap *s = ui->snap;
     if (!s)
         return false;
-    if (m->paused)
-        pause_banner(m, out, size);
-    else if (m->ended && !m->recorded && m->has_end_error)
-        snprintf(out, size, "NO MORE DATA: %s  What was seen last stays.", m->end_error.text);
-    else if (m->ended && !m->recorded)
+    if (ui->paused)
+        pause_banner(ui, out, size);
+    else if (ui->ended && !ui->recorded && ui->has_end_error)
+        snprintf(out, size, "NO MORE DATA: %s  What was seen last stays.", ui->end_error.text);
+    else if (ui->ended && !ui->recorded)
         snprintf(out, size, "TARGET GONE: what was seen last stays.  e exports it, q leaves");
     else if (s->agent.lost_records > 0)
         snprintf(out, size,

@@ -77,7 +77,7 @@ static void radix_sort(struct entry *v, struct entry *spare, int n)
 }
 
 struct compare {
-    const struct model *m;
+    const struct ui *ui;
     const struct table *table;
     int column, sign;
 };
@@ -87,8 +87,8 @@ static int compare_text(const void *a, const void *b, void *arg)
     const struct compare *c = arg;
     const struct entry *x = a, *y = b;
     char bx[256], by[256];
-    int r = strcmp(c->table->text(c->m, x->index, c->column, bx, sizeof(bx)),
-                   c->table->text(c->m, y->index, c->column, by, sizeof(by)));
+    int r = strcmp(c->table->text(c->ui, x->index, c->column, bx, sizeof(bx)),
+                   c->table->text(c->ui, y->index, c->column, by, sizeof(by)));
     return r != 0 ? r * c->sign : x->index - y->index;
 }
 
@@ -109,38 +109,38 @@ static bool descending(const struct table_state *t, const struct table *table)
     return down != t->invert;
 }
 
-static void sort_rows(const struct model *m, const struct table *table, struct table_state *t)
+static void sort_rows(const struct ui *ui, const struct table *table, struct table_state *t)
 {
     bool down = descending(t, table);
     bool text = t->sort >= 0 && table->columns[t->sort].text;
     for (int i = 0; i < t->n; i++) {
         char buf[256];
         int index = t->order[i].index;
-        t->order[i].key = text ? text_bits(table->text(m, index, t->sort, buf, sizeof(buf)), down)
-                               : sort_bits(table->key(m, index, t->sort), down);
+        t->order[i].key = text ? text_bits(table->text(ui, index, t->sort, buf, sizeof(buf)), down)
+                               : sort_bits(table->key(ui, index, t->sort), down);
     }
     radix_sort(t->order, t->order + t->cap, t->n);
     if (text)
-        sort_equal_runs(t, &(struct compare){m, table, t->sort, down ? -1 : 1});
+        sort_equal_runs(t, &(struct compare){ui, table, t->sort, down ? -1 : 1});
 }
 
-bool rows_match(const struct model *m, const struct table *table, int index, const char *needle)
+bool rows_match(const struct ui *ui, const struct table *table, int index, const char *needle)
 {
     char buf[256];
     for (int c = 0; c < table->ncolumns; c++)
         if (table->columns[c].text &&
-            strcasestr(table->text(m, index, c, buf, sizeof(buf)), needle))
+            strcasestr(table->text(ui, index, c, buf, sizeof(buf)), needle))
             return true;
     return false;
 }
 
-static bool passes(const struct model *m, const struct table *table, const char *filter, int index)
+static bool passes(const struct ui *ui, const struct table *table, const char *filter, int index)
 {
-    if (table->include && !table->include(m, index))
+    if (table->include && !table->include(ui, index))
         return false;
     if (filter[0] == '!')
-        return !filter[1] || !rows_match(m, table, index, filter + 1);
-    return !filter[0] || rows_match(m, table, index, filter);
+        return !filter[1] || !rows_match(ui, table, index, filter + 1);
+    return !filter[0] || rows_match(ui, table, index, filter);
 }
 
 static void reserve(struct table_state *t, int n)
@@ -166,12 +166,12 @@ static int compare_place(const void *a, const void *b)
 }
 
 // Gives the rows the order of `before`; those that are new come last.
-static void keep_order(const struct model *m, const struct table *table, struct table_state *t,
+static void keep_order(const struct ui *ui, const struct table *table, struct table_state *t,
                        struct place *before, int n)
 {
     qsort(before, (size_t)n, sizeof(*before), compare_place);
     for (int i = 0; i < t->n; i++) {
-        struct place key = {table->id(m, t->order[i].index), 0};
+        struct place key = {table->id(ui, t->order[i].index), 0};
         struct place *p = bsearch(&key, before, (size_t)n, sizeof(*before), compare_place);
         t->order[i].key = p ? (uint64_t)p->row : UINT64_MAX;
     }
@@ -180,10 +180,10 @@ static void keep_order(const struct model *m, const struct table *table, struct 
 
 // The ids in the present order, looked up in the picture it was made from. Remembered in the keys
 // themselves: they are not needed any more.
-static void remember_ids(const struct model *m, const struct table *table, struct table_state *t)
+static void remember_ids(const struct ui *ui, const struct table *table, struct table_state *t)
 {
     for (int i = 0; i < t->n && t->n <= HOLD_MAX; i++)
-        t->order[i].key = table->id(m, t->order[i].index);
+        t->order[i].key = table->id(ui, t->order[i].index);
 }
 
 static struct place *places_before(const struct table_state *t)
@@ -196,15 +196,15 @@ static struct place *places_before(const struct table_state *t)
     return before;
 }
 
-static void collect(const struct model *m, const struct table *table, struct table_state *t)
+static void collect(const struct ui *ui, const struct table *table, struct table_state *t)
 {
-    int count = table->count(m);
+    int count = table->count(ui);
     reserve(t, count);
     t->n = t->total = 0;
     for (int i = 0; i < count; i++) {
-        if (!table->include || table->include(m, i))
+        if (!table->include || table->include(ui, i))
             t->total++;
-        if (passes(m, table, t->filter, i))
+        if (passes(ui, table, t->filter, i))
             t->order[t->n++] = (struct entry){.index = i};
     }
 }
@@ -217,23 +217,23 @@ static int row_of_index(const struct table_state *t, int index)
     return -1;
 }
 
-static int row_of_cursor(const struct model *m, const struct table *table, struct table_state *t)
+static int row_of_cursor(const struct ui *ui, const struct table *table, struct table_state *t)
 {
-    if (t->hint < table->count(m) && table->id(m, t->hint) == t->cursor) {
+    if (t->hint < table->count(ui) && table->id(ui, t->hint) == t->cursor) {
         int row = row_of_index(t, t->hint);
         if (row >= 0)
             return row;
     }
     for (int i = 0; i < t->n; i++)
-        if (table->id(m, t->order[i].index) == t->cursor)
+        if (table->id(ui, t->order[i].index) == t->cursor)
             return i;
     return -1;
 }
 
 // The item is gone: the cursor stays where it was on the screen and takes what is there now.
-static void place_cursor(const struct model *m, const struct table *table, struct table_state *t)
+static void place_cursor(const struct ui *ui, const struct table *table, struct table_state *t)
 {
-    int row = t->cursor ? row_of_cursor(m, table, t) : -1;
+    int row = t->cursor ? row_of_cursor(ui, table, t) : -1;
     if (row < 0)
         row = t->row < t->n ? t->row : t->n - 1;
     if (row < 0)
@@ -241,7 +241,7 @@ static void place_cursor(const struct model *m, const struct table *table, struc
     t->row = row;
     if (t->n > 0) {
         t->hint = t->order[row].index;
-        t->cursor = table->id(m, t->hint);
+        t->cursor = table->id(ui, t->hint);
     }
 }
 
@@ -254,35 +254,35 @@ static void pin_cursor(struct table_state *t)
     t->row = 0;
 }
 
-void rows_update(struct model *m, enum table_id id)
+void rows_update(struct ui *ui, enum table_id id)
 {
-    struct table_state *t = &m->tables[id];
+    struct table_state *t = &ui->tables[id];
     const struct table *table = tables[id];
-    if (!m->snap) {
+    if (!ui->snap) {
         t->n = t->total = 0;
         return;
     }
-    bool same_picture = t->version == m->snap->version;
-    bool same_wishes = t->generation == m->generation;
+    bool same_picture = t->version == ui->snap->version;
+    bool same_wishes = t->generation == ui->generation;
     if (same_picture && same_wishes)
         return;
-    bool hold = same_wishes && m->hold > 0 && t->n > 0 && t->n <= HOLD_MAX && !table->arrange;
+    bool hold = same_wishes && ui->hold > 0 && t->n > 0 && t->n <= HOLD_MAX && !table->arrange;
     struct place *before = hold ? places_before(t) : NULL;
     int nbefore = t->n;
-    collect(m, table, t);
+    collect(ui, table, t);
     if (hold)
-        keep_order(m, table, t, before, nbefore);
+        keep_order(ui, table, t, before, nbefore);
     else
-        sort_rows(m, table, t);
+        sort_rows(ui, table, t);
     free(before);
     if (table->arrange)
-        table->arrange(m, t);
-    place_cursor(m, table, t);
+        table->arrange(ui, t);
+    place_cursor(ui, table, t);
     if (t->follow && t->n > 0)
         pin_cursor(t);
-    remember_ids(m, table, t);
-    t->version = m->snap->version;
-    t->generation = m->generation;
+    remember_ids(ui, table, t);
+    t->version = ui->snap->version;
+    t->generation = ui->generation;
 }
 
 void rows_scroll(struct table_state *t, int height)
@@ -299,25 +299,25 @@ void rows_scroll(struct table_state *t, int height)
         t->top = 0;
 }
 
-void rows_move(struct model *m, enum table_id id, int to)
+void rows_move(struct ui *ui, enum table_id id, int to)
 {
-    struct table_state *t = &m->tables[id];
+    struct table_state *t = &ui->tables[id];
     if (t->n == 0)
         return;
     t->row = to < 0 ? 0 : to >= t->n ? t->n - 1 : to;
     t->hint = t->order[t->row].index;
-    t->cursor = tables[id]->id(m, t->hint);
+    t->cursor = tables[id]->id(ui, t->hint);
 }
 
-bool rows_search(struct model *m, enum table_id id, const char *needle, int from, int direction)
+bool rows_search(struct ui *ui, enum table_id id, const char *needle, int from, int direction)
 {
-    struct table_state *t = &m->tables[id];
+    struct table_state *t = &ui->tables[id];
     if (!*needle)
         return false;
     for (int i = 0; i < t->n; i++) {
         int row = ((from + i * direction) % t->n + t->n) % t->n;
-        if (rows_match(m, tables[id], t->order[row].index, needle)) {
-            rows_move(m, id, row);
+        if (rows_match(ui, tables[id], t->order[row].index, needle)) {
+            rows_move(ui, id, row);
             return true;
         }
     }

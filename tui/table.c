@@ -90,13 +90,13 @@ static int draw_branch(const struct entry *e, struct pane p, int y, int x)
     return at - x;
 }
 
-static void draw_cell(const struct model *m, const struct table *t, const struct entry *e, int i,
+static void draw_cell(const struct ui *ui, const struct table *t, const struct entry *e, int i,
                       struct pane p, int y, int x, int width)
 {
     struct cell_text cell = {.style = STYLE_TEXT};
-    t->cell(m, e->index, i, &cell);
+    t->cell(ui, e->index, i, &cell);
     if (cell.spark) {
-        chart_spark(p, y, x, width, cell.spark, cell.nspark, m->snap->threshold_ns);
+        chart_spark(p, y, x, width, cell.spark, cell.nspark, ui->snap->threshold_ns);
         return;
     }
     int branch = t->arrange && i == 1 ? draw_branch(e, pane_sub(p, y, x, 1, width), 0, 0) : 0;
@@ -108,19 +108,19 @@ static void draw_cell(const struct model *m, const struct table *t, const struct
         pane_field(p, y, x + branch, width - branch, t->columns[i].right, cell.style, cell.text);
 }
 
-static void draw_row(const struct model *m, const struct table *t, const struct fit *f,
+static void draw_row(const struct ui *ui, const struct table *t, const struct fit *f,
                      const struct entry *e, struct pane p, int y)
 {
     int x = 0;
     for (int i = 0; i < t->ncolumns; i++) {
         if (f->width[i] == 0)
             continue;
-        draw_cell(m, t, e, i, p, y, x, f->width[i]);
+        draw_cell(ui, t, e, i, p, y, x, f->width[i]);
         x += f->width[i] + 1;
     }
 }
 
-static void draw_empty(const struct model *m, const struct table *t, const struct table_state *s,
+static void draw_empty(const struct ui *ui, const struct table *t, const struct table_state *s,
                        struct pane p)
 {
     struct lines lines = {0};
@@ -128,28 +128,28 @@ static void draw_empty(const struct model *m, const struct table *t, const struc
         lines_add(&lines, STYLE_TEXT, "None of %d rows passes the filter \"%s\".  Esc removes it.",
                   s->total, s->filter);
     else
-        t->empty(m, p.r.w - 2, &lines);
+        t->empty(ui, p.r.w - 2, &lines);
     lines_draw(&lines, pane_sub(p, 2, 1, p.r.h - 2, p.r.w - 1), 0);
     lines_finish(&lines);
 }
 
-void table_draw(const struct model *m, enum table_id id, struct pane p)
+void table_draw(const struct ui *ui, enum table_id id, struct pane p)
 {
     const struct table *t = tables[id];
-    const struct table_state *s = &m->tables[id];
+    const struct table_state *s = &ui->tables[id];
     struct fit fit;
     fit_columns(t, s, p.r.w, &fit);
     draw_header(t, s, &fit, p);
     if (s->n == 0) {
-        draw_empty(m, t, s, p);
+        draw_empty(ui, t, s, p);
         return;
     }
     struct pane body = pane_sub(p, 1, 0, p.r.h - 1, p.r.w);
     for (int y = 0; y < body.r.h && s->top + y < s->n; y++) {
-        draw_row(m, t, &fit, &s->order[s->top + y], body, y);
+        draw_row(ui, t, &fit, &s->order[s->top + y], body, y);
         pane_hit(body, y, 0, 1, body.r.w, HIT_ROW, s->top + y);
         if (s->top + y == s->row)
             pane_mark(body, y, STYLE_SELECTED);
     }
-    pane_highlight(body, m->search, STYLE_MATCH);
+    pane_highlight(body, ui->search, STYLE_MATCH);
 }

@@ -16,34 +16,26 @@ const struct table *const tables[TABLE_COUNT] = {
     [TABLE_FINDINGS] = &table_findings, [TABLE_PROCESSES] = &table_processes,
 };
 
-const struct snap_process *find_process(const struct model *m, int pid)
+const struct snap_process *shown_process(const struct ui *ui, int pid)
 {
-    for (int i = 0; i < m->snap->nprocesses; i++)
-        if (m->snap->processes[i].pid == pid)
-            return &m->snap->processes[i];
+    for (int i = 0; i < ui->snap->nprocesses; i++)
+        if (ui->snap->processes[i].pid == pid)
+            return &ui->snap->processes[i];
     return NULL;
 }
 
-const struct snap_loop *find_loop(const struct model *m, int pid, int tid)
+const struct snap_loop *shown_loop(const struct ui *ui, int pid, int tid)
 {
-    for (int i = 0; i < m->snap->nloops; i++)
-        if (m->snap->loops[i].pid == pid && m->snap->loops[i].tid == tid)
-            return &m->snap->loops[i];
+    for (int i = 0; i < ui->snap->nloops; i++)
+        if (ui->snap->loops[i].pid == pid && ui->snap->loops[i].tid == tid)
+            return &ui->snap->loops[i];
     return NULL;
 }
 
-const struct finding *find_finding(const struct model *m, const char *id)
+const char *subject_name(const struct ui *ui, int pid, int tid, char *buf, size_t size)
 {
-    for (int i = 0; i < m->snap->nfindings; i++)
-        if (m->snap->findings[i].id && strcmp(m->snap->findings[i].id, id) == 0)
-            return &m->snap->findings[i];
-    return NULL;
-}
-
-const char *subject_name(const struct model *m, int pid, int tid, char *buf, size_t size)
-{
-    const struct snap_process *p = find_process(m, pid);
-    const struct snap_loop *l = tid ? find_loop(m, pid, tid) : NULL;
+    const struct snap_process *p = shown_process(ui, pid);
+    const struct snap_loop *l = tid ? shown_loop(ui, pid, tid) : NULL;
     const char *name = p && p->name ? p->name : "?";
     // A main loop's thread is named like its process: once is enough.
     if (l && l->name && strcmp(l->name, name) != 0)
@@ -66,23 +58,23 @@ enum style style_of(enum severity s)
 }
 
 // What concerns the whole process is counted at its first loop.
-static bool concerns(const struct model *m, const struct finding *f, int pid, int tid)
+static bool concerns(const struct ui *ui, const struct finding *f, int pid, int tid)
 {
     if (f->pid != pid)
         return false;
     if (f->tid != 0 || tid == 0)
         return f->tid == tid || tid == 0;
-    const struct snap_process *p = find_process(m, pid);
+    const struct snap_process *p = shown_process(ui, pid);
     return p && p->nloops > 0 && p->loops[0] == tid;
 }
 
-int worst_finding(const struct model *m, int pid, int tid, int *ret_count)
+int worst_finding(const struct ui *ui, int pid, int tid, int *ret_count)
 {
     int worst = -1;
     *ret_count = 0;
-    for (int i = 0; i < m->snap->nfindings; i++) {
-        const struct finding *f = &m->snap->findings[i];
-        if (!f->open || !concerns(m, f, pid, tid))
+    for (int i = 0; i < ui->snap->nfindings; i++) {
+        const struct finding *f = &ui->snap->findings[i];
+        if (!f->open || !concerns(ui, f, pid, tid))
             continue;
         ++*ret_count;
         if ((int)f->severity > worst)

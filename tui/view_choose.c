@@ -17,29 +17,29 @@ static const struct column columns[] = {
     [COL_COMMAND] = {.title = "COMMAND", .width = 12, .text = true, .flex = true, .priority = 5},
 };
 
-static const struct snap_process *at(const struct model *m, int i)
+static const struct snap_process *at(const struct ui *ui, int i)
 {
-    return &m->snap->processes[i];
+    return &ui->snap->processes[i];
 }
 
-static int count(const struct model *m)
+static int count(const struct ui *ui)
 {
-    return m->snap->nprocesses;
+    return ui->snap->nprocesses;
 }
 
-static bool include(const struct model *m, int i)
+static bool include(const struct ui *ui, int i)
 {
-    return !at(m, i)->exited;
+    return !at(ui, i)->exited;
 }
 
-static uint64_t id(const struct model *m, int i)
+static uint64_t id(const struct ui *ui, int i)
 {
-    return (uint64_t)at(m, i)->pid | 1ULL << 40;
+    return (uint64_t)at(ui, i)->pid | 1ULL << 40;
 }
 
-static int64_t key(const struct model *m, int i, int column)
+static int64_t key(const struct ui *ui, int i, int column)
 {
-    const struct snap_process *p = at(m, i);
+    const struct snap_process *p = at(ui, i);
     switch (column) {
     case COL_PID: return p->pid;
     case COL_LOOPS: return p->nloops;
@@ -49,9 +49,9 @@ static int64_t key(const struct model *m, int i, int column)
     }
 }
 
-static const char *text(const struct model *m, int i, int column, char *buf, size_t size)
+static const char *text(const struct ui *ui, int i, int column, char *buf, size_t size)
 {
-    const struct snap_process *p = at(m, i);
+    const struct snap_process *p = at(ui, i);
     const char *value = column == COL_NAME      ? p->name
                         : column == COL_RUNTIME ? runtime_name(p->runtime)
                         : p->cmdline            ? p->cmdline
@@ -60,9 +60,9 @@ static const char *text(const struct model *m, int i, int column, char *buf, siz
     return buf;
 }
 
-static void cell(const struct model *m, int i, int column, struct cell_text *out)
+static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
 {
-    const struct snap_process *p = at(m, i);
+    const struct snap_process *p = at(ui, i);
     struct fmt f = {0};
     switch (column) {
     case COL_MARK: f.s[0] = p->why_not ? '?' : '\0'; break;
@@ -70,7 +70,7 @@ static void cell(const struct model *m, int i, int column, struct cell_text *out
     case COL_LOOPS: f = fmt_count(p->nloops); break;
     case COL_TASKS: f = fmt_count(p->ntasks); break;
     case COL_FDS: f = fmt_count(p->fd_count); break;
-    default: text(m, i, column, out->text, sizeof(out->text)); return;
+    default: text(ui, i, column, out->text, sizeof(out->text)); return;
     }
     snprintf(out->text, sizeof(out->text), "%s", f.s);
 }
@@ -88,48 +88,48 @@ const struct table table_processes = {
     .empty = message_nothing,
 };
 
-static enum table_id table_of(const struct model *m)
+static enum table_id table_of(const struct ui *ui)
 {
-    (void)m;
+    (void)ui;
     return TABLE_PROCESSES;
 }
 
-static void head(const struct model *m, struct pane p)
+static void head(const struct ui *ui, struct pane p)
 {
-    (void)m;
+    (void)ui;
     pane_text(p, 0, 1, STYLE_STRONG, "Which process shall be watched?");
     pane_text(p, 1, 1, STYLE_DIM,
               "Processes with an event loop that we may see.  Enter watches one; "
               "/ searches.");
 }
 
-static void page(const struct model *m, int width, struct lines *out)
+static void page(const struct ui *ui, int width, struct lines *out)
 {
-    int i = model_selected(m, TABLE_PROCESSES);
+    int i = ui_selected(ui, TABLE_PROCESSES);
     if (i < 0)
         return;
-    const struct snap_process *p = at(m, i);
+    const struct snap_process *p = at(ui, i);
     lines_wrap(out, STYLE_TEXT, "COMMAND", 11, width, p->cmdline ? p->cmdline : "-");
     lines_wrap(out, STYLE_TEXT, "EXECUTABLE", 11, width, p->exe ? p->exe : "-");
     if (p->why_not)
         lines_wrap(out, STYLE_WARNING, "WATCHED", 11, width, p->why_not);
 }
 
-static void detail(const struct model *m, struct pane p)
+static void detail(const struct ui *ui, struct pane p)
 {
     struct lines lines = {0};
-    page(m, p.r.w - 2, &lines);
+    page(ui, p.r.w - 2, &lines);
     lines_draw(&lines, p, 0);
     lines_finish(&lines);
 }
 
-static void enter(struct model *m)
+static void enter(struct ui *ui)
 {
-    int i = model_selected(m, TABLE_PROCESSES);
+    int i = ui_selected(ui, TABLE_PROCESSES);
     if (i < 0)
         return;
-    m->open_pid = at(m, i)->pid;
-    m->requests |= REQUEST_OPEN;
+    ui->open_pid = at(ui, i)->pid;
+    ui->requests |= REQUEST_OPEN;
 }
 
 const struct view view_choose = {

@@ -32,14 +32,14 @@ static const struct column columns[] = {
     [COL_VERDICT] = {.title = "VERDICT", .width = 8, .text = true, .priority = 2},
 };
 
-static const struct snap_fd_site *at(const struct model *m, int i)
+static const struct snap_fd_site *at(const struct ui *ui, int i)
 {
-    return &m->snap->fds[i];
+    return &ui->snap->fds[i];
 }
 
-static int count(const struct model *m)
+static int count(const struct ui *ui)
 {
-    return m->snap->nfds;
+    return ui->snap->nfds;
 }
 
 // 0 leak, 1 suspect, 2 ok, 3 unknown.
@@ -52,16 +52,16 @@ static int verdict_rank(const struct snap_fd_site *s)
     return 3;
 }
 
-static bool include(const struct model *m, int i)
+static bool include(const struct ui *ui, int i)
 {
-    if (!model_in_scope(m, at(m, i)->pid, 0))
+    if (!ui_in_scope(ui, at(ui, i)->pid, 0))
         return false;
-    return !m->suspects_only || verdict_rank(at(m, i)) < 2;
+    return !ui->suspects_only || verdict_rank(at(ui, i)) < 2;
 }
 
-static uint64_t id(const struct model *m, int i)
+static uint64_t id(const struct ui *ui, int i)
 {
-    const struct snap_fd_site *s = at(m, i);
+    const struct snap_fd_site *s = at(ui, i);
     uint64_t h = hash_text(HASH_START ^ (uint64_t)s->pid, s->kind);
     return s->stack ? hash_text(h, s->stack->id) : h;
 }
@@ -71,9 +71,9 @@ static int64_t rate_key(double per_s)
     return isnan(per_s) ? SNAP_UNKNOWN : (int64_t)(per_s * 1e6);
 }
 
-static int64_t key(const struct model *m, int i, int column)
+static int64_t key(const struct ui *ui, int i, int column)
 {
-    const struct snap_fd_site *s = at(m, i);
+    const struct snap_fd_site *s = at(ui, i);
     switch (column) {
     case COL_OPEN: return s->open;
     case COL_OPENED: return s->opened;
@@ -93,9 +93,9 @@ static const char *site_text(const struct snap_fd_site *s, char *buf, size_t siz
     return buf;
 }
 
-static const char *text(const struct model *m, int i, int column, char *buf, size_t size)
+static const char *text(const struct ui *ui, int i, int column, char *buf, size_t size)
 {
-    const struct snap_fd_site *s = at(m, i);
+    const struct snap_fd_site *s = at(ui, i);
     if (column == COL_SITE)
         return site_text(s, buf, size);
     const char *value = column == COL_KIND ? s->kind : s->verdict;
@@ -111,9 +111,9 @@ static enum style verdict_style(int rank)
                        : STYLE_DIM;
 }
 
-static void cell(const struct model *m, int i, int column, struct cell_text *out)
+static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
 {
-    const struct snap_fd_site *s = at(m, i);
+    const struct snap_fd_site *s = at(ui, i);
     int rank = verdict_rank(s);
     struct fmt f = {0};
     switch (column) {
@@ -127,7 +127,7 @@ static void cell(const struct model *m, int i, int column, struct cell_text *out
     case COL_GROWTH: f = fmt_growth(s->growth_per_s); break;
     case COL_OLDEST: f = fmt_ns(s->oldest_ns); break;
     case COL_VERDICT: out->style = verdict_style(rank); // fall through
-    default: text(m, i, column, out->text, sizeof(out->text)); return;
+    default: text(ui, i, column, out->text, sizeof(out->text)); return;
     }
     snprintf(out->text, sizeof(out->text), "%s", f.s);
 }
@@ -145,22 +145,22 @@ const struct table table_fds = {
     .empty = message_fds,
 };
 
-static enum table_id table_of(const struct model *m)
+static enum table_id table_of(const struct ui *ui)
 {
-    (void)m;
+    (void)ui;
     return TABLE_FDS;
 }
 
-static int draw_kinds(const struct model *m, struct pane p, int y)
+static int draw_kinds(const struct ui *ui, struct pane p, int y)
 {
     struct {
         const char *kind;
         int64_t open;
     } kinds[8] = {{0}};
     int n = 0;
-    for (int i = 0; i < m->snap->nfds; i++) {
-        const struct snap_fd_site *s = at(m, i);
-        if (!model_in_scope(m, s->pid, 0) || !s->kind || s->open <= 0)
+    for (int i = 0; i < ui->snap->nfds; i++) {
+        const struct snap_fd_site *s = at(ui, i);
+        if (!ui_in_scope(ui, s->pid, 0) || !s->kind || s->open <= 0)
             continue;
         int k = 0;
         while (k < n && strcmp(kinds[k].kind, s->kind) != 0)
@@ -178,29 +178,29 @@ static int draw_kinds(const struct model *m, struct pane p, int y)
 }
 
 // Seconds until the limit at the present growth; SNAP_UNKNOWN: never, or not known.
-static int64_t limit_reached_ns(const struct model *m, const struct snap_process *p)
+static int64_t limit_reached_ns(const struct ui *ui, const struct snap_process *p)
 {
     double growth = 0;
-    for (int i = 0; i < m->snap->nfds; i++)
-        if (at(m, i)->pid == p->pid && !isnan(at(m, i)->growth_per_s))
-            growth += at(m, i)->growth_per_s;
+    for (int i = 0; i < ui->snap->nfds; i++)
+        if (at(ui, i)->pid == p->pid && !isnan(at(ui, i)->growth_per_s))
+            growth += at(ui, i)->growth_per_s;
     if (growth * 3600 < 1 || p->fd_count == SNAP_UNKNOWN || p->fd_limit == SNAP_UNKNOWN)
         return SNAP_UNKNOWN;
     double seconds = (double)(p->fd_limit - p->fd_count) / growth;
     return seconds < 30 * 86400.0 ? (int64_t)(seconds * 1e9) : SNAP_UNKNOWN;
 }
 
-static void head(const struct model *m, struct pane p)
+static void head(const struct ui *ui, struct pane p)
 {
     const struct snap_process *worst = NULL;
-    for (int i = 0; i < m->snap->nprocesses; i++) {
-        const struct snap_process *q = &m->snap->processes[i];
-        if (model_in_scope(m, q->pid, 0) && q->fd_count != SNAP_UNKNOWN &&
+    for (int i = 0; i < ui->snap->nprocesses; i++) {
+        const struct snap_process *q = &ui->snap->processes[i];
+        if (ui_in_scope(ui, q->pid, 0) && q->fd_count != SNAP_UNKNOWN &&
             (!worst || q->fd_count > worst->fd_count))
             worst = q;
     }
     if (worst) {
-        int64_t in = limit_reached_ns(m, worst);
+        int64_t in = limit_reached_ns(ui, worst);
         int x =
             pane_printf(p, 0, 1, STYLE_STRONG, "%s (%d)  OPEN %s", worst->name ? worst->name : "?",
                         worst->pid, fmt_count(worst->fd_count).s);
@@ -212,7 +212,7 @@ static void head(const struct model *m, struct pane p)
             pane_printf(p, 0, x, STYLE_WARNING, "  at this rate the limit is reached in %s",
                         fmt_ns(in).s);
     }
-    draw_kinds(m, p, 1);
+    draw_kinds(ui, p, 1);
 }
 
 static void detail_row(const struct snap_fd *d, struct lines *out)
@@ -225,8 +225,7 @@ static void detail_row(const struct snap_fd *d, struct lines *out)
               fmt_bytes(d->rx).s, fmt_bytes(d->tx).s, d->target ? d->target : "-", owner);
 }
 
-static void summary(const struct model *m, const struct snap_fd_site *s, int width,
-                    struct lines *out)
+static void summary(const struct ui *ui, const struct snap_fd_site *s, int width, struct lines *out)
 {
     char where[400];
     lines_wrap(out, verdict_style(verdict_rank(s)), "", 0, width,
@@ -234,8 +233,8 @@ static void summary(const struct model *m, const struct snap_fd_site *s, int wid
     lines_add(out, STYLE_TEXT, "%s opened, %s closed since attach; %s open, the oldest for %s",
               fmt_count(s->opened).s, fmt_count(s->closed).s, fmt_count(s->open).s,
               fmt_ns(s->oldest_ns).s);
-    for (int i = 0; i < m->snap->nfindings; i++) {
-        const struct finding *f = &m->snap->findings[i];
+    for (int i = 0; i < ui->snap->nfindings; i++) {
+        const struct finding *f = &ui->snap->findings[i];
         if (f->open && f->pid == s->pid && f->stack && s->stack &&
             strcmp(f->stack->id, s->stack->id) == 0)
             lines_wrap(out, style_of(f->severity), "", 0, width, f->title ? f->title : "-");
@@ -253,35 +252,35 @@ static void detail_rows(const struct snap_fd_site *s, struct lines *out)
                   "  the descriptors of this site are being asked for, or not known");
 }
 
-static void detail(const struct model *m, struct pane p)
+static void detail(const struct ui *ui, struct pane p)
 {
-    int i = model_selected(m, TABLE_FDS);
+    int i = ui_selected(ui, TABLE_FDS);
     if (i < 0)
         return;
     struct lines lines = {0};
-    summary(m, at(m, i), p.r.w - 2, &lines);
-    struct snap_fd_site cut = *at(m, i);
+    summary(ui, at(ui, i), p.r.w - 2, &lines);
+    struct snap_fd_site cut = *at(ui, i);
     int room = p.r.h - lines.n - 2; // a header before them, a count after them
     if (cut.ndetail > room)
         cut.ndetail = room > 1 ? room : 1;
     detail_rows(&cut, &lines);
-    if (cut.ndetail < at(m, i)->ndetail)
-        lines_add(&lines, STYLE_DIM, "    ... %d more (Enter)", at(m, i)->ndetail - cut.ndetail);
+    if (cut.ndetail < at(ui, i)->ndetail)
+        lines_add(&lines, STYLE_DIM, "    ... %d more (Enter)", at(ui, i)->ndetail - cut.ndetail);
     lines_draw(&lines, p, 0);
     lines_finish(&lines);
 }
 
-static void page(const struct model *m, int width, struct lines *out)
+static void page(const struct ui *ui, int width, struct lines *out)
 {
-    int i = model_selected(m, TABLE_FDS);
+    int i = ui_selected(ui, TABLE_FDS);
     if (i < 0)
         return;
-    summary(m, at(m, i), width, out);
+    summary(ui, at(ui, i), width, out);
     lines_add(out, STYLE_TEXT, "%s", "");
     lines_add(out, STYLE_STRONG, "OPENED AT, leaf first");
-    describe_frames(at(m, i)->stack, width, out);
+    describe_frames(at(ui, i)->stack, width, out);
     lines_add(out, STYLE_TEXT, "%s", "");
-    detail_rows(at(m, i), out);
+    detail_rows(at(ui, i), out);
 }
 
 const struct view view_fds = {

@@ -19,30 +19,30 @@ static const struct column columns[] = {
         {.title = "CONF", .width = 4, .right = true, .priority = 3, .big_first = true},
 };
 
-static const struct finding *at(const struct model *m, int i)
+static const struct finding *at(const struct ui *ui, int i)
 {
-    return &m->snap->findings[i];
+    return &ui->snap->findings[i];
 }
 
-static int count(const struct model *m)
+static int count(const struct ui *ui)
 {
-    return m->snap->nfindings;
+    return ui->snap->nfindings;
 }
 
-static bool include(const struct model *m, int i)
+static bool include(const struct ui *ui, int i)
 {
-    return model_in_scope(m, at(m, i)->pid, at(m, i)->tid);
+    return ui_in_scope(ui, at(ui, i)->pid, at(ui, i)->tid);
 }
 
-static uint64_t id(const struct model *m, int i)
+static uint64_t id(const struct ui *ui, int i)
 {
-    return hash_text(HASH_START, at(m, i)->id);
+    return hash_text(HASH_START, at(ui, i)->id);
 }
 
 // Muted ones go to the end: they are still there, and m shows them again.
-static int64_t key(const struct model *m, int i, int column)
+static int64_t key(const struct ui *ui, int i, int column)
 {
-    const struct finding *f = at(m, i);
+    const struct finding *f = at(ui, i);
     switch (column) {
     case COL_SINCE: return f->first_seen_ns;
     case COL_SEEN: return f->count;
@@ -50,16 +50,16 @@ static int64_t key(const struct model *m, int i, int column)
         return isnan(f->confidence) ? SNAP_UNKNOWN : (int64_t)(f->confidence * 1e6);
     case COL_MARK:
     case -1:
-        return (model_is_muted(m, id(m, i)) * 8 + !f->open * 4 + (3 - (int)f->severity)) *
+        return (ui_is_muted(ui, id(ui, i)) * 8 + !f->open * 4 + (3 - (int)f->severity)) *
                    (1LL << 32) +
                i;
     default: return i;
     }
 }
 
-static const char *text(const struct model *m, int i, int column, char *buf, size_t size)
+static const char *text(const struct ui *ui, int i, int column, char *buf, size_t size)
 {
-    const struct finding *f = at(m, i);
+    const struct finding *f = at(ui, i);
     const char *value = column == COL_RULE      ? f->rule
                         : column == COL_SUBJECT ? f->subject
                                                 : f->title;
@@ -77,10 +77,10 @@ static void seen_text(const struct finding *f, char *buf, size_t size)
         snprintf(buf, size, "%s", fmt_count(f->count).s);
 }
 
-static void cell(const struct model *m, int i, int column, struct cell_text *out)
+static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
 {
-    const struct finding *f = at(m, i);
-    bool muted = model_is_muted(m, id(m, i));
+    const struct finding *f = at(ui, i);
+    bool muted = ui_is_muted(ui, id(ui, i));
     out->style = muted || !f->open ? STYLE_DIM : STYLE_TEXT;
     switch (column) {
     case COL_MARK:
@@ -93,7 +93,7 @@ static void cell(const struct model *m, int i, int column, struct cell_text *out
         break;
     case COL_SINCE:
         snprintf(out->text, sizeof(out->text), "%s",
-                 fmt_minute(m->snap->started_unix_ns + f->first_seen_ns).s);
+                 fmt_minute(ui->snap->started_unix_ns + f->first_seen_ns).s);
         break;
     case COL_SEEN: seen_text(f, out->text, sizeof(out->text)); break;
     case COL_CONFIDENCE:
@@ -102,7 +102,7 @@ static void cell(const struct model *m, int i, int column, struct cell_text *out
         else
             snprintf(out->text, sizeof(out->text), "%.2f", f->confidence);
         break;
-    default: text(m, i, column, out->text, sizeof(out->text));
+    default: text(ui, i, column, out->text, sizeof(out->text));
     }
 }
 
@@ -119,9 +119,9 @@ const struct table table_findings = {
     .empty = message_findings,
 };
 
-static enum table_id table_of(const struct model *m)
+static enum table_id table_of(const struct ui *ui)
 {
-    (void)m;
+    (void)ui;
     return TABLE_FINDINGS;
 }
 
@@ -131,29 +131,29 @@ static void title_line(const struct finding *f, struct lines *out)
               f->id ? f->id : "-", f->rule ? f->rule : "-", f->subject ? f->subject : "-");
 }
 
-static void detail(const struct model *m, struct pane p)
+static void detail(const struct ui *ui, struct pane p)
 {
-    int i = model_selected(m, TABLE_FINDINGS);
+    int i = ui_selected(ui, TABLE_FINDINGS);
     if (i < 0)
         return;
     struct lines lines = {0};
-    title_line(at(m, i), &lines);
-    describe_finding(m->snap, at(m, i), p.r.w - 2, false, &lines);
+    title_line(at(ui, i), &lines);
+    describe_finding(ui->snap, at(ui, i), p.r.w - 2, false, &lines);
     lines_draw(&lines, p, 0);
     lines_finish(&lines);
 }
 
-static void page(const struct model *m, int width, struct lines *out)
+static void page(const struct ui *ui, int width, struct lines *out)
 {
-    int i = model_selected(m, TABLE_FINDINGS);
+    int i = ui_selected(ui, TABLE_FINDINGS);
     if (i < 0)
         return;
-    title_line(at(m, i), out);
-    describe_finding(m->snap, at(m, i), width, true, out);
-    if (m->stack_mode == STACK_TREE)
+    title_line(at(ui, i), out);
+    describe_finding(ui->snap, at(ui, i), width, true, out);
+    if (ui->stack_mode == STACK_TREE)
         return;
     struct flame_sample samples[100];
-    int n = describe_samples(m->snap, at(m, i), 0, samples, 100);
+    int n = describe_samples(ui->snap, at(ui, i), 0, samples, 100);
     lines_add(out, STYLE_TEXT, "%s", "");
     lines_add(out, STYLE_STRONG, "FOLDED (microseconds blocked)");
     flame_folded(samples, n, out);

@@ -30,9 +30,9 @@ struct item {
     const struct snap_calls *calls;
 };
 
-static struct item at(const struct model *m, int i)
+static struct item at(const struct ui *ui, int i)
 {
-    const struct snap *s = m->snap;
+    const struct snap *s = ui->snap;
     if (i < s->nfindings)
         return (struct item){.finding = &s->findings[i]};
     i -= s->nfindings;
@@ -41,9 +41,9 @@ static struct item at(const struct model *m, int i)
     return (struct item){.calls = &s->calls[i - s->nstalls]};
 }
 
-static int count(const struct model *m)
+static int count(const struct ui *ui)
 {
-    return m->snap->nfindings + m->snap->nstalls + m->snap->ncalls;
+    return ui->snap->nfindings + ui->snap->nstalls + ui->snap->ncalls;
 }
 
 static bool is_loop_finding(const struct finding *f)
@@ -51,32 +51,32 @@ static bool is_loop_finding(const struct finding *f)
     return f->rule && strncmp(f->rule, "loop-", 5) == 0 && f->tid != 0;
 }
 
-static bool has_finding(const struct model *m, const struct snap_stall *st)
+static bool has_finding(const struct ui *ui, const struct snap_stall *st)
 {
-    for (int i = 0; i < m->snap->nfindings; i++) {
-        const struct finding *f = &m->snap->findings[i];
+    for (int i = 0; i < ui->snap->nfindings; i++) {
+        const struct finding *f = &ui->snap->findings[i];
         if (is_loop_finding(f) && f->pid == st->pid && f->tid == st->tid && f->still_open)
             return true;
     }
     return false;
 }
 
-static bool include(const struct model *m, int i)
+static bool include(const struct ui *ui, int i)
 {
-    struct item it = at(m, i);
-    const struct scope *s = &m->nav.scope;
+    struct item it = at(ui, i);
+    const struct scope *s = &ui->nav.scope;
     if (it.finding)
         return is_loop_finding(it.finding) && it.finding->pid == s->pid &&
                it.finding->tid == s->tid;
     if (it.stall)
         return it.stall->open && it.stall->pid == s->pid && it.stall->tid == s->tid &&
-               !has_finding(m, it.stall);
+               !has_finding(ui, it.stall);
     return it.calls->pid == s->pid && it.calls->tid == s->tid;
 }
 
-static uint64_t id(const struct model *m, int i)
+static uint64_t id(const struct ui *ui, int i)
 {
-    struct item it = at(m, i);
+    struct item it = at(ui, i);
     if (it.finding)
         return hash_text(HASH_START, it.finding->id);
     if (it.stall)
@@ -118,9 +118,9 @@ static int64_t finding_max(const struct finding *f)
     return max;
 }
 
-static int64_t key(const struct model *m, int i, int column)
+static int64_t key(const struct ui *ui, int i, int column)
 {
-    struct item it = at(m, i);
+    struct item it = at(ui, i);
     bool bound;
     switch (column) {
     case COL_TOTAL:
@@ -132,7 +132,7 @@ static int64_t key(const struct model *m, int i, int column)
         return it.finding ? finding_max(it.finding)
                : it.stall ? it.stall->duration_ns
                           : it.calls->max_ns;
-    case COL_WHEN: return it.finding ? it.finding->last_seen_ns : m->snap->now_ns;
+    case COL_WHEN: return it.finding ? it.finding->last_seen_ns : ui->snap->now_ns;
     default: break;
     }
     if (it.stall || (it.finding && it.finding->still_open))
@@ -145,9 +145,9 @@ static const struct cause *cause_of(struct item it)
     return it.finding ? &it.finding->cause : it.stall ? &it.stall->cause : &it.calls->cause;
 }
 
-static const char *text(const struct model *m, int i, int column, char *buf, size_t size)
+static const char *text(const struct ui *ui, int i, int column, char *buf, size_t size)
 {
-    struct item it = at(m, i);
+    struct item it = at(ui, i);
     switch (column) {
     case COL_CULPRIT: return describe_culprit(stack_of(it), buf, size);
     case COL_PLACE: return describe_culprit_place(stack_of(it), buf, size);
@@ -155,19 +155,19 @@ static const char *text(const struct model *m, int i, int column, char *buf, siz
     }
 }
 
-static void when_text(const struct model *m, struct item it, char *buf, size_t size)
+static void when_text(const struct ui *ui, struct item it, char *buf, size_t size)
 {
     if (it.stall || (it.finding && it.finding->still_open))
         snprintf(buf, size, "now");
     else if (it.finding)
-        snprintf(buf, size, "%s ago", fmt_ns(m->snap->now_ns - it.finding->last_seen_ns).s);
+        snprintf(buf, size, "%s ago", fmt_ns(ui->snap->now_ns - it.finding->last_seen_ns).s);
     else
         snprintf(buf, size, "in %s", fmt_ns(it.calls->window_ns).s);
 }
 
-static void cell(const struct model *m, int i, int column, struct cell_text *out)
+static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
 {
-    struct item it = at(m, i);
+    struct item it = at(ui, i);
     bool bound = false;
     bool now = it.stall || (it.finding && it.finding->still_open);
     out->style = now ? STYLE_CRITICAL : STYLE_TEXT;
@@ -179,23 +179,23 @@ static void cell(const struct model *m, int i, int column, struct cell_text *out
         }
         break;
     case COL_TOTAL: {
-        int64_t total = it.finding ? finding_total(it.finding, &bound) : key(m, i, column);
+        int64_t total = it.finding ? finding_total(it.finding, &bound) : key(ui, i, column);
         snprintf(out->text, sizeof(out->text), "%s%s", bound && total != SNAP_UNKNOWN ? ">" : "",
                  fmt_ns(total).s);
         break;
     }
     case COL_COUNT:
-        snprintf(out->text, sizeof(out->text), "%s", fmt_count(key(m, i, column)).s);
+        snprintf(out->text, sizeof(out->text), "%s", fmt_count(key(ui, i, column)).s);
         break;
-    case COL_MAX: snprintf(out->text, sizeof(out->text), "%s", fmt_ns(key(m, i, column)).s); break;
-    case COL_WHEN: when_text(m, it, out->text, sizeof(out->text)); break;
-    default: text(m, i, column, out->text, sizeof(out->text));
+    case COL_MAX: snprintf(out->text, sizeof(out->text), "%s", fmt_ns(key(ui, i, column)).s); break;
+    case COL_WHEN: when_text(ui, it, out->text, sizeof(out->text)); break;
+    default: text(ui, i, column, out->text, sizeof(out->text));
     }
 }
 
-static void empty(const struct model *m, int width, struct lines *out)
+static void empty(const struct ui *ui, int width, struct lines *out)
 {
-    const struct snap_loop *l = find_loop(m, m->nav.scope.pid, m->nav.scope.tid);
+    const struct snap_loop *l = shown_loop(ui, ui->nav.scope.pid, ui->nav.scope.tid);
     if (!l) {
         lines_add(out, STYLE_TEXT, "This loop is not in this picture.  Esc goes back.");
         return;
@@ -205,7 +205,7 @@ static void empty(const struct model *m, int width, struct lines *out)
         return;
     }
     lines_add(out, STYLE_OK, "No turn of this loop passed %s in the %s it was watched.",
-              fmt_ns(m->snap->threshold_ns).s, fmt_ns(l->judged_ns).s);
+              fmt_ns(ui->snap->threshold_ns).s, fmt_ns(l->judged_ns).s);
     lines_add(out, STYLE_DIM, "--threshold or --strict (25 ms) makes loopscope look closer.");
 }
 
@@ -222,13 +222,13 @@ const struct table table_stalls = {
     .empty = empty,
 };
 
-static enum table_id table_of(const struct model *m)
+static enum table_id table_of(const struct ui *ui)
 {
-    (void)m;
+    (void)ui;
     return TABLE_STALLS;
 }
 
-static void draw_state(const struct model *m, const struct snap_loop *l, struct pane p)
+static void draw_state(const struct ui *ui, const struct snap_loop *l, struct pane p)
 {
     char where[300];
     bool blocked = l->state == LOOP_BLOCKED || l->state == LOOP_STARVED;
@@ -239,7 +239,7 @@ static void draw_state(const struct model *m, const struct snap_loop *l, struct 
                         describe_culprit(l->stack, where, sizeof(where)));
     pane_printf(p, 0, x + 3, STYLE_TEXT, "turns %s%s   iteration %s   threshold %s",
                 fmt_count(l->turns).s, l->turns_estimated ? " (estimated)" : "",
-                fmt_count(l->iteration).s, fmt_ns(m->snap->threshold_ns).s);
+                fmt_count(l->iteration).s, fmt_ns(ui->snap->threshold_ns).s);
 }
 
 static void draw_lag(const struct snap_loop *l, struct pane p)
@@ -275,25 +275,25 @@ static void draw_window(const struct snap_loop *l, struct pane p)
         pane_printf(p, 2, x, STYLE_WARNING, "starved by %s", w->starved_by);
 }
 
-static void head(const struct model *m, struct pane p)
+static void head(const struct ui *ui, struct pane p)
 {
-    const struct snap_loop *l = find_loop(m, m->nav.scope.pid, m->nav.scope.tid);
+    const struct snap_loop *l = shown_loop(ui, ui->nav.scope.pid, ui->nav.scope.tid);
     if (!l) {
         pane_text(p, 0, 1, STYLE_DIM, "this loop is not in this picture");
         return;
     }
-    draw_state(m, l, p);
+    draw_state(ui, l, p);
     draw_lag(l, p);
     draw_window(l, p);
     pane_text(p, 3, 1, STYLE_STRONG, "Worst turn of each second, last 60 s, newest right");
     chart_columns(pane_sub(p, 4, 0, p.r.h - 4, p.r.w > 70 ? 70 : p.r.w), l->spark_ns, LOOP_SPARK,
-                  m->snap->threshold_ns);
+                  ui->snap->threshold_ns);
 }
 
-static int samples_of(const struct model *m, struct item it, struct flame_sample *out, int max)
+static int samples_of(const struct ui *ui, struct item it, struct flame_sample *out, int max)
 {
     if (it.finding)
-        return describe_samples(m->snap, it.finding, m->cpu_mode, out, max);
+        return describe_samples(ui->snap, it.finding, ui->cpu_mode, out, max);
     const struct stack *s = stack_of(it);
     if (!s)
         return 0;
@@ -301,35 +301,35 @@ static int samples_of(const struct model *m, struct item it, struct flame_sample
     return out[0].weight > 0;
 }
 
-static void stack_lines(const struct model *m, struct item it, int width, struct lines *out,
+static void stack_lines(const struct ui *ui, struct item it, int width, struct lines *out,
                         int *ret_culprit)
 {
     static const char *const modes[] = {"all", "on-CPU only", "off-CPU only"};
     struct flame_sample samples[128];
     char cause[300];
-    int n = samples_of(m, it, samples, 128);
+    int n = samples_of(ui, it, samples, 128);
     describe_cause(cause_of(it), cause, sizeof(cause));
     lines_add(out, STYLE_STRONG, "STACK  %d sample%s, %s, %s   %s", n, n == 1 ? "" : "s",
-              modes[m->cpu_mode],
-              m->stack_mode == STACK_TREE ? "% of the blocked time, root first" : "folded, us",
+              modes[ui->cpu_mode],
+              ui->stack_mode == STACK_TREE ? "% of the blocked time, root first" : "folded, us",
               cause);
     *ret_culprit = -1;
     if (n == 0)
         lines_add(out, STYLE_DIM, "no stack of this kind was captured");
-    else if (m->stack_mode == STACK_FOLDED)
+    else if (ui->stack_mode == STACK_FOLDED)
         flame_folded(samples, n, out);
     else
         flame_tree(samples, n, width, out, ret_culprit);
 }
 
 // Shows the part around the culprit; the roots of deep stacks say least.
-static void detail(const struct model *m, struct pane p)
+static void detail(const struct ui *ui, struct pane p)
 {
     struct lines lines = {0};
-    int culprit, i = model_selected(m, TABLE_STALLS);
+    int culprit, i = ui_selected(ui, TABLE_STALLS);
     if (i < 0)
         return;
-    stack_lines(m, at(m, i), p.r.w - 2, &lines, &culprit);
+    stack_lines(ui, at(ui, i), p.r.w - 2, &lines, &culprit);
     struct lines title = {1, 1, lines.v};
     lines_draw(&title, pane_sub(p, 0, 0, 1, p.r.w), 0);
     int room = p.r.h - 1, first = 1;
@@ -340,16 +340,16 @@ static void detail(const struct model *m, struct pane p)
     lines_finish(&lines);
 }
 
-static void page(const struct model *m, int width, struct lines *out)
+static void page(const struct ui *ui, int width, struct lines *out)
 {
-    int culprit, i = model_selected(m, TABLE_STALLS);
+    int culprit, i = ui_selected(ui, TABLE_STALLS);
     if (i < 0)
         return;
-    struct item it = at(m, i);
-    stack_lines(m, it, width, out, &culprit);
+    struct item it = at(ui, i);
+    stack_lines(ui, it, width, out, &culprit);
     lines_add(out, STYLE_TEXT, "%s", "");
     if (it.finding)
-        describe_finding(m->snap, it.finding, width, true, out);
+        describe_finding(ui->snap, it.finding, width, true, out);
     else
         describe_frames(stack_of(it), width, out);
 }

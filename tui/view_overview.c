@@ -40,45 +40,45 @@ static const struct column columns[] = {
 };
 
 // Items: the loops, then the processes; shown of these are the ones without a loop.
-static const struct snap_loop *loop_at(const struct model *m, int i)
+static const struct snap_loop *loop_at(const struct ui *ui, int i)
 {
-    return i < m->snap->nloops ? &m->snap->loops[i] : NULL;
+    return i < ui->snap->nloops ? &ui->snap->loops[i] : NULL;
 }
 
-static const struct snap_process *process_at(const struct model *m, int i)
+static const struct snap_process *process_at(const struct ui *ui, int i)
 {
-    if (i < m->snap->nloops)
-        return find_process(m, m->snap->loops[i].pid);
-    return &m->snap->processes[i - m->snap->nloops];
+    if (i < ui->snap->nloops)
+        return shown_process(ui, ui->snap->loops[i].pid);
+    return &ui->snap->processes[i - ui->snap->nloops];
 }
 
-static int count(const struct model *m)
+static int count(const struct ui *ui)
 {
-    return m->snap->nloops + m->snap->nprocesses;
+    return ui->snap->nloops + ui->snap->nprocesses;
 }
 
-static bool has_loop(const struct model *m, int pid)
+static bool has_loop(const struct ui *ui, int pid)
 {
-    for (int i = 0; i < m->snap->nloops; i++)
-        if (m->snap->loops[i].pid == pid)
+    for (int i = 0; i < ui->snap->nloops; i++)
+        if (ui->snap->loops[i].pid == pid)
             return true;
     return false;
 }
 
-static bool include(const struct model *m, int i)
+static bool include(const struct ui *ui, int i)
 {
-    if (i < m->snap->nloops)
+    if (i < ui->snap->nloops)
         return true;
-    const struct snap_process *p = &m->snap->processes[i - m->snap->nloops];
-    return p->nloops == 0 && !has_loop(m, p->pid);
+    const struct snap_process *p = &ui->snap->processes[i - ui->snap->nloops];
+    return p->nloops == 0 && !has_loop(ui, p->pid);
 }
 
-static uint64_t id(const struct model *m, int i)
+static uint64_t id(const struct ui *ui, int i)
 {
-    const struct snap_loop *l = loop_at(m, i);
+    const struct snap_loop *l = loop_at(ui, i);
     if (l)
         return (uint64_t)l->pid << 32 | (uint32_t)l->tid;
-    return (uint64_t)process_at(m, i)->pid << 32;
+    return (uint64_t)process_at(ui, i)->pid << 32;
 }
 
 static bool is_first_loop(const struct snap_process *p, const struct snap_loop *l)
@@ -92,22 +92,22 @@ static int64_t ratio_key(double r)
 }
 
 // Most severe first: what is wrong now, then what was found, then the busiest.
-static int64_t urgency(const struct model *m, const struct snap_loop *l)
+static int64_t urgency(const struct ui *ui, const struct snap_loop *l)
 {
     static const int by_state[] = {
         [LOOP_WAITING] = 5, [LOOP_RUNNING] = 5, [LOOP_BLOCKED] = 0, [LOOP_SPINNING] = 2,
         [LOOP_STARVED] = 1, [LOOP_STOPPED] = 3, [LOOP_EXITED] = 8,  [LOOP_NO_PROBES] = 7,
     };
-    int n, worst = worst_finding(m, l->pid, l->tid, &n);
+    int n, worst = worst_finding(ui, l->pid, l->tid, &n);
     int64_t state = (unsigned)l->state < 8 ? by_state[l->state] : 9;
     int64_t busy = isnan(l->busy_ratio) ? 0 : (int64_t)(l->busy_ratio * 1000);
     return (state * 8 + (3 - worst)) * 1000000 - busy;
 }
 
-static int64_t key(const struct model *m, int i, int column)
+static int64_t key(const struct ui *ui, int i, int column)
 {
-    const struct snap_loop *l = loop_at(m, i);
-    const struct snap_process *p = process_at(m, i);
+    const struct snap_loop *l = loop_at(ui, i);
+    const struct snap_process *p = process_at(ui, i);
     int n;
     if (column == COL_PID)
         return l ? l->pid : p->pid;
@@ -120,9 +120,9 @@ static int64_t key(const struct model *m, int i, int column)
     case COL_MAX: return l->lag_max_ns;
     case COL_TASKS: return p ? p->ntasks : SNAP_UNKNOWN;
     case COL_FDS: return p ? p->fd_count : SNAP_UNKNOWN;
-    case COL_FINDINGS: worst_finding(m, l->pid, l->tid, &n); return n;
+    case COL_FINDINGS: worst_finding(ui, l->pid, l->tid, &n); return n;
     case COL_SPARK: return l->spark_ns[LOOP_SPARK - 1];
-    default: return urgency(m, l);
+    default: return urgency(ui, l);
     }
 }
 
@@ -146,14 +146,14 @@ static const char *process_state_text(const struct snap_process *p)
     return p->why_not ? "NO PROBES" : "NO LOOP YET";
 }
 
-static const char *text(const struct model *m, int i, int column, char *buf, size_t size)
+static const char *text(const struct ui *ui, int i, int column, char *buf, size_t size)
 {
-    const struct snap_loop *l = loop_at(m, i);
+    const struct snap_loop *l = loop_at(ui, i);
     if (column == COL_STATE)
-        return l ? loop_state_text(l, buf, size) : process_state_text(process_at(m, i));
+        return l ? loop_state_text(l, buf, size) : process_state_text(process_at(ui, i));
     if (l)
-        return subject_name(m, l->pid, l->tid, buf, size);
-    snprintf(buf, size, "%s", process_at(m, i)->name ? process_at(m, i)->name : "?");
+        return subject_name(ui, l->pid, l->tid, buf, size);
+    snprintf(buf, size, "%s", process_at(ui, i)->name ? process_at(ui, i)->name : "?");
     return buf;
 }
 
@@ -170,11 +170,11 @@ static enum style state_style(const struct snap_loop *l)
     }
 }
 
-static enum style lag_style(const struct model *m, int64_t ns)
+static enum style lag_style(const struct ui *ui, int64_t ns)
 {
-    if (ns == SNAP_UNKNOWN || ns < m->snap->threshold_ns)
+    if (ns == SNAP_UNKNOWN || ns < ui->snap->threshold_ns)
         return STYLE_TEXT;
-    return ns >= m->snap->threshold_ns * 10 ? STYLE_CRITICAL : STYLE_WARNING;
+    return ns >= ui->snap->threshold_ns * 10 ? STYLE_CRITICAL : STYLE_WARNING;
 }
 
 static void set(struct cell_text *out, enum style style, const char *value)
@@ -183,21 +183,21 @@ static void set(struct cell_text *out, enum style style, const char *value)
     snprintf(out->text, sizeof(out->text), "%s", value);
 }
 
-static void mark_cell(const struct model *m, int i, struct cell_text *out)
+static void mark_cell(const struct ui *ui, int i, struct cell_text *out)
 {
-    const struct snap_loop *l = loop_at(m, i);
-    int n, worst = l ? worst_finding(m, l->pid, l->tid, &n) : -1;
+    const struct snap_loop *l = loop_at(ui, i);
+    int n, worst = l ? worst_finding(ui, l->pid, l->tid, &n) : -1;
     if (!l || l->state == LOOP_NO_PROBES)
-        set(out, STYLE_DIM, process_at(m, i) && process_at(m, i)->exited ? "" : "?");
+        set(out, STYLE_DIM, process_at(ui, i) && process_at(ui, i)->exited ? "" : "?");
     else if (worst >= 0)
         set(out, style_of((enum severity)worst), mark_of((enum severity)worst));
     else if (l->state == LOOP_BLOCKED)
         set(out, STYLE_WARNING, "!");
 }
 
-static void process_cell(const struct model *m, int i, int column, struct cell_text *out)
+static void process_cell(const struct ui *ui, int i, int column, struct cell_text *out)
 {
-    const struct snap_process *p = process_at(m, i);
+    const struct snap_process *p = process_at(ui, i);
     if (column == COL_FDS)
         set(out, STYLE_TEXT, fmt_count(p->fd_count).s);
     else if (column == COL_FINDINGS || column == COL_SPARK)
@@ -206,22 +206,22 @@ static void process_cell(const struct model *m, int i, int column, struct cell_t
         set(out, STYLE_DIM, "-");
 }
 
-static void lag_cell(const struct model *m, int64_t ns, struct cell_text *out)
+static void lag_cell(const struct ui *ui, int64_t ns, struct cell_text *out)
 {
-    set(out, lag_style(m, ns), fmt_ns(ns).s);
+    set(out, lag_style(ui, ns), fmt_ns(ns).s);
 }
 
-static void loop_cell(const struct model *m, const struct snap_loop *l, int column,
+static void loop_cell(const struct ui *ui, const struct snap_loop *l, int column,
                       struct cell_text *out)
 {
-    const struct snap_process *p = find_process(m, l->pid);
+    const struct snap_process *p = shown_process(ui, l->pid);
     bool first = is_first_loop(p, l);
     int n;
     switch (column) {
     case COL_BUSY: set(out, STYLE_TEXT, fmt_percent(l->busy_ratio).s); break;
-    case COL_P50: lag_cell(m, l->lag_p50_ns, out); break;
-    case COL_P99: lag_cell(m, l->lag_p99_ns, out); break;
-    case COL_MAX: lag_cell(m, l->lag_max_ns, out); break;
+    case COL_P50: lag_cell(ui, l->lag_p50_ns, out); break;
+    case COL_P99: lag_cell(ui, l->lag_p99_ns, out); break;
+    case COL_MAX: lag_cell(ui, l->lag_max_ns, out); break;
     case COL_SPARK:
         out->spark = l->spark_ns;
         out->nspark = LOOP_SPARK;
@@ -231,31 +231,31 @@ static void loop_cell(const struct model *m, const struct snap_loop *l, int colu
         break;
     case COL_FDS: set(out, STYLE_TEXT, first ? fmt_count(p->fd_count).s : ""); break;
     case COL_FINDINGS:
-        worst_finding(m, l->pid, l->tid, &n);
+        worst_finding(ui, l->pid, l->tid, &n);
         set(out, STYLE_TEXT, n > 0 ? fmt_count(n).s : "");
         break;
     default: break;
     }
 }
 
-static void cell(const struct model *m, int i, int column, struct cell_text *out)
+static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
 {
-    const struct snap_loop *l = loop_at(m, i);
+    const struct snap_loop *l = loop_at(ui, i);
     char buf[256];
     switch (column) {
-    case COL_MARK: mark_cell(m, i, out); break;
+    case COL_MARK: mark_cell(ui, i, out); break;
     case COL_PID:
-        snprintf(out->text, sizeof(out->text), "%d", l ? l->pid : process_at(m, i)->pid);
+        snprintf(out->text, sizeof(out->text), "%d", l ? l->pid : process_at(ui, i)->pid);
         break;
-    case COL_NAME: set(out, STYLE_TEXT, text(m, i, column, buf, sizeof(buf))); break;
+    case COL_NAME: set(out, STYLE_TEXT, text(ui, i, column, buf, sizeof(buf))); break;
     case COL_STATE:
-        set(out, l ? state_style(l) : STYLE_DIM, text(m, i, column, buf, sizeof(buf)));
+        set(out, l ? state_style(l) : STYLE_DIM, text(ui, i, column, buf, sizeof(buf)));
         break;
     default:
         if (l)
-            loop_cell(m, l, column, out);
+            loop_cell(ui, l, column, out);
         else
-            process_cell(m, i, column, out);
+            process_cell(ui, i, column, out);
     }
 }
 
@@ -272,29 +272,29 @@ const struct table table_loops = {
     .empty = message_nothing,
 };
 
-static enum table_id table_of(const struct model *m)
+static enum table_id table_of(const struct ui *ui)
 {
-    (void)m;
+    (void)ui;
     return TABLE_LOOPS;
 }
 
 // The worst turn of all loops, second by second.
-static void worst_of_all(const struct model *m, int64_t *out)
+static void worst_of_all(const struct ui *ui, int64_t *out)
 {
     for (int s = 0; s < LOOP_SPARK; s++) {
         out[s] = SNAP_UNKNOWN;
-        for (int i = 0; i < m->snap->nloops; i++)
-            if (m->snap->loops[i].spark_ns[s] > out[s]) // unknown is the smallest number
-                out[s] = m->snap->loops[i].spark_ns[s];
+        for (int i = 0; i < ui->snap->nloops; i++)
+            if (ui->snap->loops[i].spark_ns[s] > out[s]) // unknown is the smallest number
+                out[s] = ui->snap->loops[i].spark_ns[s];
     }
 }
 
-static const struct snap_loop *worst_blocked(const struct model *m, int *ret_count)
+static const struct snap_loop *worst_blocked(const struct ui *ui, int *ret_count)
 {
     const struct snap_loop *worst = NULL;
     *ret_count = 0;
-    for (int i = 0; i < m->snap->nloops; i++) {
-        const struct snap_loop *l = &m->snap->loops[i];
+    for (int i = 0; i < ui->snap->nloops; i++) {
+        const struct snap_loop *l = &ui->snap->loops[i];
         if (l->state != LOOP_BLOCKED)
             continue;
         ++*ret_count;
@@ -304,25 +304,25 @@ static const struct snap_loop *worst_blocked(const struct model *m, int *ret_cou
     return worst;
 }
 
-static void draw_blocked(const struct model *m, struct pane p, int y)
+static void draw_blocked(const struct ui *ui, struct pane p, int y)
 {
     char name[128];
     int n;
-    const struct snap_loop *l = worst_blocked(m, &n);
+    const struct snap_loop *l = worst_blocked(ui, &n);
     pane_text(p, y, 0, STYLE_STRONG, "Blocked now");
     if (l)
         pane_printf(p, y, 13, STYLE_CRITICAL, "%d loop%s, %s  %s", n, n > 1 ? "s" : "",
-                    fmt_ns(l->blocked_ns).s, subject_name(m, l->pid, l->tid, name, sizeof(name)));
+                    fmt_ns(l->blocked_ns).s, subject_name(ui, l->pid, l->tid, name, sizeof(name)));
     else
         pane_text(p, y, 13, STYLE_OK, "none");
 }
 
-static void draw_findings(const struct model *m, struct pane p, int y)
+static void draw_findings(const struct ui *ui, struct pane p, int y)
 {
     int by[3] = {0};
-    for (int i = 0; i < m->snap->nfindings; i++)
-        if (m->snap->findings[i].open && (unsigned)m->snap->findings[i].severity < 3)
-            by[m->snap->findings[i].severity]++;
+    for (int i = 0; i < ui->snap->nfindings; i++)
+        if (ui->snap->findings[i].open && (unsigned)ui->snap->findings[i].severity < 3)
+            by[ui->snap->findings[i].severity]++;
     pane_text(p, y, 0, STYLE_STRONG, "Findings");
     if (by[0] + by[1] + by[2] == 0) {
         pane_text(p, y, 13, STYLE_OK, "none open");
@@ -335,11 +335,11 @@ static void draw_findings(const struct model *m, struct pane p, int y)
     pane_printf(p, y, x, STYLE_TEXT, ", %d info", by[SEV_INFO]);
 }
 
-static void draw_fds(const struct model *m, struct pane p, int y)
+static void draw_fds(const struct ui *ui, struct pane p, int y)
 {
     int64_t sum = SNAP_UNKNOWN;
-    for (int i = 0; i < m->snap->nprocesses; i++) {
-        int64_t n = m->snap->processes[i].fd_count;
+    for (int i = 0; i < ui->snap->nprocesses; i++) {
+        int64_t n = ui->snap->processes[i].fd_count;
         if (n != SNAP_UNKNOWN)
             sum = sum == SNAP_UNKNOWN ? n : sum + n;
     }
@@ -347,47 +347,47 @@ static void draw_fds(const struct model *m, struct pane p, int y)
     pane_text(p, y, 13, STYLE_TEXT, fmt_count(sum).s);
 }
 
-static void draw_tasks(const struct model *m, struct pane p, int y)
+static void draw_tasks(const struct ui *ui, struct pane p, int y)
 {
     int64_t orphans = 0;
-    for (int i = 0; i < m->snap->nprocesses; i++)
-        if (m->snap->processes[i].norphans > 0)
-            orphans += m->snap->processes[i].norphans;
+    for (int i = 0; i < ui->snap->nprocesses; i++)
+        if (ui->snap->processes[i].norphans > 0)
+            orphans += ui->snap->processes[i].norphans;
     pane_text(p, y, 0, STYLE_STRONG, "Tasks");
-    int x = pane_text(p, y, 13, STYLE_TEXT, fmt_count(m->snap->tasks_total).s);
+    int x = pane_text(p, y, 13, STYLE_TEXT, fmt_count(ui->snap->tasks_total).s);
     if (orphans > 0)
         pane_printf(p, y, x, STYLE_WARNING, ", %s orphaned", fmt_count(orphans).s);
 }
 
-static void draw_recording(const struct model *m, struct pane p, int y)
+static void draw_recording(const struct ui *ui, struct pane p, int y)
 {
     pane_text(p, y, 0, STYLE_STRONG, "Recording");
-    if (m->recording)
-        pane_printf(p, y, 13, STYLE_BANNER, "to %s", m->record_path);
+    if (ui->recording)
+        pane_printf(p, y, 13, STYLE_BANNER, "to %s", ui->record_path);
     else
-        pane_text(p, y, 13, STYLE_DIM, m->recorded ? "this is one" : "off (F8 starts)");
+        pane_text(p, y, 13, STYLE_DIM, ui->recorded ? "this is one" : "off (F8 starts)");
 }
 
-static void head(const struct model *m, struct pane p)
+static void head(const struct ui *ui, struct pane p)
 {
     int64_t worst[LOOP_SPARK];
     int side = p.r.w >= 76 ? 42 : 0, chart = p.r.w - side > 70 ? 70 : p.r.w - side;
-    worst_of_all(m, worst);
+    worst_of_all(ui, worst);
     pane_text(p, 0, 1, STYLE_STRONG, "Worst turn of all loops, last 60 s");
     chart_columns(pane_sub(p, 1, 0, p.r.h - 1, chart - 2), worst, LOOP_SPARK,
-                  m->snap->threshold_ns);
+                  ui->snap->threshold_ns);
     struct pane right = pane_sub(p, 0, chart, p.r.h, side > 0 ? p.r.w - chart : 0);
-    draw_blocked(m, right, 0);
-    draw_findings(m, right, 1);
-    draw_fds(m, right, 2);
-    draw_tasks(m, right, 3);
-    draw_recording(m, right, 4);
+    draw_blocked(ui, right, 0);
+    draw_findings(ui, right, 1);
+    draw_fds(ui, right, 2);
+    draw_tasks(ui, right, 3);
+    draw_recording(ui, right, 4);
 }
 
-static void detail_blocked(const struct model *m, const struct snap_loop *l, struct pane p)
+static void detail_blocked(const struct ui *ui, const struct snap_loop *l, struct pane p)
 {
     char name[128], where[400];
-    subject_name(m, l->pid, l->tid, name, sizeof(name));
+    subject_name(ui, l->pid, l->tid, name, sizeof(name));
     pane_printf(p, 0, 1, STYLE_CRITICAL, "%s has been inside one turn for %s:", name,
                 fmt_ns(l->blocked_ns).s);
     if (l->stack)
@@ -400,11 +400,11 @@ static void detail_blocked(const struct model *m, const struct snap_loop *l, str
                     l->task.spawn_site ? l->task.spawn_site : "-");
 }
 
-static void detail_loop(const struct model *m, const struct snap_loop *l, struct pane p)
+static void detail_loop(const struct ui *ui, const struct snap_loop *l, struct pane p)
 {
     char name[128];
-    const struct snap_process *proc = find_process(m, l->pid);
-    subject_name(m, l->pid, l->tid, name, sizeof(name));
+    const struct snap_process *proc = shown_process(ui, l->pid);
+    subject_name(ui, l->pid, l->tid, name, sizeof(name));
     pane_printf(p, 0, 1, STYLE_SCOPE, "%s  pid %d  tid %d  %s %s", name, l->pid, l->tid,
                 runtime_name(proc ? proc->runtime : RUNTIME_UNKNOWN),
                 proc && proc->runtime_version ? proc->runtime_version : "");
@@ -430,25 +430,25 @@ static void detail_process(const struct snap_process *proc, struct pane p)
 }
 
 // What is blocked now comes before what the cursor is on.
-static void detail(const struct model *m, struct pane p)
+static void detail(const struct ui *ui, struct pane p)
 {
-    int n, i = model_selected(m, TABLE_LOOPS);
-    const struct snap_loop *selected = i >= 0 ? loop_at(m, i) : NULL;
-    const struct snap_loop *blocked = worst_blocked(m, &n);
+    int n, i = ui_selected(ui, TABLE_LOOPS);
+    const struct snap_loop *selected = i >= 0 ? loop_at(ui, i) : NULL;
+    const struct snap_loop *blocked = worst_blocked(ui, &n);
     if (selected && selected->state == LOOP_BLOCKED)
         blocked = selected;
     if (blocked && (!selected || selected->state != LOOP_NO_PROBES))
-        detail_blocked(m, blocked, p);
+        detail_blocked(ui, blocked, p);
     else if (selected)
-        detail_loop(m, selected, p);
+        detail_loop(ui, selected, p);
     else if (i >= 0)
-        detail_process(process_at(m, i), p);
+        detail_process(process_at(ui, i), p);
 }
 
-static void page(const struct model *m, int width, struct lines *out)
+static void page(const struct ui *ui, int width, struct lines *out)
 {
-    int i = model_selected(m, TABLE_LOOPS);
-    const struct snap_process *p = i >= 0 ? process_at(m, i) : NULL;
+    int i = ui_selected(ui, TABLE_LOOPS);
+    const struct snap_process *p = i >= 0 ? process_at(ui, i) : NULL;
     if (!p)
         return;
     lines_add(out, STYLE_SCOPE, "%s  pid %d", p->name ? p->name : "?", p->pid);
@@ -460,19 +460,19 @@ static void page(const struct model *m, int width, struct lines *out)
                                : "no event loop was seen in it yet");
 }
 
-static void enter(struct model *m)
+static void enter(struct ui *ui)
 {
-    int i = model_selected(m, TABLE_LOOPS);
-    const struct snap_loop *l = loop_at(m, i);
-    struct nav next = m->nav;
+    int i = ui_selected(ui, TABLE_LOOPS);
+    const struct snap_loop *l = loop_at(ui, i);
+    struct nav next = ui->nav;
     if (l) {
         next.view = VIEW_LOOP;
         next.scope = (struct scope){l->pid, l->tid};
     } else {
         next.page = true;
     }
-    if (!m->nav.page)
-        model_enter(m, next);
+    if (!ui->nav.page)
+        ui_enter(ui, next);
 }
 
 const struct view view_overview = {

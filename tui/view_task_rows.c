@@ -30,24 +30,24 @@ static const struct column columns[] = {
     [COL_FLAGS] = {.title = "FLAGS", .width = 12, .text = true, .priority = 1},
 };
 
-static const struct snap_task *at(const struct model *m, int i)
+static const struct snap_task *at(const struct ui *ui, int i)
 {
-    return &m->snap->tasks[i];
+    return &ui->snap->tasks[i];
 }
 
-static int count(const struct model *m)
+static int count(const struct ui *ui)
 {
-    return m->snap->ntasks;
+    return ui->snap->ntasks;
 }
 
-static bool include(const struct model *m, int i)
+static bool include(const struct ui *ui, int i)
 {
-    const struct snap_task *t = at(m, i);
-    if (!model_in_scope(m, t->pid, t->tid))
+    const struct snap_task *t = at(ui, i);
+    if (!ui_in_scope(ui, t->pid, t->tid))
         return false;
-    if (m->nav.site && task_site_id(t->pid, t->spawn_site) != m->nav.site)
+    if (ui->nav.site && task_site_id(t->pid, t->spawn_site) != ui->nav.site)
         return false;
-    return !m->orphans_only || (t->flags & TASKF_ORPHANED);
+    return !ui->orphans_only || (t->flags & TASKF_ORPHANED);
 }
 
 static uint64_t task_id(int pid, const char *id)
@@ -55,14 +55,14 @@ static uint64_t task_id(int pid, const char *id)
     return hash_text(HASH_START ^ (uint64_t)pid, id);
 }
 
-static uint64_t id(const struct model *m, int i)
+static uint64_t id(const struct ui *ui, int i)
 {
-    return task_id(at(m, i)->pid, at(m, i)->id);
+    return task_id(at(ui, i)->pid, at(ui, i)->id);
 }
 
-static int64_t key(const struct model *m, int i, int column)
+static int64_t key(const struct ui *ui, int i, int column)
 {
-    const struct snap_task *t = at(m, i);
+    const struct snap_task *t = at(ui, i);
     switch (column) {
     case COL_AGE: return t->age_ns;
     case COL_RAN: return t->busy_ns;
@@ -96,9 +96,9 @@ static const char *awaits_text(const struct snap_task *t, char *buf, size_t size
     return buf;
 }
 
-static const char *text(const struct model *m, int i, int column, char *buf, size_t size)
+static const char *text(const struct ui *ui, int i, int column, char *buf, size_t size)
 {
-    const struct snap_task *t = at(m, i);
+    const struct snap_task *t = at(ui, i);
     switch (column) {
     case COL_STATE: return task_state_name(t->state);
     case COL_AWAITS: return awaits_text(t, buf, size);
@@ -112,9 +112,9 @@ static const char *text(const struct model *m, int i, int column, char *buf, siz
     (TASKF_ORPHANED | TASKF_STUCK | TASKF_TIMED_OUT | TASKF_ERROR_UNREAD | TASKF_NEVER_STARTED |   \
      TASKF_NEVER_AWAITED | TASKF_CYCLE)
 
-static void cell(const struct model *m, int i, int column, struct cell_text *out)
+static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
 {
-    const struct snap_task *t = at(m, i);
+    const struct snap_task *t = at(ui, i);
     bool wrong = t->flags & FLAGS_WRONG;
     struct fmt f = {0};
     switch (column) {
@@ -131,7 +131,7 @@ static void cell(const struct model *m, int i, int column, struct cell_text *out
                      : t->state >= TASK_DONE      ? STYLE_DIM
                                                   : STYLE_TEXT;
         char buf[256];
-        snprintf(out->text, sizeof(out->text), "%s", text(m, i, column, buf, sizeof(buf)));
+        snprintf(out->text, sizeof(out->text), "%s", text(ui, i, column, buf, sizeof(buf)));
         return;
     }
     snprintf(out->text, sizeof(out->text), "%s", f.s);
@@ -143,7 +143,7 @@ struct link {
 };
 
 struct forest { // indices are rows of the flat order; -1: none
-    const struct model *m;
+    const struct ui *ui;
     struct entry *flat;
     int *first, *last, *next;
     bool *placed;
@@ -157,10 +157,10 @@ static int compare_links(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static bool is_folded(const struct model *m, uint64_t task)
+static bool is_folded(const struct ui *ui, uint64_t task)
 {
-    for (int i = 0; i < m->nfolded; i++)
-        if (m->folded[i] == task)
+    for (int i = 0; i < ui->nfolded; i++)
+        if (ui->folded[i] == task)
             return true;
     return false;
 }
@@ -171,7 +171,7 @@ static void place(struct forest *f, int row, int depth, bool last, bool shown)
         return;
     f->placed[row] = true;
     bool parent = f->first[row] >= 0;
-    bool folded = parent && is_folded(f->m, id(f->m, f->flat[row].index));
+    bool folded = parent && is_folded(f->ui, id(f->ui, f->flat[row].index));
     if (shown)
         f->out[f->n++] = (struct entry){.index = f->flat[row].index,
                                         .depth = (short)depth,
@@ -190,12 +190,12 @@ static void link_rows(struct forest *f, int n, bool *is_child)
     if (!links)
         abort();
     for (int i = 0; i < n; i++) {
-        links[i] = (struct link){id(f->m, f->flat[i].index), i};
+        links[i] = (struct link){id(f->ui, f->flat[i].index), i};
         f->first[i] = f->last[i] = f->next[i] = -1;
     }
     qsort(links, (size_t)n, sizeof(*links), compare_links);
     for (int i = 0; i < n; i++) {
-        const struct snap_task *t = at(f->m, f->flat[i].index);
+        const struct snap_task *t = at(f->ui, f->flat[i].index);
         struct link wanted = {t->parent ? task_id(t->pid, t->parent) : 0, 0};
         struct link *p =
             t->parent ? bsearch(&wanted, links, (size_t)n, sizeof(*links), compare_links) : NULL;
@@ -211,14 +211,14 @@ static void link_rows(struct forest *f, int n, bool *is_child)
     free(links);
 }
 
-static void arrange(const struct model *m, struct table_state *t)
+static void arrange(const struct ui *ui, struct table_state *t)
 {
     int n = t->n;
     int *ints = malloc(sizeof(int) * 3 * (size_t)(n + 1));
     bool *bools = calloc(2 * (size_t)(n + 1), sizeof(bool));
     if (!ints || !bools)
         abort();
-    struct forest f = {.m = m,
+    struct forest f = {.ui = ui,
                        .flat = t->order,
                        .first = ints,
                        .last = ints + n,
@@ -238,9 +238,9 @@ static void arrange(const struct model *m, struct table_state *t)
     free(ints);
 }
 
-void task_lines(const struct model *m, int index, int width, struct lines *out)
+void task_lines(const struct ui *ui, int index, int width, struct lines *out)
 {
-    const struct snap_task *t = at(m, index);
+    const struct snap_task *t = at(ui, index);
     char buf[300];
     lines_add(out, STYLE_SCOPE, "#%s %s  %s for %s", t->id ? t->id : "-",
               t->name ? t->name : "(no name)", task_state_name(t->state), fmt_ns(t->age_ns).s);

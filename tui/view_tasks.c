@@ -38,19 +38,19 @@ static const struct column columns[] = {
     [COL_P99] = {.title = "p99", .width = 6, .right = true, .priority = 6, .big_first = true},
 };
 
-static const struct snap_task_site *at(const struct model *m, int i)
+static const struct snap_task_site *at(const struct ui *ui, int i)
 {
-    return &m->snap->task_sites[i];
+    return &ui->snap->task_sites[i];
 }
 
-static int count(const struct model *m)
+static int count(const struct ui *ui)
 {
-    return m->snap->ntask_sites;
+    return ui->snap->ntask_sites;
 }
 
-static bool include(const struct model *m, int i)
+static bool include(const struct ui *ui, int i)
 {
-    return model_in_scope(m, at(m, i)->pid, 0) && (!m->orphans_only || at(m, i)->orphaned > 0);
+    return ui_in_scope(ui, at(ui, i)->pid, 0) && (!ui->orphans_only || at(ui, i)->orphaned > 0);
 }
 
 uint64_t task_site_id(int pid, const char *site)
@@ -58,14 +58,14 @@ uint64_t task_site_id(int pid, const char *site)
     return hash_text(HASH_START ^ (uint64_t)pid, site);
 }
 
-static uint64_t id(const struct model *m, int i)
+static uint64_t id(const struct ui *ui, int i)
 {
-    return task_site_id(at(m, i)->pid, at(m, i)->site);
+    return task_site_id(at(ui, i)->pid, at(ui, i)->site);
 }
 
-static int64_t key(const struct model *m, int i, int column)
+static int64_t key(const struct ui *ui, int i, int column)
 {
-    const struct snap_task_site *s = at(m, i);
+    const struct snap_task_site *s = at(ui, i);
     switch (column) {
     case COL_LIVE: return s->live;
     case COL_ORPHANED: return s->orphaned;
@@ -81,16 +81,16 @@ static int64_t key(const struct model *m, int i, int column)
     }
 }
 
-static const char *text(const struct model *m, int i, int column, char *buf, size_t size)
+static const char *text(const struct ui *ui, int i, int column, char *buf, size_t size)
 {
-    const char *value = column == COL_SITE ? at(m, i)->site : at(m, i)->name;
+    const char *value = column == COL_SITE ? at(ui, i)->site : at(ui, i)->name;
     snprintf(buf, size, "%s", value ? value : "-");
     return buf;
 }
 
-static void cell(const struct model *m, int i, int column, struct cell_text *out)
+static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
 {
-    const struct snap_task_site *s = at(m, i);
+    const struct snap_task_site *s = at(ui, i);
     struct fmt f = {0};
     switch (column) {
     case COL_MARK:
@@ -111,7 +111,7 @@ static void cell(const struct model *m, int i, int column, struct cell_text *out
         break;
     case COL_OLDEST: f = fmt_ns(s->oldest_ns); break;
     case COL_P99: f = fmt_ns(s->p99_ns); break;
-    default: text(m, i, column, out->text, sizeof(out->text)); return;
+    default: text(ui, i, column, out->text, sizeof(out->text)); return;
     }
     snprintf(out->text, sizeof(out->text), "%s", f.s);
 }
@@ -129,46 +129,46 @@ const struct table table_sites = {
     .empty = message_tasks,
 };
 
-static enum table_id table_of(const struct model *m)
+static enum table_id table_of(const struct ui *ui)
 {
-    return m->nav.task_mode == TASKS_BY_SITE ? TABLE_SITES
-           : m->nav.task_mode == TASKS_TREE  ? TABLE_TREE
-                                             : TABLE_TASKS;
+    return ui->nav.task_mode == TASKS_BY_SITE ? TABLE_SITES
+           : ui->nav.task_mode == TASKS_TREE  ? TABLE_TREE
+                                              : TABLE_TASKS;
 }
 
-static void head(const struct model *m, struct pane p)
+static void head(const struct ui *ui, struct pane p)
 {
     static const char *const modes[] = {"by spawn site", "as a tree", "flat"};
     int x = 1;
     for (int s = TASK_NEW; s <= TASK_CANCELLED; s++) {
-        if (m->snap->tasks_by_state[s] == SNAP_UNKNOWN)
+        if (ui->snap->tasks_by_state[s] == SNAP_UNKNOWN)
             continue;
         x = pane_printf(p, 0, x, STYLE_DIM, "%s ", task_state_name((enum task_state)s));
-        x = pane_printf(p, 0, x, STYLE_STRONG, "%s   ", fmt_count(m->snap->tasks_by_state[s]).s);
+        x = pane_printf(p, 0, x, STYLE_STRONG, "%s   ", fmt_count(ui->snap->tasks_by_state[s]).s);
     }
-    pane_printf(p, 0, x, STYLE_TEXT, "total %s", fmt_count(m->snap->tasks_total).s);
-    x = pane_printf(p, 1, 1, STYLE_DIM, "shown %s%s", modes[m->nav.task_mode],
-                    m->orphans_only ? ", orphans only" : "");
-    int site = model_selected(m, TABLE_SITES);
-    if (m->nav.site && site >= 0)
+    pane_printf(p, 0, x, STYLE_TEXT, "total %s", fmt_count(ui->snap->tasks_total).s);
+    x = pane_printf(p, 1, 1, STYLE_DIM, "shown %s%s", modes[ui->nav.task_mode],
+                    ui->orphans_only ? ", orphans only" : "");
+    int site = ui_selected(ui, TABLE_SITES);
+    if (ui->nav.site && site >= 0)
         pane_printf(p, 1, x, STYLE_SCOPE, ", spawned at %s",
-                    at(m, site)->site ? at(m, site)->site : "-");
+                    at(ui, site)->site ? at(ui, site)->site : "-");
 }
 
-static void site_lines(const struct model *m, int i, int width, struct lines *out)
+static void site_lines(const struct ui *ui, int i, int width, struct lines *out)
 {
-    const struct snap_task_site *s = at(m, i);
+    const struct snap_task_site *s = at(ui, i);
     char name[128];
     lines_add(out, STYLE_SCOPE, "%s  spawned at %s  in %s (%d)", s->name ? s->name : "(no name)",
-              s->site ? s->site : "-", subject_name(m, s->pid, 0, name, sizeof(name)), s->pid);
+              s->site ? s->site : "-", subject_name(ui, s->pid, 0, name, sizeof(name)), s->pid);
     lines_add(out, STYLE_TEXT,
               "%s spawned: %s completed, %s failed, %s cancelled; %s live, %s of them orphaned",
               fmt_count(s->spawned).s, fmt_count(s->completed).s, fmt_count(s->failed).s,
               fmt_count(s->cancelled).s, fmt_count(s->live).s, fmt_count(s->orphaned).s);
     lines_add(out, STYLE_TEXT, "oldest %s, mean %s, p99 %s", fmt_ns(s->oldest_ns).s,
               fmt_ns(s->mean_ns).s, fmt_ns(s->p99_ns).s);
-    for (int f = 0; f < m->snap->nfindings; f++) {
-        const struct finding *finding = &m->snap->findings[f];
+    for (int f = 0; f < ui->snap->nfindings; f++) {
+        const struct finding *finding = &ui->snap->findings[f];
         if (finding->open && finding->pid == s->pid && finding->task.spawn_site && s->site &&
             strcmp(finding->task.spawn_site, s->site) == 0)
             lines_wrap(out, style_of(finding->severity), mark_of(finding->severity), 3, width,
@@ -176,38 +176,38 @@ static void site_lines(const struct model *m, int i, int width, struct lines *ou
     }
 }
 
-static void page(const struct model *m, int width, struct lines *out)
+static void page(const struct ui *ui, int width, struct lines *out)
 {
-    enum table_id t = table_of(m);
-    int i = model_selected(m, t);
+    enum table_id t = table_of(ui);
+    int i = ui_selected(ui, t);
     if (i < 0)
         return;
     if (t == TABLE_SITES)
-        site_lines(m, i, width, out);
+        site_lines(ui, i, width, out);
     else
-        task_lines(m, i, width, out);
+        task_lines(ui, i, width, out);
 }
 
-static void detail(const struct model *m, struct pane p)
+static void detail(const struct ui *ui, struct pane p)
 {
     struct lines lines = {0};
-    page(m, p.r.w - 2, &lines);
+    page(ui, p.r.w - 2, &lines);
     lines_draw(&lines, p, 0);
     lines_finish(&lines);
 }
 
-static void enter(struct model *m)
+static void enter(struct ui *ui)
 {
-    struct nav next = m->nav;
-    if (m->nav.page)
+    struct nav next = ui->nav;
+    if (ui->nav.page)
         return;
-    if (m->nav.task_mode == TASKS_BY_SITE) {
+    if (ui->nav.task_mode == TASKS_BY_SITE) {
         next.task_mode = TASKS_TREE;
-        next.site = m->tables[TABLE_SITES].cursor;
+        next.site = ui->tables[TABLE_SITES].cursor;
     } else {
         next.page = true;
     }
-    model_enter(m, next);
+    ui_enter(ui, next);
 }
 
 const struct view view_tasks = {

@@ -5,6 +5,6 @@
 #include "view.h"
 
 uint64_t task_site_id(int pid, const char *site);
-void task_lines(const struct model *m, int index, int width, struct lines *out);
+void task_lines(const struct ui *ui, int index, int width, struct lines *out);
 
 #endif

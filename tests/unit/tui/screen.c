@@ -12,47 +12,47 @@ void screen_locale(void)
         fail_msg("the locale C.UTF-8 is missing");
 }
 
-void screen_open(struct model *m, struct snap *s, int rows, int cols)
+void screen_open(struct ui *ui, struct snap *s, int rows, int cols)
 {
-    model_init(m);
-    model_resize(m, rows, cols);
-    model_snapshot(m, s);
+    ui_init(ui);
+    ui_resize(ui, rows, cols);
+    ui_snapshot(ui, s);
     snap_unref(s);
-    model_prepare(m);
+    ui_prepare(ui);
 }
 
-void screen_keys(struct model *m, const char *keys)
+void screen_keys(struct ui *ui, const char *keys)
 {
     for (; *keys; keys++) {
-        model_prepare(m);
-        model_key(m, (unsigned char)*keys);
+        ui_prepare(ui);
+        ui_key(ui, (unsigned char)*keys);
     }
-    model_prepare(m);
+    ui_prepare(ui);
 }
 
-static char *draw(struct model *m, bool ascii, void (*print)(const struct canvas *, FILE *))
+static char *draw(struct ui *ui, bool ascii, void (*print)(const struct canvas *, FILE *))
 {
     char *text = NULL;
     size_t size;
-    struct canvas *c = canvas_new(m->rows, m->cols, ascii);
+    struct canvas *c = canvas_new(ui->rows, ui->cols, ascii);
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
-    model_prepare(m);
-    frame_draw(m, c);
+    ui_prepare(ui);
+    frame_draw(ui, c);
     print(c, out);
     fclose(out);
     canvas_free(c);
     return text;
 }
 
-char *screen_text(struct model *m, bool ascii)
+char *screen_text(struct ui *ui, bool ascii)
 {
-    return draw(m, ascii, canvas_print);
+    return draw(ui, ascii, canvas_print);
 }
 
-char *screen_styles(struct model *m)
+char *screen_styles(struct ui *ui)
 {
-    return draw(m, false, canvas_print_styles);
+    return draw(ui, false, canvas_print_styles);
 }
 
 static char *read_file(const char *path)

@@ -13,11 +13,11 @@
 #include "../../../tui/view.h"
 #include "../fixture.h"
 
-void screen_locale(void);                                              // UTF-8, as the widths need
-void screen_open(struct model *m, struct snap *s, int rows, int cols); // gives its reference away
-void screen_keys(struct model *m, const char *keys);                   // one key a character
-char *screen_text(struct model *m, bool ascii);                        // to be freed
-char *screen_styles(struct model *m);
+void screen_locale(void);                                            // UTF-8, as the widths need
+void screen_open(struct ui *ui, struct snap *s, int rows, int cols); // gives its reference away
+void screen_keys(struct ui *ui, const char *keys);                   // one key a character
+char *screen_text(struct ui *ui, bool ascii);                        // to be freed
+char *screen_styles(struct ui *ui);
 // Compares with tests/golden/screens/NAME, or writes it when UPDATE_GOLDEN is set.
 void screen_golden(const char *name, const char *text);
 

@@ -21,22 +21,22 @@ static const struct scene {
 
 static void check(const struct scene *scene, int rows, int cols)
 {
-    struct model m;
+    struct ui ui;
     char name[96];
-    screen_open(&m, fixture_rich(scene->tick), rows, cols);
-    screen_keys(&m, scene->keys);
-    char *text = screen_text(&m, false);
+    screen_open(&ui, fixture_rich(scene->tick), rows, cols);
+    screen_keys(&ui, scene->keys);
+    char *text = screen_text(&ui, false);
     snprintf(name, sizeof(name), "%s-%dx%d.utf8", scene->name, cols, rows);
     screen_golden(name, text);
     free(text);
-    text = screen_text(&m, true);
+    text = screen_text(&ui, true);
     for (const char *c = text; *c; c++)
         if ((unsigned char)*c >= 0x80)
             fail_msg("%s: not ASCII", name);
     snprintf(name, sizeof(name), "%s-%dx%d.ascii", scene->name, cols, rows);
     screen_golden(name, text);
     free(text);
-    model_finish(&m);
+    ui_finish(&ui);
 }
 
 static void every_view_matches_its_golden_screen(void **state)
@@ -51,27 +51,27 @@ static void styles_match(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(scenes) / sizeof(*scenes); i++) {
-        struct model m;
+        struct ui ui;
         char name[96];
-        screen_open(&m, fixture_rich(scenes[i].tick), 30, 100);
-        screen_keys(&m, scenes[i].keys);
-        char *text = screen_styles(&m);
+        screen_open(&ui, fixture_rich(scenes[i].tick), 30, 100);
+        screen_keys(&ui, scenes[i].keys);
+        char *text = screen_styles(&ui);
         snprintf(name, sizeof(name), "%s-100x30.styles", scenes[i].name);
         screen_golden(name, text);
         free(text);
-        model_finish(&m);
+        ui_finish(&ui);
     }
 }
 
 static void check_other(const char *name, struct snap *s, const char *keys)
 {
-    struct model m;
-    screen_open(&m, s, 30, 100);
-    screen_keys(&m, keys);
-    char *text = screen_text(&m, false);
+    struct ui ui;
+    screen_open(&ui, s, 30, 100);
+    screen_keys(&ui, keys);
+    char *text = screen_text(&ui, false);
     screen_golden(name, text);
     free(text);
-    model_finish(&m);
+    ui_finish(&ui);
 }
 
 static void quiet_and_empty_pictures_have_screens(void **state)
@@ -88,61 +88,61 @@ static void quiet_and_empty_pictures_have_screens(void **state)
 static void no_picture_yet(void **state)
 {
     (void)state;
-    struct model m;
-    model_init(&m);
-    snprintf(m.source, sizeof(m.source), "4711");
-    char *text = screen_text(&m, false);
+    struct ui ui;
+    ui_init(&ui);
+    snprintf(ui.source, sizeof(ui.source), "4711");
+    char *text = screen_text(&ui, false);
     screen_golden("waiting", text);
     free(text);
     struct error err;
     error_set(&err, STATUS_NO_ATTACH, 1, "process 4711 belongs to another user");
     error_hint(&err, "run as root, or as its user with --backend proc");
-    model_end(&m, &err);
-    text = screen_text(&m, false);
+    ui_end(&ui, &err);
+    text = screen_text(&ui, false);
     screen_golden("no-permission", text);
     free(text);
-    model_finish(&m);
+    ui_finish(&ui);
 }
 
 static void target_gone_keeps_the_last_picture(void **state)
 {
     (void)state;
-    struct model m;
-    screen_open(&m, fixture_rich(5), 30, 100);
-    model_end(&m, NULL);
-    char *text = screen_text(&m, false);
+    struct ui ui;
+    screen_open(&ui, fixture_rich(5), 30, 100);
+    ui_end(&ui, NULL);
+    char *text = screen_text(&ui, false);
     screen_golden("target-gone", text);
     free(text);
-    model_finish(&m);
+    ui_finish(&ui);
 }
 
 static void too_small_is_one_sentence(void **state)
 {
     (void)state;
-    struct model m;
-    screen_open(&m, fixture_rich(5), 10, 50);
-    char *text = screen_text(&m, false);
+    struct ui ui;
+    screen_open(&ui, fixture_rich(5), 10, 50);
+    char *text = screen_text(&ui, false);
     screen_golden("too-small", text);
     free(text);
-    model_finish(&m);
+    ui_finish(&ui);
 }
 
 static void choosing_a_process(void **state)
 {
     (void)state;
-    struct model m;
-    screen_open(&m, fixture_rich(5), 30, 100);
-    m.choosing = true;
-    m.nav.view = VIEW_CHOOSE;
-    model_changed(&m);
-    char *text = screen_text(&m, false);
+    struct ui ui;
+    screen_open(&ui, fixture_rich(5), 30, 100);
+    ui.choosing = true;
+    ui.nav.view = VIEW_CHOOSE;
+    ui_changed(&ui);
+    char *text = screen_text(&ui, false);
     screen_golden("choose", text);
     free(text);
-    model_prepare(&m);
-    model_key(&m, K_ENTER);
-    assert_int_equal(m.requests, REQUEST_OPEN);
-    assert_true(m.open_pid > 0);
-    model_finish(&m);
+    ui_prepare(&ui);
+    ui_key(&ui, K_ENTER);
+    assert_int_equal(ui.requests, REQUEST_OPEN);
+    assert_true(ui.open_pid > 0);
+    ui_finish(&ui);
 }
 
 int main(void)

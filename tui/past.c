@@ -1,4 +1,4 @@
-#include "history.h"
+#include "past.h"
 
 #include <string.h>
 
@@ -102,14 +102,14 @@ static struct snap *thin_copy(const struct snap *from)
     return to;
 }
 
-static void drop(struct history *h, int i)
+static void drop(struct past *h, int i)
 {
     h->bytes -= arena_bytes(h->v[i]->arena);
     snap_unref(h->v[i]);
     h->v[i] = NULL;
 }
 
-static void close_gaps(struct history *h)
+static void close_gaps(struct past *h)
 {
     int n = 0;
     for (int i = 0; i < h->n; i++)
@@ -118,7 +118,7 @@ static void close_gaps(struct history *h)
     h->n = n;
 }
 
-static void thin_out(struct history *h)
+static void thin_out(struct past *h)
 {
     if (h->n < 4) {
         drop(h, 0);
@@ -129,28 +129,28 @@ static void thin_out(struct history *h)
     close_gaps(h);
 }
 
-void history_push(struct history *h, const struct snap *s)
+void past_push(struct past *h, const struct snap *s)
 {
     if (h->n > 0 && s->now_ns - h->v[h->n - 1]->now_ns < 950000000LL) // ticks are not exact
         return;
-    while (h->n > 0 && (h->n == HISTORY_SECONDS + 1 ||
-                        s->now_ns - h->v[0]->now_ns > HISTORY_SECONDS * 1000000000LL)) {
+    while (h->n > 0 && (h->n == PAST_SECONDS + 1 ||
+                        s->now_ns - h->v[0]->now_ns > PAST_SECONDS * 1000000000LL)) {
         drop(h, 0);
         close_gaps(h);
     }
     struct snap *copy = thin_copy(s);
     h->v[h->n++] = copy;
     h->bytes += arena_bytes(copy->arena);
-    while (h->bytes > HISTORY_BYTES && h->n > 1)
+    while (h->bytes > PAST_BYTES && h->n > 1)
         thin_out(h);
 }
 
-struct snap *history_at(const struct history *h, int back)
+struct snap *past_at(const struct past *h, int back)
 {
     return back >= 0 && back < h->n ? h->v[h->n - 1 - back] : NULL;
 }
 
-void history_finish(struct history *h)
+void past_finish(struct past *h)
 {
     for (int i = 0; i < h->n; i++)
         snap_unref(h->v[i]);

@@ -1,19 +1,19 @@
 // The dashboard's state: the pictures it has, and what the user chose to look at.
 //
 // Everything the user points at is remembered by what it is (an id), never by the row it stood on.
-// The model does nothing to the world: what a key asks of it (leave, record, seek) is put down as a
+// The ui does nothing to the world: what a key asks of it (leave, record, seek) is put down as a
 // request, which the loop in top.c carries out. So keys can be tested without a terminal.
 //
-// Threads: the loop's only. Ownership: the model holds references on its snapshots.
-#ifndef LOOPSCOPE_TUI_MODEL_H
-#define LOOPSCOPE_TUI_MODEL_H
+// Threads: the loop's only. Ownership: the ui holds references on its snapshots.
+#ifndef LOOPSCOPE_TUI_UI_H
+#define LOOPSCOPE_TUI_UI_H
 
 #include "../agent/error.h"
 #include "../agent/snapshot/snapshot.h"
 #include "../agent/wish.h"
-#include "history.h"
 #include "keys.h"
 #include "layout.h"
+#include "past.h"
 
 enum view_id {
     VIEW_OVERVIEW,
@@ -98,11 +98,11 @@ struct input {
 #define MUTED_MAX  64
 #define FOLDED_MAX 256
 
-struct model {
+struct ui {
     struct snap *snap;   // shown; NULL until the first
     struct snap *latest; // newest that came; the same unless paused
-    struct history history;
-    int step; // of the history, when paused: entries back from the newest, 0 the paused picture
+    struct past past;
+    int step; // when paused: pictures back from the newest, 0 the paused one
     bool paused;
     bool recorded;     // the source is a recording
     bool playing;      // ... and runs
@@ -146,31 +146,35 @@ struct model {
     int rows, cols; // of the screen
 };
 
-void model_init(struct model *m);
-void model_finish(struct model *m);
+void ui_init(struct ui *ui);
+void ui_finish(struct ui *ui);
 // Takes a reference of its own.
-void model_snapshot(struct model *m, struct snap *s);
-void model_end(struct model *m, const struct error *err); // err may be NULL
-void model_resize(struct model *m, int rows, int cols);
+void ui_snapshot(struct ui *ui, struct snap *s);
+void ui_end(struct ui *ui, const struct error *err); // err may be NULL
+void ui_resize(struct ui *ui, int rows, int cols);
 // Brings the open table's order and cursor up to date; before drawing and before moving.
-void model_prepare(struct model *m);
-void model_key(struct model *m, int key);
-void model_command(struct model *m, enum command c);
-void model_click(struct model *m, const struct hit *hit); // NULL is fine
+void ui_prepare(struct ui *ui);
+void ui_key(struct ui *ui, int key);
+void ui_command(struct ui *ui, enum command c);
+// Of a recording: the picture before or after the one shown.
+void ui_seek(struct ui *ui, int direction);
+// Another target: forgets the pictures, keeps what the user chose.
+void ui_forget(struct ui *ui);
+void ui_click(struct ui *ui, const struct hit *hit); // NULL is fine
 // What the views need of rows, until 3 s after the snapshot's now.
-void model_wishes(const struct model *m, struct wishes *w);
+void ui_wishes(const struct ui *ui, struct wishes *w);
 
 // NULL: can be done. Else the reason, for the status row.
-const char *model_why_not(const struct model *m, enum command c);
-void model_say(struct model *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+const char *ui_why_not(const struct ui *ui, enum command c);
+void ui_say(struct ui *ui, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-struct table_state *model_table(struct model *m);
-const struct table_state *model_table_const(const struct model *m);
+struct table_state *ui_table(struct ui *ui);
+const struct table_state *ui_table_const(const struct ui *ui);
 // Index of the selected item of a table; -1: none.
-int model_selected(const struct model *m, enum table_id t);
-bool model_is_muted(const struct model *m, uint64_t id);
-bool model_in_scope(const struct model *m, int pid, int tid); // tid 0: the process
-void model_enter(struct model *m, struct nav next);           // one step deeper
-void model_changed(struct model *m);                          // orders must be made anew
+int ui_selected(const struct ui *ui, enum table_id t);
+bool ui_is_muted(const struct ui *ui, uint64_t id);
+bool ui_in_scope(const struct ui *ui, int pid, int tid); // tid 0: the process
+void ui_enter(struct ui *ui, struct nav next);           // one step deeper
+void ui_changed(struct ui *ui);                          // orders must be made anew
 
 #endif

@@ -3,7 +3,7 @@
 static const struct rule_key keys[] = {
     {"share", "ratio", 0.05, "ours: of the window; JFR reports waits of 20 ms"},
     {"window", "ns", 10 * SECOND, "ours"},
-    {"min", "count", 1, "ours: waits of one culprit within the window"},
+    {"min", "count", 2, "ours: waits of one culprit within the window"},
 };
 
 static const char *const remedy[] = {

@@ -29,6 +29,25 @@ static void culprit_of(const struct snap_calls *c, char *buf, size_t size)
     snprintf(buf, size, "%s", c->cause.syscall ? c->cause.syscall : "");
 }
 
+// What stalls of the same call took is told by their own findings.
+static void subtract_stalls(const struct rules *r, const struct snap_calls *c, int64_t window,
+                            struct sum *sum)
+{
+    for (const struct known *k = r->list; k && c->max_ns >= r->now->threshold_ns; k = k->next) {
+        for (int i = 0; k->f.tid == c->tid && k->rule != &rule_loop_hung && i < k->f.noccurrences;
+             i++) {
+            const struct occurrence *o = &k->f.occurrences[i];
+            if (o->at_ns + o->duration_ns < r->now->now_ns - window - SECOND)
+                break;
+            if (!o->cause.syscall || !c->cause.syscall ||
+                strcmp(o->cause.syscall, c->cause.syscall) != 0)
+                continue;
+            sum->total_ns -= o->duration_ns;
+            sum->calls--;
+        }
+    }
+}
+
 static struct sum add_up(const struct snap *now, int from, const char *culprit,
                          bool (*is_ours)(const struct cause *c), bool *taken)
 {
@@ -92,6 +111,7 @@ void sums_judge(struct rules *r, const struct rule *rule, const struct snap *now
             continue;
         culprit_of(c, culprit, sizeof(culprit));
         struct sum sum = add_up(now, i, culprit, is_ours, taken);
+        subtract_stalls(r, c, rules_ns(r, rule, "window"), &sum);
         if (sum.worst && (double)sum.total_ns >= limit &&
             (double)sum.calls >= rules_value(r, rule, "min"))
             report(r, rule, &sum, culprit, what);

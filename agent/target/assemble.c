@@ -236,7 +236,7 @@ static void put_calls(struct model *m, struct snap *s)
         int64_t age = m->now_ns - t->trusted_ns;
         for (struct call_sum *c = t->calls; c && t->history; c = c->next) {
             struct snap_calls *to = &s->calls[s->ncalls];
-            if (!calls_window(c, to))
+            if (!calls_are_known(c, m->now_ns) || !calls_window(c, to))
                 continue;
             to->pid = t->pid;
             to->tid = t->tid;
@@ -277,8 +277,11 @@ void assemble(struct model *m, struct snap *s)
 {
     for (struct thread *t = m->threads; t; t = t->hh.next) {
         struct probe_stats now;
-        if (t->history && probe_stats(m->probe, t->tid, &now) == 0)
-            history_read(t->history, &now);
+        if (!t->history || probe_stats(m->probe, t->tid, &now) < 0)
+            continue;
+        history_read(t->history, &now);
+        if (t->stall)
+            stall_refresh(t->stall, &now);
     }
     s->now_ns = m->now_ns - m->started_ns;
     s->time_scale = m->time_scale;

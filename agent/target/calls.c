@@ -5,11 +5,13 @@
 #include <utlist.h>
 
 #include "cause.h"
+#include "intern.h"
 #include "threads.h"
 
-#define SUMS_MAX 64 // of one loop: more would be no culprit's
+#define STACK_WAIT_NS 5000000000LL // a sum without a culprit is shown no sooner
+#define SUMS_MAX      64           // of one loop: more would be no culprit's
 
-static struct call_sum *sum_of(struct thread *t, const struct probe_calls *c)
+static struct call_sum *sum_of(struct thread *t, const struct probe_calls *c, int64_t now_ns)
 {
     struct call_sum *s;
     int n = 0;
@@ -22,6 +24,7 @@ static struct call_sum *sum_of(struct thread *t, const struct probe_calls *c)
         return NULL;
     s->syscall = c->syscall;
     s->arg0 = c->args[0];
+    s->seen_ns = now_ns;
     s->box = snap_new();
     cause_of_call(t->pid, t->tid, c->syscall, c->args, s->box, &s->cause);
     LL_PREPEND(t->calls, s);
@@ -45,7 +48,7 @@ static void stack_answered(void *arg, const struct stack_answer *a)
         return;
     LL_FOREACH (t->calls, s) {
         if (s->syscall == w.syscall && s->arg0 == w.arg0 && !s->stack)
-            s->stack = snap_hold(s->box, a->stack);
+            s->stack = snap_hold(s->box, stack_intern(w.m, a->stack));
     }
 }
 
@@ -73,7 +76,7 @@ static void ask_stack(struct model *m, struct thread *t, const struct probe_call
 
 void calls_seen(struct model *m, struct thread *t, const struct probe_calls *c)
 {
-    struct call_sum *s = t->history ? sum_of(t, c) : NULL;
+    struct call_sum *s = t->history ? sum_of(t, c, m->now_ns) : NULL;
     if (!s)
         return;
     s->slots[s->head].calls += c->calls;
@@ -82,6 +85,11 @@ void calls_seen(struct model *m, struct thread *t, const struct probe_calls *c)
         s->slots[s->head].max_ns = c->max_ns;
     if (!s->stack)
         ask_stack(m, t, c);
+}
+
+bool calls_are_known(const struct call_sum *c, int64_t now_ns)
+{
+    return c->stack || now_ns - c->seen_ns >= STACK_WAIT_NS;
 }
 
 bool calls_window(const struct call_sum *c, struct snap_calls *ret)

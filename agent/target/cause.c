@@ -117,9 +117,9 @@ void cause_of_sample(const struct probe_sample *s, struct snap *box, struct caus
     if (s->state == 'T' || s->state == 't') {
         ret->kind = CAUSE_STOPPED;
     } else if (s->on_cpu) {
+        if (s->kernel_mode && s->syscall >= 0)
+            cause_of_call(s->pid, s->tid, s->syscall, s->args, box, ret);
         ret->kind = s->kernel_mode ? CAUSE_CPU_KERNEL : CAUSE_CPU_USER;
-        if (s->kernel_mode)
-            ret->syscall = syscall_name(s->syscall);
     } else if (s->state == 'R') {
         ret->kind = kind_when_runnable(&s->split);
     } else if (s->syscall < 0) {

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <utlist.h>
 
+#include "intern.h"
 #include "stalls.h"
 #include "threads.h"
 
@@ -30,6 +31,7 @@ void model_finish(struct model *m)
     HASH_ITER (hh, m->procs, p, next)
         proc_remove(m, p);
     stall_free_all(m);
+    intern_free(m);
     struct model_event *e, *after;
     LL_FOREACH_SAFE(m->events, e, after)
     free(e);

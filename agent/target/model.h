@@ -31,6 +31,7 @@
 
 struct model;
 struct proc;
+struct interned;
 
 // A stall's facts and the memory they lie in.
 struct stall {
@@ -41,7 +42,8 @@ struct stall {
     struct snap_stall facts;
     struct stall_sample samples[STALL_SAMPLES_MAX];
     bool gc[STALL_SAMPLES_MAX];
-    struct probe_split split;
+    struct probe_split base; // of the thread's cumulative split, when the turn began
+    bool have_base;
     int pending;        // answers outstanding
     bool captured;      // its first look has been answered, with or without a stack
     bool shown_ended;   // a snapshot has had its end
@@ -76,6 +78,7 @@ struct call_sum { // one (system call, first argument) of one loop
     struct snap *box; // cause and stack
     struct cause cause;
     struct stack *stack;
+    int64_t seen_ns;
     struct {
         int64_t calls, total_ns, max_ns;
     } slots[CALL_SLOTS]; // head is the present second
@@ -103,7 +106,7 @@ struct thread {
     enum trust trust;
     enum wait_kind kind;
     int wait_fd;
-    uint64_t wait_sp, wait_pc;
+    uint64_t wait_pc;
     int64_t trusted_ns;
     int nwaits;
     struct probe_wait waits[WAITS_MAX];
@@ -113,6 +116,8 @@ struct thread {
     int64_t ask_after_ns;
     struct probe_wait weak; // a wait with a whole stack but no known loop around it
     int64_t weak_since_ns;
+    int64_t doubt_since_ns, doubt_turns; // no turn since, though it sleeps in other waits
+    uint64_t doubt_sleeps;
 
     struct loop_history *history; // NULL: not a loop
     struct stall *stall;          // open
@@ -161,6 +166,7 @@ struct model {
     struct stall *stalls;   // open ones, and ended ones no snapshot has had
     uint64_t next_stall;
     struct model_event *events; // oldest first
+    struct interned *interned;  // one struct stack an id (intern.c)
     int64_t torn_stacks, stacks, lost_records;
     bool urgent; // a snapshot is due now
     struct wishes wishes;

@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "cause.h"
+#include "intern.h"
 #include "threads.h"
 #include "trust.h"
 #include "window.h"
@@ -80,12 +81,27 @@ static void stall_free(struct model *m, struct stall *s)
     free(s);
 }
 
-// The newest look whose kind explains the stall lends its details.
+// The newest look whose kind explains the stall lends its details; of a call that sleeps often and shortly,
+// one that met it on the CPU does as well.
 static const struct stall_sample *detail_of(const struct stall *s, enum cause_kind kind)
 {
-    for (int i = s->facts.nsamples - 1; i >= 0; i--)
-        if (s->samples[i].cause.kind == kind)
+    const struct stall_sample *in_kernel = NULL;
+    for (int i = s->facts.nsamples - 1; i >= 0; i--) {
+        const struct cause *c = &s->samples[i].cause;
+        if (c->kind == kind)
             return &s->samples[i];
+        if (c->kind == CAUSE_CPU_KERNEL && c->syscall && !in_kernel)
+            in_kernel = &s->samples[i];
+    }
+    return kind == CAUSE_SYSCALL ? in_kernel : NULL;
+}
+
+// The holder is asked at the first look only.
+static struct stack *holder_stack_of(const struct stall *s, int64_t holder)
+{
+    for (int i = 0; i < s->facts.nsamples && holder != SNAP_UNKNOWN; i++)
+        if (s->samples[i].cause.holder_tid == holder && s->samples[i].cause.holder_stack)
+            return s->samples[i].cause.holder_stack;
     return NULL;
 }
 
@@ -121,6 +137,7 @@ static void settle_cause(struct stall *s)
         cause_clear(c);
     c->kind = kind;
     c->ratio = ratio;
+    c->holder_stack = holder_stack_of(s, c->holder_tid);
 }
 
 // Hands the caller a free slot: the first looks stay, the last one is replaced.
@@ -171,7 +188,7 @@ static void take_answer(struct model *m, struct stall *s, const struct look *l,
     // Frames that were read live may belong to a later turn: then nothing of them is worth a word.
     bool stale = a->live_reads && !probe_same_turn(m->probe, l->tid, l->turn_seq);
     if (a->stack && !stale) {
-        k->stack = snap_hold(s->box, a->stack);
+        k->stack = snap_hold(s->box, stack_intern(m, a->stack));
         k->why_not = NULL;
     } else {
         k->why_not = stale ? "the turn ended while its older frames were read"
@@ -200,10 +217,11 @@ static void keep_busy_stack(struct model *m, int tid, const struct stall_sample 
     t->history->busy_stack_ns = m->now_ns;
 }
 
-static void holder_answered(struct stall *s, const struct look *l, const struct stack_answer *a)
+static void holder_answered(struct model *m, struct stall *s, const struct look *l,
+                            const struct stack_answer *a)
 {
     if (a->stack)
-        s->samples[l->sample].cause.holder_stack = snap_hold(s->box, a->stack);
+        s->samples[l->sample].cause.holder_stack = snap_hold(s->box, stack_intern(m, a->stack));
     settle_cause(s);
 }
 
@@ -217,7 +235,7 @@ static void look_answered(void *arg, const struct stack_answer *a)
         return;
     s->pending--;
     if (l.holder) {
-        holder_answered(s, &l, a);
+        holder_answered(m, s, &l, a);
         return;
     }
     struct thread *t = model_thread(m, l.tid);
@@ -285,11 +303,45 @@ static void ask_stack_of(struct model *m, struct thread *t, struct stall *s, int
     note_captured(m, s);
 }
 
-static void split_so_far(struct stall *s, const struct probe_sample *sample, enum cause_kind kind)
+static struct probe_split minus(const struct probe_split *a, const struct probe_split *b)
 {
-    s->split = sample->split;
+    return (struct probe_split){.cpu_user = a->cpu_user - b->cpu_user,
+                                .cpu_kernel = a->cpu_kernel - b->cpu_kernel,
+                                .runqueue = a->runqueue - b->runqueue,
+                                .stopped = a->stopped - b->stopped,
+                                .sleep_syscall = a->sleep_syscall - b->sleep_syscall,
+                                .sleep_futex = a->sleep_futex - b->sleep_futex,
+                                .sleep_fault = a->sleep_fault - b->sleep_fault};
+}
+
+static void split_so_far(struct model *m, struct stall *s, const struct probe_sample *sample,
+                         enum cause_kind kind)
+{
+    struct probe_stats now;
     s->facts.split = split_of_turn(&sample->split, sample->syscall, sample->args, 0);
     split_add_sample(&s->facts.split, sample, kind);
+    if (!s->have_base && probe_stats(m->probe, s->tid, &now) == 0 &&
+        now.turn_seq == sample->turn_seq) {
+        s->base = minus(&now.split, &sample->split);
+        s->have_base = true;
+    }
+}
+
+void stall_refresh(struct stall *s, const struct probe_stats *now)
+{
+    if (!s->facts.open || !s->have_base || now->turn_seq != s->turn_seq)
+        return;
+    const struct stall_sample *last =
+        s->facts.nsamples > 0 ? &s->samples[s->facts.nsamples - 1] : NULL;
+    struct probe_split split = minus(&now->split, &s->base);
+    struct time_split t = split_of_turn(&split, -1, NULL, 0);
+    // A file lock is a call to the kernel, and a lock to a person.
+    if (last && last->cause.kind == CAUSE_LOCK && t.syscall > t.lock) {
+        t.lock += t.syscall;
+        t.syscall = 0;
+    }
+    s->facts.split = t;
+    settle_cause(s);
 }
 
 void stall_sample(struct model *m, struct thread *t, const struct probe_sample *sample)
@@ -320,7 +372,7 @@ void stall_sample(struct model *m, struct thread *t, const struct probe_sample *
                                .why_not = snap_strdup(s->box, sample->why_not)};
     s->gc[slot] = false;
     cause_of_sample(sample, s->box, &k->cause);
-    split_so_far(s, sample, k->cause.kind);
+    split_so_far(m, s, sample, k->cause.kind);
     settle_cause(s);
     ask_stack_of(m, t, s, slot, sample);
 }
@@ -352,14 +404,15 @@ void stall_turn(struct model *m, struct thread *t, const struct probe_turn *turn
     stall_end(m, t, s, turn->end_ns);
     s->facts.lower_bound = turn->began_before_attach || turn->gone;
     s->facts.gone = turn->gone;
-    s->split = turn->split;
     s->facts.split = split_of_turn(&turn->split, turn->top_syscall, turn->top_args, turn->top_ns);
     settle_cause(s);
-    // Nobody looked: the longest call's arguments are better than nothing.
-    if (s->facts.nsamples == 0 && turn->top_syscall >= 0 &&
-        (s->facts.cause.kind == CAUSE_SYSCALL || s->facts.cause.kind == CAUSE_LOCK)) {
+    // No look hit it: the longest call's arguments are better than nothing.
+    enum cause_kind kind = s->facts.cause.kind;
+    if (!detail_of(s, kind) && turn->top_syscall >= 0 &&
+        (kind == CAUSE_SYSCALL || kind == CAUSE_LOCK)) {
         double ratio = s->facts.cause.ratio;
         cause_of_call(t->pid, t->tid, turn->top_syscall, turn->top_args, s->box, &s->facts.cause);
+        s->facts.cause.kind = kind;
         s->facts.cause.ratio = ratio;
     }
 }

@@ -5,16 +5,16 @@
 //   1. the epoll descriptor is the one that the loop's own data name (identity.uv_backend_fd);
 //   2. the stack of the waiting thread holds exactly one loop-run frame (uv_run, aeMain, run_forever) and the
 //      wait is not under a language call (execSync);
-//   3. the thread came back to the wait with work between, and no other wait lies further out on its stack.
-//      A poll or select has no descriptor that tells it from a worker's or a resolver's: of those, only the
-//      main thread's outermost is believed so, or one seen often at one and the same stack depth;
+//   3. the thread came back to the wait with work between, and no stack says otherwise. A poll or select has
+//      no descriptor that tells it from a worker's or a resolver's: of those, only the main thread's is
+//      believed so, or one seen often; never one under language frames without a loop;
 //   4. it has sat in an epoll for a second, its whole stack is known, and no other loop is on it.
 // A wait under a second loop-run frame or under a language call is a block. Seen at attach it means that we
 // came in the middle of one: the wait that will end it is then guessed, the turn counts from the attach, and
 // the guess is corrected by whatever is proved first.
 //
-// A trust is taken back when a wait is seen further out, or at the same depth while the trusted one stays
-// away (asyncio.run twice makes two epolls).
+// A trust is taken back when another wait is proved by the stack (asyncio.run twice makes two epolls), or
+// when the thread sleeps in another one for seconds and never in its own.
 #include "trust.h"
 
 #include <stdio.h>
@@ -32,7 +32,8 @@
 #define ASK_EVERY_NS   100000000LL
 #define ASK_SLOWEST_NS 5000000000LL
 #define WEAK_NS        1000000000LL
-#define DEPTH_SLACK    64 // bytes: the same call may sit a little deeper by its caller's locals
+#define DOUBT_NS       3000000000LL
+#define DOUBT_SLEEPS   50
 #define POLLS_TO_TRUST 8  // of a thread that is not the main one
 #define ASK_AT_ATTACH  64 // threads of a process looked at when it is added
 
@@ -108,9 +109,9 @@ static void trust(struct model *m, struct thread *t, const struct probe_wait *w,
     }
     t->kind = w->kind;
     t->wait_fd = w->fd;
-    t->wait_sp = how == TRUST_GUESSED ? 0 : w->user_sp;
     t->wait_pc = w->user_pc;
     t->trust = how;
+    t->doubt_since_ns = 0;
     t->weak.kind = WAIT_NONE;
     if (is_backend(t->proc, w) && t->proc->identity.uv_loop_count)
         probe_loop_counter(m->probe, t->tid, t->proc->identity.uv_loop_count);
@@ -264,12 +265,20 @@ static void ask_stack(struct model *m, struct thread *t)
     }
 }
 
-// The outermost of the waits seen: the one highest on the stack.
-static const struct probe_wait *outermost(const struct thread *t)
+// Without a proof: an epoll before a bare poll, then the one further out on the stack. (Depth alone says
+// little: uv__io_poll keeps 12 KB of events on it.)
+static bool likelier(const struct probe_wait *a, const struct probe_wait *b)
+{
+    if (has_fd(a->kind) != has_fd(b->kind))
+        return has_fd(a->kind);
+    return a->user_sp > b->user_sp;
+}
+
+static const struct probe_wait *likeliest(const struct thread *t)
 {
     const struct probe_wait *best = NULL;
     for (int i = 0; i < t->nwaits; i++)
-        if (!best || t->waits[i].user_sp > best->user_sp)
+        if (!best || likelier(&t->waits[i], best))
             best = &t->waits[i];
     return best;
 }
@@ -293,7 +302,7 @@ static void learn(struct model *m, struct thread *t)
     }
     if (!t->proc->identified)
         return; // its answer comes within milliseconds, and may be the better proof
-    const struct probe_wait *w = outermost(t);
+    const struct probe_wait *w = likeliest(t);
     bool looked = t->asks > 0 && !t->asking;
     if (looked && w && proved_by_return(t, w) && t->trust == TRUST_NO)
         trust(m, t, w, TRUST_PROVED);
@@ -301,18 +310,25 @@ static void learn(struct model *m, struct thread *t)
         ask_stack(m, t);
 }
 
-// A trusted thread was seen in waits that are not its own.
+// A trusted thread was seen in waits that are not its own. Mostly these are blocks; where its stack cannot
+// tell, only the long absence of its own wait says that the loop has moved on.
 static void doubt(struct model *m, struct thread *t)
 {
-    const struct probe_wait *w = outermost(t);
-    if (!w || same_wait(t, w) || !w->user_sp || !t->wait_sp)
+    const struct probe_wait *w = likeliest(t);
+    struct probe_stats s;
+    if (!w || same_wait(t, w) || probe_stats(m->probe, t->tid, &s) < 0)
         return;
-    bool further_out = w->user_sp > t->wait_sp + DEPTH_SLACK;
-    bool same_depth = w->user_sp + DEPTH_SLACK >= t->wait_sp;
-    if (further_out || (same_depth && w->sleeps >= 2))
+    if (s.turns != t->doubt_turns || t->doubt_since_ns == 0) {
+        t->doubt_turns = s.turns;
+        t->doubt_since_ns = m->now_ns;
+        t->doubt_sleeps = w->sleeps;
+    }
+    bool given_up = m->now_ns - t->doubt_since_ns >= DOUBT_NS &&
+                    w->sleeps - t->doubt_sleeps >= DOUBT_SLEEPS && has_fd(w->kind);
+    if (given_up)
         trust(m, t, w, TRUST_PROVED);
     else
-        ask_stack(m, t); // nested, so a block: unless its stack tells that the loop moved
+        ask_stack(m, t);
 }
 
 void trust_waits_seen(struct model *m, struct thread *t, const struct probe_wait *waits, int n)
@@ -321,9 +337,6 @@ void trust_waits_seen(struct model *m, struct thread *t, const struct probe_wait
     memcpy(t->waits, waits, sizeof(*waits) * (size_t)t->nwaits);
     if (!proc_is_judged(t->proc) || t->helper)
         return;
-    for (int i = 0; i < t->nwaits; i++)
-        if (t->trust != TRUST_NO && same_wait(t, &t->waits[i]))
-            t->wait_sp = t->waits[i].user_sp;
     if (t->trust == TRUST_PROVED)
         doubt(m, t);
     else
@@ -361,10 +374,8 @@ void trust_tick(struct model *m, struct thread *t)
         return;
     if (t->trust == TRUST_GUESSED) {
         struct probe_stats s;
-        if (probe_stats(m->probe, t->tid, &s) == 0 && (s.in_wait || s.turns >= 2)) {
+        if (probe_stats(m->probe, t->tid, &s) == 0 && (s.in_wait || s.turns >= 2))
             t->trust = TRUST_PROVED; // it came back to the wait that was guessed
-            t->wait_sp = 0;
-        }
         return;
     }
     if (t->trust == TRUST_NO && t->weak.kind != WAIT_NONE &&

@@ -9,7 +9,8 @@
 
 struct recorder;
 
-int record_open(struct recorder **ret, const char *path, const struct opts *opts, struct error *err);
+int record_open(struct recorder **ret, const char *path, const struct opts *opts,
+                struct error *err);
 int record_write(struct recorder *r, const struct snap *s, struct error *err);
 int record_close(struct recorder *r, struct error *err); // commits and checkpoints
 

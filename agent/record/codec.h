@@ -1,0 +1,18 @@
+// Two arrays of a loop that change little from second to second, packed as what changed.
+#ifndef LOOPSCOPE_RECORD_CODEC_H
+#define LOOPSCOPE_RECORD_CODEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../snapshot/snapshot.h"
+
+#define CODEC_MAX 1024 // bytes, of either
+
+// before NULL: nothing known before. Returns the length written to buf[CODEC_MAX].
+size_t spark_pack(const int64_t now[LOOP_SPARK], const int64_t *before, uint8_t *buf);
+int spark_unpack(int64_t now[LOOP_SPARK], const int64_t *before, const uint8_t *buf, size_t n);
+size_t hist_pack(const uint32_t now[16], const uint32_t *before, uint8_t *buf);
+int hist_unpack(uint32_t now[16], const uint32_t *before, const uint8_t *buf, size_t n);
+
+#endif

@@ -1,0 +1,185 @@
+// A recording as a source of snapshots, so that nobody downstream knows which it is.
+#include <errno.h>
+#include <stdlib.h>
+
+#include "../rules/rule.h"
+#include "../source.h"
+#include "reader.h"
+#include "tables.h"
+
+struct recording {
+    struct source source; // first: ops see this
+    struct reader *reader;
+    struct rules *rules; // --rejudge
+    const struct opts *opts;
+    uv_idle_t idle;   // rate 0: one snapshot a turn of the loop
+    uv_timer_t timer; // rate > 0: as long apart as they were, divided by the rate
+    double rate;
+    int64_t last_ns;
+    bool ended;
+    int open_handles;
+};
+
+// Findings as today's rules see the recorded facts.
+static void rejudge(struct recording *r, struct snap *s)
+{
+    int kept = 0;
+    for (int i = 0; i < s->nevents; i++) {
+        enum snap_event_kind kind = s->events[i].kind;
+        if (kind != EVENT_OPEN && kind != EVENT_UPDATE && kind != EVENT_CLOSE)
+            s->events[kept++] = s->events[i];
+    }
+    s->nevents = kept;
+    s->nfindings = s->nnot_judged = 0;
+    rules_judge(r->rules, s);
+}
+
+static void end(struct recording *r, const struct error *err)
+{
+    r->ended = true;
+    uv_idle_stop(&r->idle);
+    uv_timer_stop(&r->timer);
+    r->source.callbacks.end(r->source.arg, err);
+}
+
+// Gives the next snapshot. False at the end.
+static bool step(struct recording *r)
+{
+    struct error err = {0};
+    struct snap *s = NULL;
+    int rc = reader_next(r->reader, &s, &err);
+    if (rc <= 0) {
+        end(r, rc < 0 ? &err : NULL);
+        return false;
+    }
+    if (r->rules) {
+        struct snap *facts = snap_clone(s); // the reader compares the next one with its own
+        snap_unref(s);
+        s = facts;
+        rejudge(r, s);
+    }
+    r->last_ns = s->now_ns;
+    r->source.callbacks.snapshot(r->source.arg, s);
+    snap_unref(s);
+    return true;
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    step(idle->data);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct recording *r = timer->data;
+    int64_t before = r->last_ns;
+    if (!step(r))
+        return;
+    double wait_ms = (double)(r->last_ns - before) / 1e6 / r->rate;
+    uv_timer_start(timer, on_timer, wait_ms > 0 && wait_ms < 1e9 ? (uint64_t)wait_ms : 0, 0);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct recording *r = handle->data;
+    if (--r->open_handles > 0)
+        return;
+    reader_close(r->reader);
+    rules_free(r->rules);
+    free(r);
+}
+
+static void recording_close(struct source *s)
+{
+    struct recording *r = (struct recording *)s;
+    uv_close((uv_handle_t *)&r->idle, on_closed);
+    uv_close((uv_handle_t *)&r->timer, on_closed);
+}
+
+static int new_rules(struct recording *r, struct error *err)
+{
+    rules_free(r->rules);
+    r->rules = NULL;
+    if (!r->opts->rejudge)
+        return 0;
+    return rules_new(&r->rules, r->opts->settings, r->opts->nsettings, r->opts->time_scale, err);
+}
+
+// Rules need the whole way to a point: then everything before it is judged again, silently.
+static int seek_rejudged(struct recording *r, int64_t at_ns)
+{
+    struct error err;
+    struct snap *s = NULL, *last = NULL;
+    if (new_rules(r, &err) < 0 || reader_seek(r->reader, 0, &err) < 0)
+        return -EIO;
+    while (reader_next(r->reader, &s, &err) > 0 && (!last || s->now_ns <= at_ns)) {
+        snap_unref(last);
+        last = snap_clone(s);
+        rejudge(r, last);
+        snap_unref(s);
+        s = NULL;
+    }
+    snap_unref(s);
+    if (!last)
+        return -EIO;
+    r->last_ns = last->now_ns;
+    r->source.callbacks.snapshot(r->source.arg, last);
+    snap_unref(last);
+    return 0;
+}
+
+static int recording_seek(struct source *s, int64_t at_ns)
+{
+    struct recording *r = (struct recording *)s;
+    struct error err;
+    if (r->rules)
+        return seek_rejudged(r, at_ns);
+    int rc = reader_seek(r->reader, at_ns, &err);
+    if (rc < 0)
+        return rc;
+    r->ended = false;
+    return step(r) ? 0 : -EIO;
+}
+
+static int64_t recording_length(struct source *s)
+{
+    return reader_length_ns(((struct recording *)s)->reader);
+}
+
+static const struct source_ops ops = {
+    .close = recording_close, .seek = recording_seek, .length_ns = recording_length};
+
+static void start(struct recording *r)
+{
+    uv_idle_init(r->source.loop, &r->idle);
+    uv_timer_init(r->source.loop, &r->timer);
+    r->idle.data = r->timer.data = r;
+    r->open_handles = 2;
+    if (r->rate == 0)
+        uv_idle_start(&r->idle, on_idle);
+    else if (r->rate > 0)
+        uv_timer_start(&r->timer, on_timer, 0, 0);
+}
+
+int source_open_recording(struct source **ret, uv_loop_t *loop, const struct opts *opts,
+                          double rate, const struct source_callbacks *callbacks, void *arg,
+                          struct error *err)
+{
+    struct recording *r = calloc(1, sizeof(*r));
+    if (!r)
+        abort();
+    r->source = (struct source){.ops = &ops, .loop = loop, .callbacks = *callbacks, .arg = arg};
+    r->opts = opts;
+    r->rate = rate;
+    int rc = reader_open(&r->reader, opts->text, err);
+    if (rc == 0)
+        rc = new_rules(r, err);
+    if (rc < 0) {
+        reader_close(r->reader);
+        free(r);
+        return rc;
+    }
+    start(r);
+    *ret = &r->source;
+    return 0;
+}

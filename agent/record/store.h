@@ -1,0 +1,32 @@
+// The SQLite side: the schema, texts and stacks kept once. Used by the recorder and the reader.
+#ifndef LOOPSCOPE_RECORD_STORE_H
+#define LOOPSCOPE_RECORD_STORE_H
+
+#include <sqlite3.h>
+
+#include "../error.h"
+#include "tables.h"
+
+// "path: what, SQLite's words"; returns -EIO.
+int store_error(struct error *err, sqlite3 *db, const char *path, const char *what);
+int store_exec(sqlite3 *db, const char *sql);
+
+// Creates all tables and views in an empty database. A SQLite result code.
+int store_create(sqlite3 *db);
+// "INSERT INTO t VALUES(?,...)" and "SELECT columns FROM t WHERE snap>=? ORDER BY snap,parent,pos".
+sqlite3_stmt *store_insert(sqlite3 *db, const struct table *t);
+sqlite3_stmt *store_select(sqlite3 *db, const struct table *t);
+
+// Every table that has rows of snapshots, children too. The order is fixed.
+#define STORE_TABLES 24
+int store_all_tables(const struct table *ret[STORE_TABLES]);
+int store_table_index(const struct table *t);
+
+// Texts, frames and stacks already in the file, by content.
+struct intern;
+struct intern *intern_new(sqlite3 *db);
+void intern_free(struct intern *in);
+int64_t intern_text(struct intern *in, const char *text); // row id; -1 on error
+int64_t intern_stack(struct intern *in, const struct stack *stack, bool redact); // likewise
+
+#endif

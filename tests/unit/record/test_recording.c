@@ -1,0 +1,417 @@
+// What was written comes back the same, to the byte; what is not a recording is refused in one line.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../../agent/export/export.h"
+#include "../../../agent/record/reader.h"
+#include "../../../agent/record/record.h"
+#include "../fixture.h"
+
+#define TICKS 5
+#define S     1000000000LL
+
+static char folder[] = "/tmp/loopscope-test-record-XXXXXX";
+static char path[200];
+static struct error err;
+
+static char *json_of(const struct snap *s)
+{
+    struct export_opts o = {.parts = PART_ALL, .task_state = -1};
+    char *text;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    assert_int_equal(export_json(s, &o, f), 0);
+    for (int i = 0; i < s->nevents; i++)
+        export_event_json(s, &s->events[i], f);
+    fclose(f);
+    return text;
+}
+
+static void write_all(struct snap **snaps, int n, const struct opts *opts)
+{
+    struct recorder *r;
+    if (record_open(&r, path, opts, &err) < 0)
+        fail_msg("%s", err.text);
+    for (int i = 0; i < n; i++)
+        if (record_write(r, snaps[i], &err) < 0)
+            fail_msg("%s", err.text);
+    if (record_close(r, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void expect_same(struct snap **snaps, int n)
+{
+    struct reader *r;
+    struct snap *s;
+    if (reader_open(&r, path, &err) < 0)
+        fail_msg("%s", err.text);
+    for (int i = 0; i < n; i++) {
+        int rc = reader_next(r, &s, &err);
+        if (rc != 1)
+            fail_msg("snapshot %d: %d %s", i, rc, err.text);
+        char *wanted = json_of(snaps[i]), *got = json_of(s);
+        assert_string_equal(got, wanted);
+        assert_true(s->recorded);
+        free(wanted);
+        free(got);
+        snap_unref(s);
+    }
+    assert_int_equal(reader_next(r, &s, &err), 0);
+    reader_close(r);
+}
+
+static void free_all(struct snap **snaps, int n)
+{
+    for (int i = 0; i < n; i++)
+        snap_unref(snaps[i]);
+}
+
+static void what_was_written_comes_back(void **state)
+{
+    (void)state;
+    struct opts opts = {0};
+    struct snap *snaps[TICKS + 3];
+    for (int i = 0; i < TICKS; i++)
+        snaps[i] = fixture_rich(i);
+    snaps[TICKS] = fixture_empty();
+    snaps[TICKS + 1] = fixture_hostile();
+    snaps[TICKS + 2] = fixture_quiet();
+    write_all(snaps, TICKS + 3, &opts);
+    expect_same(snaps, TICKS + 3);
+    free_all(snaps, TICKS + 3);
+}
+
+static void facts_for_rejudging_come_back(void **state)
+{
+    (void)state;
+    struct opts opts = {0};
+    struct snap *snap = fixture_rich(0), *s;
+    struct reader *r;
+    write_all(&snap, 1, &opts);
+    assert_int_equal(reader_open(&r, path, &err), 0);
+    assert_int_equal(reader_next(r, &s, &err), 1);
+    assert_int_equal(s->nstalls, 2);
+    assert_int_equal(s->stalls[0].nsamples, 3);
+    assert_int_equal(s->stalls[0].samples[2].elapsed_ns, snap->stalls[0].samples[2].elapsed_ns);
+    assert_string_equal(s->stalls[0].samples[2].stack->id, snap->stalls[0].samples[2].stack->id);
+    assert_string_equal(s->stalls[1].samples[1].why_not, "the turn ended while it was read");
+    assert_int_equal(s->stalls[0].split.syscall, snap->stalls[0].split.syscall);
+    assert_int_equal(s->stalls[0].id, 14);
+    assert_string_equal(s->stalls[0].task.name, "request-118");
+    assert_int_equal(s->ncalls, 1);
+    assert_int_equal(s->calls[0].total_ns, snap->calls[0].total_ns);
+    assert_true(s->calls[0].cause.nonblock_missing);
+    for (int i = 0; i < s->nloops; i++) {
+        assert_memory_equal(s->loops[i].spark_ns, snap->loops[i].spark_ns,
+                            sizeof(s->loops[i].spark_ns));
+        assert_memory_equal(s->loops[i].lag_hist, snap->loops[i].lag_hist,
+                            sizeof(s->loops[i].lag_hist));
+    }
+    assert_int_equal(s->tasks_total, 6);
+    snap_unref(s);
+    snap_unref(snap);
+    reader_close(r);
+}
+
+// Findings with up to 100 occurrences must not be written anew each time one comes.
+static struct snap *with_occurrences(int n)
+{
+    struct snap *s = fixture_rich(0);
+    struct finding *f = &s->findings[0];
+    int kept = n < 100 ? n : 100;
+    s->now_ns = (40 + n) * S;
+    f->count = n;
+    f->noccurrences = kept;
+    f->occurrences = snap_alloc(s, sizeof(*f->occurrences) * (size_t)kept);
+    for (int i = 0; i < kept; i++)
+        f->occurrences[i] = (struct occurrence){.at_ns = (n - i) * S,
+                                                .duration_ns = 1000 * (n - i),
+                                                .captured_after_ns = 7,
+                                                .stack = f->stack,
+                                                .cause = f->cause};
+    return s;
+}
+
+static int64_t query(const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t v = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return v;
+}
+
+static void occurrences_are_written_once(void **state)
+{
+    (void)state;
+    enum { N = 130 };
+    struct opts opts = {0};
+    struct snap *snaps[N];
+    for (int i = 0; i < N; i++)
+        snaps[i] = with_occurrences(i + 1);
+    write_all(snaps, N, &opts);
+    expect_same(snaps, N);
+    int64_t rows = query("SELECT count(*) FROM finding_occurrences WHERE parent=0");
+    assert_in_range(rows, N, N + 10);
+    free_all(snaps, N);
+}
+
+static void any_point_in_time_can_be_shown(void **state)
+{
+    (void)state;
+    enum { N = 40 };
+    struct opts opts = {.ring_ns = 60 * S}; // key pictures every 7 s
+    struct snap *snaps[N], *s;
+    struct reader *r;
+    for (int i = 0; i < N; i++)
+        snaps[i] = fixture_rich(i);
+    write_all(snaps, N, &opts);
+    assert_true(query("SELECT count(*) FROM snapshots WHERE is_key") >= 4);
+    assert_int_equal(reader_open(&r, path, &err), 0);
+    assert_int_equal(reader_length_ns(r), snaps[N - 1]->now_ns);
+    static const int points[] = {20, 3, 39, 0, 21, 14, 7};
+    for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++) {
+        int at = points[i];
+        assert_int_equal(reader_seek(r, snaps[at]->now_ns + S / 2, &err), 0);
+        assert_int_equal(reader_next(r, &s, &err), 1);
+        char *wanted = json_of(snaps[at]), *got = json_of(s);
+        assert_string_equal(got, wanted);
+        free(wanted);
+        free(got);
+        snap_unref(s);
+    }
+    assert_int_equal(reader_seek(r, -5, &err), 0);
+    assert_int_equal(reader_next(r, &s, &err), 1);
+    assert_int_equal(s->now_ns, snaps[0]->now_ns);
+    snap_unref(s);
+    reader_close(r);
+    free_all(snaps, N);
+}
+
+static void redacted_says_no_name(void **state)
+{
+    (void)state;
+    struct opts opts = {.redact = true};
+    struct snap *snap = fixture_rich(0), *s;
+    struct reader *r;
+    write_all(&snap, 1, &opts);
+    assert_int_equal(reader_open(&r, path, &err), 0);
+    assert_int_equal(reader_next(r, &s, &err), 1);
+    char *json = json_of(s);
+    static const char *const secrets[] = {"/srv/",    "profiles.db", "billing",
+                                          "10.0.0.9", "request-118", "web-3"};
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
+        if (strstr(json, secrets[i]))
+            fail_msg("%s is still there", secrets[i]);
+    assert_non_null(strstr(json, "load_profile"));
+    free(json);
+    snap_unref(s);
+    snap_unref(snap);
+    reader_close(r);
+    FILE *f = fopen(path, "r");
+    static char bytes[1 << 20];
+    size_t n = fread(bytes, 1, sizeof(bytes), f);
+    fclose(f);
+    assert_null(memmem(bytes, n, "/srv/", 5));
+    assert_null(memmem(bytes, n, "profiles.db", 11));
+}
+
+// The child is killed without mercy; FILE alone, copied elsewhere, must open and lack at most a second.
+static void killed_recorder_leaves_a_file(void **state)
+{
+    (void)state;
+    char copy[300];
+    snprintf(copy, sizeof(copy), "%s/copy.lsr", folder);
+    for (int round = 0; round < 10; round++) {
+        int fds[2];
+        assert_int_equal(pipe(fds), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            struct opts opts = {0};
+            struct recorder *r;
+            if (record_open(&r, path, &opts, &err) < 0)
+                _exit(1);
+            for (int i = 0;; i++) {
+                struct snap *s = fixture_rich(i);
+                record_write(r, s, &err);
+                snap_unref(s);
+                if (write(fds[1], &i, sizeof(i)) < 0)
+                    _exit(1);
+            }
+        }
+        close(fds[1]);
+        int last = -1, written;
+        while (last < 4 + round * 3 && read(fds[0], &written, sizeof(written)) > 0)
+            last = written;
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        while (read(fds[0], &written, sizeof(written)) > 0)
+            last = written;
+        close(fds[0]);
+        char command[800];
+        snprintf(command, sizeof(command), "cp %s %s", path, copy);
+        assert_int_equal(system(command), 0);
+        struct reader *r;
+        struct snap *s;
+        if (reader_open(&r, copy, &err) < 0)
+            fail_msg("round %d: %s", round, err.text);
+        int n = 0, rc;
+        while ((rc = reader_next(r, &s, &err)) > 0) {
+            snap_unref(s);
+            n++;
+        }
+        assert_int_equal(rc, 0);
+        assert_true(n >= last); // last + 1 were written; each is a second
+        reader_close(r);
+    }
+    unlink(copy);
+}
+
+static void refuse(const char *part)
+{
+    struct reader *r = NULL;
+    assert_true(reader_open(&r, path, &err) < 0);
+    assert_null(r);
+    assert_int_equal(err.status, STATUS_NO_ATTACH);
+    assert_null(strchr(err.text, '\n'));
+    if (!strstr(err.text, part))
+        fail_msg("'%s' does not say '%s'", err.text, part);
+}
+
+static void put_file(const void *bytes, size_t n)
+{
+    FILE *f = fopen(path, "w");
+    fwrite(bytes, 1, n, f);
+    fclose(f);
+}
+
+static void what_is_no_recording_is_refused(void **state)
+{
+    (void)state;
+    sqlite3 *db;
+    unlink(path);
+    refuse("No such file");
+    put_file("", 0);
+    refuse("not a loopscope recording");
+    put_file("#!/bin/sh\n", 10);
+    refuse("not a loopscope recording");
+    unlink(path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_exec(db, "CREATE TABLE x(y)", NULL, NULL, NULL);
+    sqlite3_close(db);
+    refuse("not a loopscope recording");
+    sqlite3_open(path, &db);
+    sqlite3_exec(db, "PRAGMA application_id=0x4c535231; PRAGMA user_version=1", NULL, NULL, NULL);
+    sqlite3_close(db);
+    refuse("damaged");
+    sqlite3_open(path, &db);
+    sqlite3_exec(db, "PRAGMA user_version=99", NULL, NULL, NULL);
+    sqlite3_close(db);
+    refuse("newer");
+}
+
+static void foreign_files_are_not_overwritten(void **state)
+{
+    (void)state;
+    struct opts opts = {0};
+    struct recorder *r;
+    put_file("precious", 8);
+    assert_true(record_open(&r, path, &opts, &err) < 0);
+    assert_int_equal(err.status, STATUS_USAGE);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 8);
+    unlink(path);
+}
+
+static void truncated_is_refused(void **state)
+{
+    (void)state;
+    struct opts opts = {0};
+    struct snap *snap = fixture_rich(0);
+    struct stat st;
+    write_all(&snap, 1, &opts);
+    snap_unref(snap);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size - 4096), 0);
+    refuse("cut short");
+    assert_int_equal(truncate(path, 50), 0);
+    refuse("not a loopscope recording");
+}
+
+// Any damage ends in a clear line or in snapshots, never in a crash (run under ASan).
+static void damage_never_crashes(void **state)
+{
+    (void)state;
+    struct opts opts = {0};
+    unlink(path);
+    struct snap *snaps[3] = {fixture_rich(0), fixture_rich(1), fixture_rich(2)};
+    write_all(snaps, 3, &opts);
+    free_all(snaps, 3);
+    FILE *f = fopen(path, "r");
+    static unsigned char good[1 << 20], bad[1 << 20];
+    size_t n = fread(good, 1, sizeof(good), f);
+    fclose(f);
+    srand(7);
+    for (int round = 0; round < 400; round++) {
+        memcpy(bad, good, n);
+        int hits = 1 + rand() % 20;
+        for (int i = 0; i < hits; i++)
+            bad[100 + (size_t)rand() % (n - 100)] = (unsigned char)rand();
+        put_file(bad, n);
+        struct reader *r = NULL;
+        struct snap *s;
+        if (reader_open(&r, path, &err) < 0) {
+            assert_int_equal(err.status, STATUS_NO_ATTACH);
+            continue;
+        }
+        int rc;
+        while ((rc = reader_next(r, &s, &err)) > 0) {
+            free(json_of(s));
+            snap_unref(s);
+        }
+        reader_close(r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_written_comes_back),
+        cmocka_unit_test(facts_for_rejudging_come_back),
+        cmocka_unit_test(occurrences_are_written_once),
+        cmocka_unit_test(any_point_in_time_can_be_shown),
+        cmocka_unit_test(redacted_says_no_name),
+        cmocka_unit_test(killed_recorder_leaves_a_file),
+        cmocka_unit_test(what_is_no_recording_is_refused),
+        cmocka_unit_test(foreign_files_are_not_overwritten),
+        cmocka_unit_test(truncated_is_refused),
+        cmocka_unit_test(damage_never_crashes),
+    };
+    if (!mkdtemp(folder))
+        return 1;
+    snprintf(path, sizeof(path), "%s/x.lsr", folder);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(path);
+    rmdir(folder);
+    return failed;
+}

@@ -82,7 +82,7 @@ const char *text_on_what(const struct cause *c, char *buf, size_t size)
 {
     const char *call = c->syscall ? c->syscall : "a system call";
     char path[200] = "";
-    if (c->path && strncmp(c->path, "socket:", 7) != 0)
+    if (c->path && strncmp(c->path, "socket:", 7) != 0 && strncmp(c->path, "anon_inode:", 11) != 0)
         snprintf(path, sizeof(path), "%s", c->path);
     const char *p = preposition(call);
     if (c->peer && path[0])

@@ -10,7 +10,6 @@
 #include "cache.h"
 #include "identify.h"
 #include "merge.h"
-#include "perf_map.h"
 #include "process.h"
 #include "unwind.h"
 #include "walkers.h"
@@ -114,14 +113,6 @@ static void begin(struct process *p, uint64_t pages, int64_t ns)
     mem_begin(p->mem, 0, NULL, 0, pages, now_ns() + ns);
 }
 
-static void open_perf_map(struct inspector *i, struct process *p)
-{
-    struct file_wish wish = {.kind = WISH_PERF_MAP, .pid = p->pid};
-    int fd = i->opener.open(i->opener.arg, &wish);
-    if (fd >= 0)
-        p->perf_map = perf_map_new(fd);
-}
-
 void inspector_preload(struct inspector *i, int pid, struct writer *ret)
 {
     struct process *p = inspector_process(i, pid);
@@ -130,7 +121,6 @@ void inspector_preload(struct inspector *i, int pid, struct writer *ret)
         begin(p, SETUP_PAGES, SETUP_NS);
         process_preload(p);
         walkers_refresh(p);
-        open_perf_map(i, p);
     }
     put_u32(ret, (uint32_t)err);
 }
@@ -175,21 +165,18 @@ static void ask_walkers(struct process *p, int tid, const struct native_frame *n
     }
 }
 
-static void prepare(struct inspector *i, struct process *p, bool plain)
+static void prepare(struct process *p, bool plain)
 {
     if (p->maps_read_ns == 0) { // a first request, without a preload before it
         process_refresh(p);
         begin(p, SETUP_PAGES, SETUP_NS);
         process_preload(p);
-        open_perf_map(i, p);
     }
     process_refresh_if_older(p, MAPS_AGE_NS);
     if (!plain) {
         begin(p, SETUP_PAGES, SETUP_NS);
         walkers_refresh(p);
     }
-    if (p->perf_map)
-        perf_map_refresh(p->perf_map);
 }
 
 // A code address that no mapping holds: something was mapped since the mappings were read.
@@ -210,7 +197,7 @@ void inspector_stack(struct inspector *i, const struct stack_request *r, bool pl
         put_no_stack(ret, p ? p->why_not : "the process is not known");
         return;
     }
-    prepare(i, p, plain);
+    prepare(p, plain);
     if (p->why_not) {
         put_no_stack(ret, p->why_not);
         return;

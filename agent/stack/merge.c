@@ -14,7 +14,6 @@
 
 struct native_frame *name_frames(struct process *p, struct arena *a, const struct unwound *u)
 {
-    (void)p;
     struct native_frame *native = arena_alloc(a, (size_t)(u->n + 1) * sizeof(*native));
     for (int i = 0; i < u->n; i++) {
         const struct raw_frame *f = &u->frames[i];
@@ -24,7 +23,10 @@ struct native_frame *name_frames(struct process *p, struct arena *a, const struc
                                           .bp = f->bp,
                                           .activation = f->activation,
                                           .jit = f->place.jit};
-        if (f->place.module && module_symbol_at(f->place.module, f->address, &s))
+        struct module *m = f->place.module;
+        if (m && !module_symbol_at(m, f->address, &s))
+            process_add_debug_file(p, m);
+        if (m && module_symbol_at(m, f->address, &s))
             native[i].symbol = s.name;
         if (f->place.mapping && *f->place.mapping->path)
             native[i].module = f->place.mapping->path;
@@ -109,6 +111,7 @@ static void add_jit(const struct merge_input *in, const struct raw_frame *raw, s
 {
     char name[512];
     f.offset = raw->pc;
+    process_find_perf_map(in->process);
     if (in->process->perf_map &&
         perf_map_find(in->process->perf_map, raw->address, name, sizeof(name)))
         f.function = arena_strdup(in->arena, name);
@@ -136,6 +139,8 @@ static void add_native(const struct merge_input *in, int i, struct merged *ret)
     f.build_id = *m->build_id ? m->build_id : NULL;
     const char *symbol = in->native[i].symbol;
     struct source_line lines[LINES_INLINES];
+    if (in->lines && role_of(m) == ROLE_USER)
+        process_add_debug_file(in->process, m);
     int n = in->lines ? lines_at(m, raw->address, lines) : 0;
     for (int k = 0; k < n; k++) {
         const char *name = lines[k].function ? lines[k].function : symbol;

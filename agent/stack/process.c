@@ -11,9 +11,10 @@
 #include "perf_map.h"
 #include "walkers.h"
 
-#define PRELOAD_MODULES 96
-#define SETUP_PAGES     16384
-#define SETUP_NS        2000000000ll
+#define PRELOAD_MODULES   96
+#define PERF_MAP_RETRY_NS 10000000000ll
+#define SETUP_PAGES       16384
+#define SETUP_NS          2000000000ll
 
 static int64_t now_ns(void)
 {
@@ -187,6 +188,34 @@ struct module *process_module(struct process *p, struct mapping *m)
         h = hold(p, m, module);
     }
     return m->module = h ? h->module : NULL;
+}
+
+void process_add_debug_file(struct process *p, struct module *m)
+{
+    struct file_wish wish = {.kind = WISH_DEBUG, .pid = p->pid};
+    if (m->debug_file_tried || !*m->build_id || m->image || module_has_section(m, ".debug_info"))
+        return;
+    m->debug_file_tried = true;
+    memcpy(wish.build_id, m->build_id, sizeof(m->build_id));
+    int fd = p->opener->open(p->opener->arg, &wish);
+    if (fd >= 0)
+        module_add_debug_file(m, fd);
+}
+
+void process_find_perf_map(struct process *p)
+{
+    struct file_wish wish = {.kind = WISH_PERF_MAP, .pid = p->pid};
+    if (p->perf_map) {
+        perf_map_refresh(p->perf_map);
+        return;
+    }
+    int64_t now = now_ns();
+    if (p->perf_map_tried_ns && now - p->perf_map_tried_ns < PERF_MAP_RETRY_NS)
+        return;
+    p->perf_map_tried_ns = now;
+    int fd = p->opener->open(p->opener->arg, &wish);
+    if (fd >= 0 && (p->perf_map = perf_map_new(fd)))
+        perf_map_refresh(p->perf_map);
 }
 
 bool process_bias(struct process *p, const struct module *m, uint64_t *bias)

@@ -36,6 +36,7 @@ struct process {
     struct module_cache *cache;
     const struct opener *opener;
     struct perf_map *perf_map;
+    int64_t perf_map_tried_ns;
     struct walkers *walkers;
     struct module *vdso;
     const char *why_not; // every request is answered with it (32-bit target); NULL
@@ -61,6 +62,10 @@ struct place process_locate(struct process *p, uint64_t address);
 bool process_is_code(struct process *p, uint64_t address);
 // The module of a mapping, opened when first needed; NULL: none to be had.
 struct module *process_module(struct process *p, struct mapping *m);
+// Symbols and lines from the separate debug file, if there is one; tried once a module.
+void process_add_debug_file(struct process *p, struct module *m);
+// The JIT's own map, when there is one; looked for now and then, as it may come late.
+void process_find_perf_map(struct process *p);
 // What to add to an address of the file to get the process's, by the module's first mapping.
 bool process_bias(struct process *p, const struct module *m, uint64_t *bias);
 struct module *process_exe(struct process *p); // of the main program; NULL unknown

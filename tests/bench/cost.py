@@ -30,6 +30,7 @@ class Redis:
              "--dir", self.folder.name], stdout=subprocess.DEVNULL)
         while not os.path.exists(self.path):
             time.sleep(0.02)
+        time.sleep(0.1)  # the socket is there a moment before it listens
         subprocess.run(["redis-cli", "-s", self.path, "set", "key", "value"],
                        check=True, stdout=subprocess.DEVNULL)
         self.pid = self.process.pid

@@ -35,6 +35,7 @@ class Redis:
             stdout=subprocess.DEVNULL)
         while not os.path.exists(path):
             time.sleep(0.02)
+        time.sleep(0.1)  # the socket is there a moment before it listens
         load = ["-P", "16", "-c", "8"] if saturated else ["-c", "1"]
         self.load = subprocess.Popen(["redis-benchmark", "-s", path, "-t", "get,set", "-n",
                                       "1000000000", "-q", *load], stdout=subprocess.DEVNULL)

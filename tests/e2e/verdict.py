@@ -14,7 +14,7 @@ TOO_SHORT = 130 * MS  # a stall this near the threshold (fsync on a quick disk) 
 CAUSES = {
     "spin": {"cpu-user"}, "optimised": {"cpu-user"}, "regex": {"cpu-user"},
     "pbkdf2": {"cpu-user"}, "hashlib": {"cpu-user"}, "lua": {"cpu-user"},
-    "json": {"cpu-user", "gc"}, "sort": {"cpu-user", "gc"}, "gc": {"gc", "cpu-user"},
+    "json": {"cpu-user", "gc"}, "sort": {"cpu-user", "gc"}, "gc": {"gc", "cpu-user", "cpu-kernel"},
     "nanosleep": {"syscall:clock_nanosleep", "syscall:nanosleep"},
     "sleep": {"syscall:clock_nanosleep", "syscall:nanosleep"},
     "deep": {"syscall:clock_nanosleep", "syscall:nanosleep"},
@@ -121,7 +121,8 @@ class Verdict:
     wrong_causes: list = field(default_factory=list)
     wrong_culprits: list = field(default_factory=list)
     false_reports: list = field(default_factory=list)
-    starved: int = 0  # of the gaps: true on a busy machine
+    starved: int = 0  # in the gaps: true on a busy machine
+    starved_stalls: int = 0  # computing, but other work had the CPU for most of it: as true
     twice: int = 0
     after_on: list = field(default_factory=list)
     after_off: list = field(default_factory=list)
@@ -142,6 +143,8 @@ def judge_one(verdict, stall, report):
     verdict.found += 1
     if cause_right(stall, report):
         verdict.cause += 1
+    elif stall.cause in ON_CPU and cause_word(report.cause) == "runqueue":
+        verdict.starved_stalls += 1
     else:
         verdict.wrong_causes.append(f"#{stall.number} {stall.cause}: {describe(report)}")
     word = culprit_verdict(stall, report)

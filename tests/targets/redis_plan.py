@@ -36,12 +36,17 @@ class Redis:
             ["redis-server", "--port", "0", "--unixsocket", self.path, "--save", "",
              "--appendonly", "no", "--enable-debug-command", "yes", "--dir", scratch],
             stdout=subprocess.DEVNULL)
+        self.socket = self.connect()
+
+    def connect(self):
         for _ in range(200):
-            if os.path.exists(self.path):
-                break
+            sock = socket.socket(socket.AF_UNIX)
+            if sock.connect_ex(self.path) == 0:
+                return sock
+            sock.close()
             time.sleep(0.02)
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(self.path)
+        self.process.kill()
+        sys.exit("redis-server did not start")
 
     def send(self, *words):
         parts = [b"*%d\r\n" % len(words)]

@@ -138,7 +138,7 @@ int session_open(struct session **ret, const struct opts *opts, struct error *er
     s->command.exit = INT64_MIN;
     s->tick_ns = opts->delay_ns > 0 ? opts->delay_ns : SECOND;
     s->started_unix_ns = unix_ns();
-    model_init(&s->model, mono_ns());
+    model_start(&s->model, mono_ns());
     s->model.threshold_ns = opts->threshold_ns;
     s->model.time_scale = opts->time_scale > 0 ? opts->time_scale : 1;
     s->model.native = opts->native;
@@ -221,7 +221,7 @@ static void turn_second(struct session *s)
         if (!t->history || t->trust == TRUST_NO)
             continue;
         if (probe_stats(m->probe, t->tid, &now) == 0)
-            history_push(t->history, &now, t->stall ? t->stall->facts.duration_ns : 0);
+            window_push(t->history, &now, t->stall ? t->stall->facts.duration_ns : 0);
         calls_turn(t);
     }
     if (!s->settled && m->now_ns - m->started_ns >= SETTLING) {

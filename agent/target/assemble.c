@@ -70,7 +70,7 @@ static void loop_from_history(const struct model *m, struct thread *t, struct sn
                               struct snap_loop *l)
 {
     struct loop_history *h = t->history;
-    history_window(h, &l->window);
+    window_sum(h, &l->window);
     l->window.busy_stack = snap_hold(s, l->window.busy_stack);
     l->window.starved_by = l->window.runqueue_ns > 0 ? starved_by(t, s) : NULL;
     l->window.pool_busy_ns = pool_busy(t);
@@ -279,7 +279,7 @@ void assemble(struct model *m, struct snap *s)
         struct probe_stats now;
         if (!t->history || probe_stats(m->probe, t->tid, &now) < 0)
             continue;
-        history_read(t->history, &now);
+        window_read(t->history, &now);
         if (t->stall)
             stall_refresh(t->stall, &now);
     }

@@ -40,7 +40,7 @@ struct stack *stack_intern(struct model *m, struct stack *s)
     return i->stack;
 }
 
-void intern_free(struct model *m)
+void stack_intern_free(struct model *m)
 {
     struct interned *i, *next;
     HASH_ITER (hh, m->interned, i, next)

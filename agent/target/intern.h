@@ -6,6 +6,6 @@
 
 // The stack to keep in place of s: borrowed until the next call, or s itself.
 struct stack *stack_intern(struct model *m, struct stack *s);
-void intern_free(struct model *m);
+void stack_intern_free(struct model *m);
 
 #endif

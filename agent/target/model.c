@@ -20,7 +20,7 @@ int64_t mono_ns(void)
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-void model_init(struct model *m, int64_t now_ns)
+void model_start(struct model *m, int64_t now_ns)
 {
     *m = (struct model){.now_ns = now_ns, .started_ns = now_ns, .time_scale = 1};
 }
@@ -31,7 +31,7 @@ void model_finish(struct model *m)
     HASH_ITER (hh, m->procs, p, next)
         proc_remove(m, p);
     stall_free_all(m);
-    intern_free(m);
+    stack_intern_free(m);
     struct model_event *e, *after;
     LL_FOREACH_SAFE(m->events, e, after)
     free(e);

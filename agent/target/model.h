@@ -177,7 +177,7 @@ struct model {
 };
 
 // model.c
-void model_init(struct model *m, int64_t now_ns);
+void model_start(struct model *m, int64_t now_ns);
 void model_finish(struct model *m); // removes every process; probe and stacker stay the caller's
 void model_say(struct model *m, enum snap_event_kind kind, int pid, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

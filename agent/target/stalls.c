@@ -385,7 +385,7 @@ static void stall_end(struct model *m, struct thread *t, struct stall *s, int64_
     t->stall = NULL;
     m->urgent = true;
     if (t->history)
-        history_long_turn(t->history, s->facts.duration_ns);
+        window_long_turn(t->history, s->facts.duration_ns);
 }
 
 void stall_turn(struct model *m, struct thread *t, const struct probe_turn *turn)

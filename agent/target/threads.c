@@ -59,7 +59,7 @@ void model_remove_thread(struct model *m, struct thread *t)
     HASH_DEL(m->threads, t);
     DL_DELETE(t->proc->threads, t);
     t->proc->nthreads--;
-    history_free(t->history);
+    window_free(t->history);
     calls_free(t->calls);
     free(t);
 }

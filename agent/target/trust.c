@@ -98,7 +98,7 @@ static void trust(struct model *m, struct thread *t, const struct probe_wait *w,
     if (t->trust == how && same_wait(t, w))
         return;
     bool same = t->trust != TRUST_NO && same_wait(t, w);
-    if (!t->history && !(t->history = history_new()))
+    if (!t->history && !(t->history = window_new()))
         return;
     if (!same) {
         if (t->stall)

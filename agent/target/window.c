@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct loop_history *history_new(void)
+struct loop_history *window_new(void)
 {
     struct loop_history *h = calloc(1, sizeof(*h));
     for (int i = 0; h && i < LOOP_SPARK; i++)
@@ -11,7 +11,7 @@ struct loop_history *history_new(void)
     return h;
 }
 
-void history_free(struct loop_history *h)
+void window_free(struct loop_history *h)
 {
     if (!h)
         return;
@@ -56,13 +56,13 @@ static int64_t longest(const uint32_t *hist, int64_t exact_ns, int64_t ever_ns)
     return exact_ns > 0 ? exact_ns : bound;
 }
 
-void history_read(struct loop_history *h, const struct probe_stats *s)
+void window_read(struct loop_history *h, const struct probe_stats *s)
 {
     h->now = *s;
     h->have_now = true;
 }
 
-void history_push(struct loop_history *h, const struct probe_stats *s, int64_t blocked_ns)
+void window_push(struct loop_history *h, const struct probe_stats *s, int64_t blocked_ns)
 {
     uint32_t second[PROBE_HIST] = {0};
     if (h->nring > 0)
@@ -79,10 +79,10 @@ void history_push(struct loop_history *h, const struct probe_stats *s, int64_t b
         h->nring++;
     memmove(h->pool_busy_ns + 1, h->pool_busy_ns, sizeof(*h->pool_busy_ns) * (CALL_SLOTS - 1));
     h->pool_busy_ns[0] = 0;
-    history_read(h, s);
+    window_read(h, s);
 }
 
-void history_long_turn(struct loop_history *h, int64_t duration_ns)
+void window_long_turn(struct loop_history *h, int64_t duration_ns)
 {
     if (duration_ns > h->second_max_ns)
         h->second_max_ns = duration_ns;
@@ -133,7 +133,7 @@ static void window_turns(const struct loop_history *h, const struct reading *old
     w->runqueue_p99_ns = hist_percentile(queue, 0.99);
 }
 
-void history_window(const struct loop_history *h, struct loop_window *w)
+void window_sum(const struct loop_history *h, struct loop_window *w)
 {
     *w = (struct loop_window){
         .polls_empty = SNAP_UNKNOWN, .hot_fd = SNAP_UNKNOWN, .pool_busy_ns = SNAP_UNKNOWN};

@@ -4,14 +4,14 @@
 
 #include "model.h"
 
-struct loop_history *history_new(void); // NULL: out of memory
-void history_free(struct loop_history *h);
+struct loop_history *window_new(void); // NULL: out of memory
+void window_free(struct loop_history *h);
 // Once a second: the window moves on.
-void history_push(struct loop_history *h, const struct probe_stats *s, int64_t blocked_ns);
-void history_read(struct loop_history *h,
+void window_push(struct loop_history *h, const struct probe_stats *s, int64_t blocked_ns);
+void window_read(struct loop_history *h,
                   const struct probe_stats *s); // between: the newest figures
-void history_long_turn(struct loop_history *h, int64_t duration_ns);
-void history_window(const struct loop_history *h, struct loop_window *ret);
+void window_long_turn(struct loop_history *h, int64_t duration_ns);
+void window_sum(const struct loop_history *h, struct loop_window *ret);
 // Upper bound of the bucket that holds the share q of a histogram's turns; 0 when it is empty.
 int64_t hist_percentile(const uint32_t *hist, double q);
 // Into the buckets of a snapshot (snap_lag_bounds_ns).

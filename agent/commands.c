@@ -54,10 +54,6 @@ const struct command commands[] = {
      TAKES_TARGET_OPT, cmd_report},
     {"diff", "A.lsr B.lsr", "what got better and worse between two recordings; 1: B is worse",
      "loopscope diff before.lsr after.lsr\n", TAKES_TWO_FILES, cmd_diff},
-    {"serve", "TARGET", "/metrics, /report.json, /healthz, /events over HTTP",
-     "loopscope serve --all\n"
-     "loopscope serve 4711 --listen 127.0.0.1:9464\n",
-     TAKES_TARGET, cmd_serve},
     {"doctor", "[TARGET]", "what this kernel and these privileges allow, proved by self-test",
      "loopscope doctor\n"
      "loopscope doctor 4711\n",

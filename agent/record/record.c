@@ -23,7 +23,7 @@
 struct recorder {
     sqlite3 *db;
     char *path;
-    struct intern *intern;
+    struct once *once;
     sqlite3_stmt *insert[STORE_TABLES], *insert_snapshot;
     struct snap *before; // what the file holds
     int64_t snap;        // number of the last written
@@ -115,7 +115,7 @@ static int prepare_all(struct recorder *r, struct error *err)
     snprintf(sql + at, sizeof(sql) - at, ")");
     if (sqlite3_prepare_v3(r->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &r->insert_snapshot, NULL))
         return fail(r, err, "cannot be written");
-    r->intern = intern_new(r->db);
+    r->once = once_new(r->db);
     return 0;
 }
 
@@ -124,7 +124,7 @@ static void recorder_free(struct recorder *r)
     for (int i = 0; i < STORE_TABLES; i++)
         sqlite3_finalize(r->insert[i]);
     sqlite3_finalize(r->insert_snapshot);
-    intern_free(r->intern);
+    once_free(r->once);
     snap_unref(r->before);
     sqlite3_close(r->db);
     free(r->path);
@@ -187,7 +187,7 @@ static int bind_column(struct recorder *r, sqlite3_stmt *s, int i, const struct 
     case COL_TEXT: {
         const char *text = *(const char *const *)at;
         if (text)
-            return bind_id(s, i, intern_text(r->intern, text));
+            return bind_id(s, i, once_text(r->once, text));
         sqlite3_bind_null(s, i);
         break;
     }
@@ -195,7 +195,7 @@ static int bind_column(struct recorder *r, sqlite3_stmt *s, int i, const struct 
     case COL_STACK: {
         const struct stack *st = *(struct stack *const *)at;
         if (st)
-            return bind_id(s, i, intern_stack(r->intern, st, r->redact));
+            return bind_id(s, i, once_stack(r->once, st, r->redact));
         sqlite3_bind_null(s, i);
         break;
     }

@@ -4,12 +4,12 @@
 
 #include "../rules/rule.h"
 #include "../source.h"
-#include "reader.h"
+#include "replay.h"
 #include "tables.h"
 
 struct recording {
     struct source source; // first: ops see this
-    struct reader *reader;
+    struct replay *replay;
     struct rules *rules; // --rejudge
     const struct opts *opts;
     uv_idle_t idle;   // rate 0: one snapshot a turn of the loop
@@ -47,7 +47,7 @@ static bool step(struct recording *r)
 {
     struct error err = {0};
     struct snap *s = NULL;
-    int rc = reader_next(r->reader, &s, &err);
+    int rc = replay_next(r->replay, &s, &err);
     if (rc <= 0) {
         end(r, rc < 0 ? &err : NULL);
         return false;
@@ -84,7 +84,7 @@ static void on_closed(uv_handle_t *handle)
     struct recording *r = handle->data;
     if (--r->open_handles > 0)
         return;
-    reader_close(r->reader);
+    replay_close(r->replay);
     rules_free(r->rules);
     free(r);
 }
@@ -110,9 +110,9 @@ static int seek_rejudged(struct recording *r, int64_t at_ns)
 {
     struct error err;
     struct snap *s = NULL, *last = NULL;
-    if (new_rules(r, &err) < 0 || reader_seek(r->reader, 0, &err) < 0)
+    if (new_rules(r, &err) < 0 || replay_seek(r->replay, 0, &err) < 0)
         return -EIO;
-    while (reader_next(r->reader, &s, &err) > 0 && (!last || s->now_ns <= at_ns)) {
+    while (replay_next(r->replay, &s, &err) > 0 && (!last || s->now_ns <= at_ns)) {
         snap_unref(last);
         last = snap_clone(s);
         rejudge(r, last);
@@ -134,7 +134,7 @@ static int recording_seek(struct source *s, int64_t at_ns)
     struct error err;
     if (r->rules)
         return seek_rejudged(r, at_ns);
-    int rc = reader_seek(r->reader, at_ns, &err);
+    int rc = replay_seek(r->replay, at_ns, &err);
     if (rc < 0)
         return rc;
     r->ended = false;
@@ -143,7 +143,7 @@ static int recording_seek(struct source *s, int64_t at_ns)
 
 static int64_t recording_length(struct source *s)
 {
-    return reader_length_ns(((struct recording *)s)->reader);
+    return replay_length_ns(((struct recording *)s)->replay);
 }
 
 static const struct source_ops ops = {
@@ -171,11 +171,11 @@ int source_open_recording(struct source **ret, uv_loop_t *loop, const struct opt
     r->source = (struct source){.ops = &ops, .loop = loop, .callbacks = *callbacks, .arg = arg};
     r->opts = opts;
     r->rate = rate;
-    int rc = reader_open(&r->reader, opts->text, err);
+    int rc = replay_open(&r->replay, opts->text, err);
     if (rc == 0)
         rc = new_rules(r, err);
     if (rc < 0) {
-        reader_close(r->reader);
+        replay_close(r->replay);
         free(r);
         return rc;
     }

@@ -23,10 +23,10 @@ int store_all_tables(const struct table *ret[STORE_TABLES]);
 int store_table_index(const struct table *t);
 
 // Texts, frames and stacks already in the file, by content.
-struct intern;
-struct intern *intern_new(sqlite3 *db);
-void intern_free(struct intern *in);
-int64_t intern_text(struct intern *in, const char *text); // row id; -1 on error
-int64_t intern_stack(struct intern *in, const struct stack *stack, bool redact); // likewise
+struct once;
+struct once *once_new(sqlite3 *db);
+void once_free(struct once *in);
+int64_t once_text(struct once *in, const char *text);                        // row id; -1 on error
+int64_t once_stack(struct once *in, const struct stack *stack, bool redact); // likewise
 
 #endif

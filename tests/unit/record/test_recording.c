@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "../../../agent/export/export.h"
-#include "../../../agent/record/reader.h"
+#include "../../../agent/record/replay.h"
 #include "../../../agent/record/record.h"
 #include "../fixture.h"
 
@@ -56,12 +56,12 @@ static void write_all(struct snap **snaps, int n, const struct opts *opts)
 
 static void expect_same(struct snap **snaps, int n)
 {
-    struct reader *r;
+    struct replay *r;
     struct snap *s;
-    if (reader_open(&r, path, &err) < 0)
+    if (replay_open(&r, path, &err) < 0)
         fail_msg("%s", err.text);
     for (int i = 0; i < n; i++) {
-        int rc = reader_next(r, &s, &err);
+        int rc = replay_next(r, &s, &err);
         if (rc != 1)
             fail_msg("snapshot %d: %d %s", i, rc, err.text);
         char *wanted = json_of(snaps[i]), *got = json_of(s);
@@ -71,8 +71,8 @@ static void expect_same(struct snap **snaps, int n)
         free(got);
         snap_unref(s);
     }
-    assert_int_equal(reader_next(r, &s, &err), 0);
-    reader_close(r);
+    assert_int_equal(replay_next(r, &s, &err), 0);
+    replay_close(r);
 }
 
 static void free_all(struct snap **snaps, int n)
@@ -101,10 +101,10 @@ static void facts_for_rejudging_come_back(void **state)
     (void)state;
     struct opts opts = {0};
     struct snap *snap = fixture_rich(0), *s;
-    struct reader *r;
+    struct replay *r;
     write_all(&snap, 1, &opts);
-    assert_int_equal(reader_open(&r, path, &err), 0);
-    assert_int_equal(reader_next(r, &s, &err), 1);
+    assert_int_equal(replay_open(&r, path, &err), 0);
+    assert_int_equal(replay_next(r, &s, &err), 1);
     assert_int_equal(s->nstalls, 2);
     assert_int_equal(s->stalls[0].nsamples, 3);
     assert_int_equal(s->stalls[0].samples[2].elapsed_ns, snap->stalls[0].samples[2].elapsed_ns);
@@ -125,7 +125,7 @@ static void facts_for_rejudging_come_back(void **state)
     assert_int_equal(s->tasks_total, 6);
     snap_unref(s);
     snap_unref(snap);
-    reader_close(r);
+    replay_close(r);
 }
 
 // Findings with up to 100 occurrences must not be written anew each time one comes.
@@ -181,29 +181,29 @@ static void any_point_in_time_can_be_shown(void **state)
     enum { N = 40 };
     struct opts opts = {.ring_ns = 60 * S}; // key pictures every 7 s
     struct snap *snaps[N], *s;
-    struct reader *r;
+    struct replay *r;
     for (int i = 0; i < N; i++)
         snaps[i] = fixture_rich(i);
     write_all(snaps, N, &opts);
     assert_true(query("SELECT count(*) FROM snapshots WHERE is_key") >= 4);
-    assert_int_equal(reader_open(&r, path, &err), 0);
-    assert_int_equal(reader_length_ns(r), snaps[N - 1]->now_ns);
+    assert_int_equal(replay_open(&r, path, &err), 0);
+    assert_int_equal(replay_length_ns(r), snaps[N - 1]->now_ns);
     static const int points[] = {20, 3, 39, 0, 21, 14, 7};
     for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++) {
         int at = points[i];
-        assert_int_equal(reader_seek(r, snaps[at]->now_ns + S / 2, &err), 0);
-        assert_int_equal(reader_next(r, &s, &err), 1);
+        assert_int_equal(replay_seek(r, snaps[at]->now_ns + S / 2, &err), 0);
+        assert_int_equal(replay_next(r, &s, &err), 1);
         char *wanted = json_of(snaps[at]), *got = json_of(s);
         assert_string_equal(got, wanted);
         free(wanted);
         free(got);
         snap_unref(s);
     }
-    assert_int_equal(reader_seek(r, -5, &err), 0);
-    assert_int_equal(reader_next(r, &s, &err), 1);
+    assert_int_equal(replay_seek(r, -5, &err), 0);
+    assert_int_equal(replay_next(r, &s, &err), 1);
     assert_int_equal(s->now_ns, snaps[0]->now_ns);
     snap_unref(s);
-    reader_close(r);
+    replay_close(r);
     free_all(snaps, N);
 }
 
@@ -212,10 +212,10 @@ static void redacted_says_no_name(void **state)
     (void)state;
     struct opts opts = {.redact = true};
     struct snap *snap = fixture_rich(0), *s;
-    struct reader *r;
+    struct replay *r;
     write_all(&snap, 1, &opts);
-    assert_int_equal(reader_open(&r, path, &err), 0);
-    assert_int_equal(reader_next(r, &s, &err), 1);
+    assert_int_equal(replay_open(&r, path, &err), 0);
+    assert_int_equal(replay_next(r, &s, &err), 1);
     char *json = json_of(s);
     static const char *const secrets[] = {"/srv/",    "profiles.db", "billing",
                                           "10.0.0.9", "request-118", "web-3"};
@@ -226,7 +226,7 @@ static void redacted_says_no_name(void **state)
     free(json);
     snap_unref(s);
     snap_unref(snap);
-    reader_close(r);
+    replay_close(r);
     FILE *f = fopen(path, "r");
     static char bytes[1 << 20];
     size_t n = fread(bytes, 1, sizeof(bytes), f);
@@ -270,26 +270,26 @@ static void killed_recorder_leaves_a_file(void **state)
         char command[800];
         snprintf(command, sizeof(command), "cp %s %s", path, copy);
         assert_int_equal(system(command), 0);
-        struct reader *r;
+        struct replay *r;
         struct snap *s;
-        if (reader_open(&r, copy, &err) < 0)
+        if (replay_open(&r, copy, &err) < 0)
             fail_msg("round %d: %s", round, err.text);
         int n = 0, rc;
-        while ((rc = reader_next(r, &s, &err)) > 0) {
+        while ((rc = replay_next(r, &s, &err)) > 0) {
             snap_unref(s);
             n++;
         }
         assert_int_equal(rc, 0);
         assert_true(n >= last); // last + 1 were written; each is a second
-        reader_close(r);
+        replay_close(r);
     }
     unlink(copy);
 }
 
 static void refuse(const char *part)
 {
-    struct reader *r = NULL;
-    assert_true(reader_open(&r, path, &err) < 0);
+    struct replay *r = NULL;
+    assert_true(replay_open(&r, path, &err) < 0);
     assert_null(r);
     assert_int_equal(err.status, STATUS_NO_ATTACH);
     assert_null(strchr(err.text, '\n'));
@@ -378,18 +378,18 @@ static void damage_never_crashes(void **state)
         for (int i = 0; i < hits; i++)
             bad[100 + (size_t)rand() % (n - 100)] = (unsigned char)rand();
         put_file(bad, n);
-        struct reader *r = NULL;
+        struct replay *r = NULL;
         struct snap *s;
-        if (reader_open(&r, path, &err) < 0) {
+        if (replay_open(&r, path, &err) < 0) {
             assert_int_equal(err.status, STATUS_NO_ATTACH);
             continue;
         }
         int rc;
-        while ((rc = reader_next(r, &s, &err)) > 0) {
+        while ((rc = replay_next(r, &s, &err)) > 0) {
             free(json_of(s));
             snap_unref(s);
         }
-        reader_close(r);
+        replay_close(r);
     }
 }
 

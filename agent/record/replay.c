@@ -1,4 +1,4 @@
-#include "reader.h"
+#include "replay.h"
 
 #include <errno.h>
 #include <math.h>
@@ -19,7 +19,7 @@ struct cursor { // rows of one table, in the order of snapshots
     bool row; // stands on one
 };
 
-struct reader {
+struct replay {
     sqlite3 *db;
     char *path;
     struct lookup *lookup;
@@ -30,7 +30,7 @@ struct reader {
     int64_t length_ns, skip_until; // snap number: those before it are only steps on the way
 };
 
-static int corrupt(struct reader *r, struct error *err)
+static int corrupt(struct replay *r, struct error *err)
 {
     return error_set(err, STATUS_NO_ATTACH, EBADMSG, "%.300s: the recording is damaged", r->path);
 }
@@ -85,7 +85,7 @@ static void append_escaped(char *uri, size_t size, const char *path)
     }
 }
 
-static int open_uri(struct reader *r, const char *flags)
+static int open_uri(struct replay *r, const char *flags)
 {
     char uri[4400] = "file:";
     append_escaped(uri, sizeof(uri) - 40, r->path);
@@ -104,7 +104,7 @@ static int open_uri(struct reader *r, const char *flags)
 
 // With a log beside it somebody may be writing, or was killed: then its last second counts too. A file
 // alone is read as it is, so that neither a read-only folder nor its journal mode matters.
-static int open_db(struct reader *r, struct error *err)
+static int open_db(struct replay *r, struct error *err)
 {
     char log[4200];
     struct stat st;
@@ -116,7 +116,7 @@ static int open_db(struct reader *r, struct error *err)
     return rc == SQLITE_OK ? 0 : corrupt(r, err);
 }
 
-static bool is_sound(struct reader *r)
+static bool is_sound(struct replay *r)
 {
     sqlite3_stmt *stmt = NULL;
     bool ok = false;
@@ -129,14 +129,14 @@ static bool is_sound(struct reader *r)
     return ok;
 }
 
-static sqlite3_stmt *prepare(struct reader *r, const char *sql)
+static sqlite3_stmt *prepare(struct replay *r, const char *sql)
 {
     sqlite3_stmt *stmt = NULL;
     sqlite3_prepare_v3(r->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
     return stmt;
 }
 
-static int64_t query_int(struct reader *r, const char *sql, int64_t arg, int64_t otherwise)
+static int64_t query_int(struct replay *r, const char *sql, int64_t arg, int64_t otherwise)
 {
     sqlite3_stmt *stmt = prepare(r, sql);
     if (!stmt)
@@ -148,7 +148,7 @@ static int64_t query_int(struct reader *r, const char *sql, int64_t arg, int64_t
     return otherwise;
 }
 
-static int prepare_all(struct reader *r, struct error *err)
+static int prepare_all(struct replay *r, struct error *err)
 {
     const struct table *all[STORE_TABLES];
     r->ncursors = store_all_tables(all);
@@ -169,7 +169,7 @@ static int prepare_all(struct reader *r, struct error *err)
     return r->snapshots && r->lookup ? 0 : corrupt(r, err);
 }
 
-static int begin_at(struct reader *r, int64_t snap)
+static int begin_at(struct replay *r, int64_t snap)
 {
     snap_unref(r->before);
     r->before = NULL;
@@ -187,12 +187,12 @@ static int begin_at(struct reader *r, int64_t snap)
     return 0;
 }
 
-int reader_open(struct reader **ret, const char *path, struct error *err)
+int replay_open(struct replay **ret, const char *path, struct error *err)
 {
     int rc = look_at_head(path, err);
     if (rc < 0)
         return rc;
-    struct reader *r = calloc(1, sizeof(*r));
+    struct replay *r = calloc(1, sizeof(*r));
     if (!r || !(r->path = strdup(path)))
         abort();
     rc = open_db(r, err);
@@ -208,14 +208,14 @@ int reader_open(struct reader **ret, const char *path, struct error *err)
             corrupt(r, err);
     }
     if (rc < 0) {
-        reader_close(r);
+        replay_close(r);
         return rc;
     }
     *ret = r;
     return 0;
 }
 
-void reader_close(struct reader *r)
+void replay_close(struct replay *r)
 {
     if (!r)
         return;
@@ -229,7 +229,7 @@ void reader_close(struct reader *r)
     free(r);
 }
 
-int64_t reader_length_ns(const struct reader *r)
+int64_t replay_length_ns(const struct replay *r)
 {
     return r->length_ns;
 }
@@ -250,7 +250,7 @@ static int read_packed(sqlite3_stmt *s, int i, const struct column *c, char *at,
     return hist_unpack((uint32_t *)at, (const uint32_t *)was, blob, n);
 }
 
-static int read_column(struct reader *r, struct snap *into, sqlite3_stmt *s, int i,
+static int read_column(struct replay *r, struct snap *into, sqlite3_stmt *s, int i,
                        const struct column *c, char *row, const char *before)
 {
     char *at = row + c->offset;
@@ -278,7 +278,7 @@ static int read_column(struct reader *r, struct snap *into, sqlite3_stmt *s, int
     return -EBADMSG;
 }
 
-static struct cursor *cursor_of(struct reader *r, const struct table *t)
+static struct cursor *cursor_of(struct replay *r, const struct table *t)
 {
     return &r->cursors[store_table_index(t)];
 }
@@ -296,11 +296,11 @@ static bool stands_on(const struct cursor *c, int64_t snap, int parent)
            sqlite3_column_int64(c->stmt, 1) == parent;
 }
 
-static int read_list(struct reader *r, struct snap *into, int64_t snap, const struct table *t,
+static int read_list(struct replay *r, struct snap *into, int64_t snap, const struct table *t,
                      int parent, void *now, const void *before);
 
 // An element that has no row is as it was; its children may still have changed.
-static int read_element(struct reader *r, struct snap *into, int64_t snap, const struct table *t,
+static int read_element(struct replay *r, struct snap *into, int64_t snap, const struct table *t,
                         struct cursor *c, int parent, int pos, char *row, const char *was)
 {
     int first = t->newest_first ? 4 : 3;
@@ -321,7 +321,7 @@ static int read_element(struct reader *r, struct snap *into, int64_t snap, const
     return 0;
 }
 
-static int read_list(struct reader *r, struct snap *into, int64_t snap, const struct table *t,
+static int read_list(struct replay *r, struct snap *into, int64_t snap, const struct table *t,
                      int parent, void *now, const void *before)
 {
     struct cursor *c = cursor_of(r, t);
@@ -343,7 +343,7 @@ static int read_list(struct reader *r, struct snap *into, int64_t snap, const st
     return 0;
 }
 
-static int read_snapshot(struct reader *r, struct snap *s)
+static int read_snapshot(struct replay *r, struct snap *s)
 {
     int64_t snap = sqlite3_column_int64(r->snapshots, 0);
     bool is_key = sqlite3_column_int(r->snapshots, 2) != 0;
@@ -360,7 +360,7 @@ static int read_snapshot(struct reader *r, struct snap *s)
     return 0;
 }
 
-int reader_next(struct reader *r, struct snap **ret, struct error *err)
+int replay_next(struct replay *r, struct snap **ret, struct error *err)
 {
     for (;;) {
         int rc = sqlite3_step(r->snapshots);
@@ -382,7 +382,7 @@ int reader_next(struct reader *r, struct snap **ret, struct error *err)
     }
 }
 
-int reader_seek(struct reader *r, int64_t at_ns, struct error *err)
+int replay_seek(struct replay *r, int64_t at_ns, struct error *err)
 {
     int64_t first = query_int(r, "SELECT min(snap) FROM snapshots WHERE is_key AND snap>=?", 0, 0);
     int64_t wanted = query_int(r, "SELECT max(snap) FROM snapshots WHERE now_ns<=?", at_ns, first);

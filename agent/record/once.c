@@ -28,7 +28,7 @@ struct stack_entry {
     UT_hash_handle hh;
 };
 
-struct intern {
+struct once {
     sqlite3 *db;
     struct text_entry *texts;
     struct frame_entry *frames;
@@ -51,9 +51,9 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
     return stmt;
 }
 
-struct intern *intern_new(sqlite3 *db)
+struct once *once_new(sqlite3 *db)
 {
-    struct intern *in = calloc(1, sizeof(*in));
+    struct once *in = calloc(1, sizeof(*in));
     if (!in)
         abort();
     in->db = db;
@@ -64,7 +64,7 @@ struct intern *intern_new(sqlite3 *db)
     return in;
 }
 
-void intern_free(struct intern *in)
+void once_free(struct once *in)
 {
     if (!in)
         return;
@@ -90,7 +90,7 @@ void intern_free(struct intern *in)
     free(in);
 }
 
-int64_t intern_text(struct intern *in, const char *text)
+int64_t once_text(struct once *in, const char *text)
 {
     struct text_entry *e;
     size_t n = strlen(text);
@@ -110,9 +110,9 @@ int64_t intern_text(struct intern *in, const char *text)
     return e->id;
 }
 
-static int64_t optional(struct intern *in, const char *text)
+static int64_t optional(struct once *in, const char *text)
 {
-    return text ? intern_text(in, text) : 0;
+    return text ? once_text(in, text) : 0;
 }
 
 static void bind_optional(sqlite3_stmt *stmt, int i, int64_t id)
@@ -123,7 +123,7 @@ static void bind_optional(sqlite3_stmt *stmt, int i, int64_t id)
         sqlite3_bind_null(stmt, i);
 }
 
-static int insert_frame(struct intern *in, int64_t id, const struct frame_key *k,
+static int insert_frame(struct once *in, int64_t id, const struct frame_key *k,
                         const struct frame *f)
 {
     sqlite3_stmt *s = in->insert_frame;
@@ -147,7 +147,7 @@ static const char *leaf(const char *path)
 }
 
 // Redacted: function names stay (they are the diagnosis), folders go.
-static int64_t intern_frame(struct intern *in, const struct frame *f, bool redact)
+static int64_t once_frame(struct once *in, const struct frame *f, bool redact)
 {
     struct frame_key key = {
         .function = optional(in, f->function),
@@ -175,7 +175,7 @@ static int64_t intern_frame(struct intern *in, const struct frame *f, bool redac
     return e->id;
 }
 
-static int insert_stack(struct intern *in, int64_t id, const struct stack *st, bool redact)
+static int insert_stack(struct once *in, int64_t id, const struct stack *st, bool redact)
 {
     sqlite3_stmt *s = in->insert_stack, *sf = in->insert_stack_frame;
     sqlite3_bind_int64(s, 1, id);
@@ -187,7 +187,7 @@ static int insert_stack(struct intern *in, int64_t id, const struct stack *st, b
     if (run(s) < 0)
         return -1;
     for (int i = 0; i < st->nframes; i++) {
-        int64_t frame = intern_frame(in, &st->frames[i], redact);
+        int64_t frame = once_frame(in, &st->frames[i], redact);
         if (frame < 0)
             return -1;
         sqlite3_bind_int64(sf, 1, id);
@@ -199,7 +199,7 @@ static int insert_stack(struct intern *in, int64_t id, const struct stack *st, b
     return 0;
 }
 
-int64_t intern_stack(struct intern *in, const struct stack *stack, bool redact)
+int64_t once_stack(struct once *in, const struct stack *stack, bool redact)
 {
     struct stack_entry *e;
     HASH_FIND_STR(in->stacks, stack->id, e);

@@ -318,6 +318,20 @@ bool is_in_language(const struct frame *frames, int n)
     return false;
 }
 
+// A stripped program's static function has no name: the nearest caller in the same file that has one says
+// more (redis's evalGenericCommand for its nameless Lua machine).
+static int with_name(const struct frame *frames, int culprit, int end)
+{
+    const char *module = frames[culprit].module;
+    for (int i = culprit; i < end && module; i++) {
+        if (!frames[i].module || strcmp(frames[i].module, module) != 0 || frames[i].runtime)
+            break;
+        if (frames[i].function)
+            return i;
+    }
+    return culprit;
+}
+
 int find_culprit(const struct frame *frames, int n)
 {
     int end = end_of_loop(frames, n), best = -1, best_tier = NOT_USERS;
@@ -329,5 +343,5 @@ int find_culprit(const struct frame *frames, int n)
             best_tier = t;
         }
     }
-    return best;
+    return best < 0 ? -1 : with_name(frames, best, end);
 }

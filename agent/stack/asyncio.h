@@ -49,8 +49,39 @@ uint64_t task_frame_address(struct cpython *py, uint64_t coroutine);
 
 // Reads a task object and its await chain; false: torn or none.
 bool task_read(struct cpython *py, uint64_t address, struct task *t);
+// Over all bytes that are shown of it, as the process holds them now; two equal ones prove a quiet task.
+uint64_t task_fingerprint(struct cpython *py, const struct task *t);
 void task_name(struct cpython *py, const struct task *t, char *buf, size_t n, int64_t *number);
 // "qualname", and "file:line" of its definition.
 void task_coroutine(struct cpython *py, uint64_t coroutine, char *name, char *site, size_t n);
+// The task that is woken when this one ends; 0 nobody.
+uint64_t task_awaiter(struct cpython *py, const struct task *t);
+// Who else holds the task, by reference counts.
+enum task_hold { TASK_HELD, TASK_UNHELD, TASK_GARBAGE };
+enum task_hold task_hold(struct cpython *py, const struct task *t);
+// CLOCK_MONOTONIC time at which its asyncio.sleep began; INT64_MIN: it is in none, or not known.
+int64_t task_sleep_since(struct cpython *py, const struct task *t);
+
+// Addresses of the tasks there are, sorted, each once.
+struct task_list {
+    uint64_t *addresses;
+    size_t n, capacity;
+    uint64_t running[64];
+    int nrunning;
+    int64_t cut; // known to be missing
+};
+bool task_list_add(struct task_list *l, uint64_t address);
+void task_list_collect(struct cpython *py, struct task_list *l);
+void task_list_free(struct task_list *l);
+
+// Coroutines that were never started and belong to no task, and tasks that no list holds, from the lists of
+// the collector. coroutines: those of the tasks, sorted.
+struct gc_found {
+    uint64_t *never_awaited, *unread; // tasks and futures with an unread error
+    size_t nnever, nunread;
+    int64_t objects, broken;
+};
+void asyncio_gc_walk(struct cpython *py, const uint64_t *coroutines, size_t n,
+                     struct gc_found *ret);
 
 #endif

@@ -103,11 +103,9 @@ static bool step_embedded(struct cpython *py, uint64_t object, struct task_frame
         return false;
     const uint8_t *frame = b + py->o.gi_frame;
     *state = state_of(py, (int8_t)b[py->o.gi_state]);
-    if (*state == PY_ENDED)
-        return false;
-    f->code = at64(frame, py->o.fr_code) & ~7ull;
+    f->code = at64(frame, py->o.fr_code) & ~7ull; // stays when the frame has ended
     f->instr = at64(frame, py->o.fr_instr);
-    if (py_kind_of(py, f->code) != PY_CODE)
+    if (*state == PY_ENDED || py_kind_of(py, f->code) != PY_CODE)
         return false;
     if (*state == PY_SUSPENDED || *state == PY_YIELD_FROM)
         *next = top_of_stack(py, object, frame, f, *state);

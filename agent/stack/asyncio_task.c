@@ -96,6 +96,38 @@ bool task_read(struct cpython *py, uint64_t address, struct task *t)
     return read_object(py, address, t) && read_chain(py, t);
 }
 
+static uint64_t mix(uint64_t hash, const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i + 8 <= n; i += 8)
+        hash = (hash ^ at64(bytes, (int)i)) * 0x9e3779b97f4a7c15ull;
+    return hash ^ hash >> 29;
+}
+
+// The reference count may move without a change of the task; everything else that is shown may not. 0 means
+// that something could not be read.
+uint64_t task_fingerprint(struct cpython *py, const struct task *t)
+{
+    uint8_t b[TASK_BYTES];
+    uint64_t hash = 1;
+    if (!mem_read(py->m, t->address, b, py->o.t_size))
+        return 0;
+    hash = mix(hash, b + 8, py->o.t_size - 8);
+    for (int i = 0; i < t->nframes; i++) {
+        struct task_frame f;
+        enum py_frame_state state = PY_ENDED;
+        uint64_t shown[4] = {0};
+        if (!task_step(py, t->frames[i].object, &f, &state, &shown[0]))
+            return 0;
+        shown[1] = f.code;
+        shown[2] = f.instr;
+        shown[3] = (uint64_t)state << 32 | f.kind;
+        hash = mix(hash, (const uint8_t *)shown, sizeof shown);
+    }
+    if (t->name && mem_read(py->m, t->name, b, 56))
+        hash = mix(hash, b + 8, 48);
+    return hash | 1;
+}
+
 // A str, or an int n that means "Task-n": newer versions make the text when it is asked for.
 void task_name(struct cpython *py, const struct task *t, char *buf, size_t n, int64_t *number)
 {
@@ -123,8 +155,8 @@ void task_coroutine(struct cpython *py, uint64_t coroutine, char *name, char *si
     enum py_frame_state state;
     uint64_t next;
     *name = *site = 0;
-    const struct py_code *c =
-        task_step(py, coroutine, &f, &state, &next) ? py_code_at(py, f.code) : NULL;
+    task_step(py, coroutine, &f, &state, &next);
+    const struct py_code *c = f.code ? py_code_at(py, f.code) : NULL;
     if (c) {
         snprintf(name, n, "%s", c->function);
         snprintf(site, n, "%s:%d", c->file, c->first_line);

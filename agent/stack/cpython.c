@@ -298,4 +298,5 @@ const struct lang cpython_lang = {
     .attach = attach,
     .detach = detach,
     .walk = walk,
+    .tasks = asyncio_tasks,
 };

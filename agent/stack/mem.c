@@ -7,6 +7,8 @@
 // How far above the copy an address still counts as this thread's stack (the usual RLIMIT_STACK).
 #define STACK_REACH (8u << 20)
 #define RUN_PAGES   64 // the longest single fetch
+#define RECENT      256
+#define AHEAD_PAGES 16
 #define GAP_PAGES   1 // pages not asked for that a run may bridge: cheaper than a second system call
 #define SLAB_PAGES  256
 #define KEEP_SLABS  1 // kept across walks, so that the usual walk allocates nothing
@@ -29,7 +31,9 @@ struct mem {
 
     struct page *table; // open addressing, power of two
     size_t capacity, used;
-    struct page last; // the page of the read before
+    struct page recent[RECENT]; // by the low bits of the number: walkers come back to few pages
+    uint64_t *wanted;           // scratch of mem_prefetch
+    size_t wanted_capacity;
     uint8_t **slabs;
     size_t nslabs, slabs_capacity, slab_page; // slab_page: next free page over all slabs
 };
@@ -64,6 +68,7 @@ void mem_free(struct mem *m)
     for (size_t i = 0; i < m->nslabs; i++)
         free(m->slabs[i]);
     free(m->slabs);
+    free(m->wanted);
     free(m->table);
     free(m);
 }
@@ -73,7 +78,7 @@ void mem_forget(struct mem *m)
     while (m->nslabs > KEEP_SLABS)
         free(m->slabs[--m->nslabs]);
     m->slab_page = 0;
-    m->last = (struct page){0};
+    memset(m->recent, 0, sizeof m->recent);
     m->used = 0;
     memset(m->table, 0, m->capacity * sizeof *m->table);
 }
@@ -112,7 +117,7 @@ uint64_t mem_pages(const struct mem *m)
 // The page's slot: its own or the free one where it belongs.
 static struct page *slot_of(struct page *table, size_t capacity, uint64_t number)
 {
-    size_t i = (number * 0x9e3779b97f4a7c15ull >> 24) & (capacity - 1);
+    size_t i = (number * 0x9e3779b97f4a7c15ull >> 32) & (capacity - 1);
     while (table[i].number && table[i].number != number)
         i = (i + 1) & (capacity - 1);
     return &table[i];
@@ -218,10 +223,8 @@ static void fetch_run(struct mem *m, uint64_t first, size_t n)
             fetch_page(m, first + i);
 }
 
-static const uint8_t *page_bytes(struct mem *m, uint64_t number)
+static const uint8_t *look_up(struct mem *m, uint64_t number)
 {
-    if (number == m->last.number)
-        return m->last.bytes;
     struct page *p = slot_of(m->table, m->capacity, number);
     if (!p->number) {
         fetch_page(m, number);
@@ -229,8 +232,14 @@ static const uint8_t *page_bytes(struct mem *m, uint64_t number)
         if (!p->number)
             return NULL;
     }
-    m->last = *p;
+    m->recent[number % RECENT] = *p;
     return p->bytes;
+}
+
+static inline const uint8_t *page_bytes(struct mem *m, uint64_t number)
+{
+    const struct page *p = &m->recent[number % RECENT];
+    return p->number == number ? p->bytes : look_up(m, number);
 }
 
 static bool is_user(uint64_t address, size_t n)
@@ -243,6 +252,12 @@ static bool read_live(struct mem *m, uint64_t address, uint8_t *out, size_t n)
     uint64_t above = m->stack_base + m->stack_len;
     if (m->stack_len && address + n > above && address < above + STACK_REACH)
         m->went_live = true;
+    if (address % MEM_PAGE + n <= MEM_PAGE) { // nearly all of them
+        const uint8_t *bytes = page_bytes(m, address / MEM_PAGE);
+        if (bytes)
+            memcpy(out, bytes + address % MEM_PAGE, n);
+        return bytes;
+    }
     while (n) {
         size_t offset = address % MEM_PAGE, chunk = MEM_PAGE - offset < n ? MEM_PAGE - offset : n;
         const uint8_t *bytes = page_bytes(m, address / MEM_PAGE);
@@ -340,29 +355,50 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-void mem_prefetch(struct mem *m, uint64_t *addresses, size_t count, size_t bytes)
+static bool want(struct mem *m, size_t *n, uint64_t page)
 {
-    qsort(addresses, count, sizeof *addresses, by_value);
+    if ((*n && m->wanted[*n - 1] == page) || slot_of(m->table, m->capacity, page)->number)
+        return true;
+    if (*n == m->wanted_capacity) {
+        size_t capacity = m->wanted_capacity ? 2 * m->wanted_capacity : 1024;
+        uint64_t *p = realloc(m->wanted, capacity * sizeof *p);
+        if (!p)
+            return false;
+        m->wanted = p;
+        m->wanted_capacity = capacity;
+    }
+    m->wanted[(*n)++] = page;
+    return true;
+}
+
+// The missing pages, sorted, in runs.
+void mem_prefetch(struct mem *m, const uint64_t *addresses, size_t count, size_t bytes)
+{
+    size_t n = 0;
     if (bytes > RUN_PAGES * MEM_PAGE)
         bytes = RUN_PAGES * MEM_PAGE;
-    uint64_t run = 0, end = 0; // [run, end): pages of the run being gathered
-    for (size_t i = 0; i < count && !m->spent; i++) {
-        if (!bytes || !is_user(addresses[i], bytes))
+    for (size_t i = 0; i < count && bytes; i++) {
+        if (!is_user(addresses[i], bytes))
             continue;
         uint64_t last = (addresses[i] + bytes - 1) / MEM_PAGE;
-        for (uint64_t page = addresses[i] / MEM_PAGE; page <= last; page++) {
-            if (page < end || slot_of(m->table, m->capacity, page)->number)
-                continue;
-            if (end && page - end <= GAP_PAGES && page - run < RUN_PAGES) {
-                end = page + 1;
-                continue;
-            }
-            if (end)
-                fetch_run(m, run, end - run);
-            run = page;
-            end = page + 1;
-        }
+        for (uint64_t page = addresses[i] / MEM_PAGE; page <= last; page++)
+            if (!want(m, &n, page))
+                return;
     }
-    if (end && !m->spent)
-        fetch_run(m, run, end - run);
+    qsort(m->wanted, n, sizeof *m->wanted, by_value);
+    for (size_t i = 0; i < n && !m->spent;) {
+        uint64_t first = m->wanted[i], end = first + 1;
+        while (++i < n && m->wanted[i] - first < RUN_PAGES && m->wanted[i] <= end + GAP_PAGES)
+            end = m->wanted[i] + 1;
+        fetch_run(m, first, end - first);
+    }
+}
+
+void mem_ahead(struct mem *m, uint64_t address)
+{
+    uint64_t page = address / MEM_PAGE;
+    if (m->recent[page % RECENT].number == page || slot_of(m->table, m->capacity, page)->number)
+        return;
+    uint64_t around = page / AHEAD_PAGES * AHEAD_PAGES * MEM_PAGE;
+    mem_prefetch(m, &around, 1, AHEAD_PAGES * MEM_PAGE);
 }

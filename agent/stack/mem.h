@@ -43,8 +43,10 @@ bool mem_string(struct mem *m, uint64_t address, char *buf, size_t n);
 bool mem_fresh(struct mem *m, uint64_t address, void *buf, size_t n);
 
 // Brings in `bytes` from each of the addresses, neighbours in one read. A hint: nothing fails.
-// Sorts the addresses in place.
-void mem_prefetch(struct mem *m, uint64_t *addresses, size_t count, size_t bytes);
+void mem_prefetch(struct mem *m, const uint64_t *addresses, size_t count, size_t bytes);
+
+// For walks along pointers: when the address's page is missing, its neighbourhood comes with it.
+void mem_ahead(struct mem *m, uint64_t address);
 
 bool mem_spent(const struct mem *m);     // budget or deadline is used up: every further fetch fails
 bool mem_went_live(const struct mem *m); // something above the stack copy was read live

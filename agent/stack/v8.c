@@ -16,8 +16,9 @@
 
 #include "v8.h"
 
-#define TEXTS      (16 * 1024)
-#define MAX_PLACES 24
+#define TEXTS        (16 * 1024)
+#define MAX_PLACES   24
+#define CALLER_REACH 4096 // how far a frame's own part of the stack is searched
 
 static void emit(struct v8 *v, int at, const struct frame *f)
 {
@@ -117,13 +118,36 @@ static int baseline_position(struct v8 *v, const struct v8_code *c, uint64_t fp,
     return offset >= 0 ? v8_bytecode_position(v, bytecodes, offset) : -1;
 }
 
-static void walk_optimized(struct v8 *v, int at, const struct native_frame *f,
-                           const struct v8_code *c)
+static void walk_optimized(struct v8 *v, int at, uint64_t pc, bool exact, const struct v8_code *c)
 {
     struct v8_place places[MAX_PLACES];
-    int n = v8_optimized_places(v, c, f->pc, f->activation, places, MAX_PLACES);
+    int n = v8_optimized_places(v, c, pc, exact, places, MAX_PLACES);
     for (int i = 0; i < n; i++)
         emit_place(v, at, &places[i]);
+}
+
+static bool is_jit(struct v8 *v, uint64_t address)
+{
+    uint64_t start, end;
+    bool exec;
+    const char *path = NULL;
+    return v->process.mapping(v->process.arg, address, &start, &end, &exec, &path) && exec && !path;
+}
+
+// A builtin without a frame of its own runs on the frame of the generated code that called it: the return
+// address into that code is the first one above sp.
+static bool calling_code(struct v8 *v, const struct native_frame *f, struct v8_code *code,
+                         uint64_t *pc)
+{
+    uint64_t end = f->bp - 16, word;
+    if (f->bp < f->sp || f->bp - f->sp > CALLER_REACH)
+        return false;
+    for (uint64_t at = f->sp & ~7ull; at < end && mem_u64(v->m, at, &word); at += 8)
+        if (word > MEM_PAGE && !(word >> 47) && is_jit(v, word) && v8_code_of(v, word - 1, code)) {
+            *pc = word;
+            return true;
+        }
+    return false;
 }
 
 // A frame of the standard layout: interpreted, baseline, or a builtin of JavaScript linkage.
@@ -141,10 +165,20 @@ static bool walk_standard(struct v8 *v, int at, const struct native_frame *f,
         return true;
     }
     struct v8_place place = {shared, -1, false};
-    if (c && c->kind == V8_CODE_BASELINE)
-        place.position = baseline_position(v, c, f->bp, f->pc - (f->activation ? 0 : 1));
-    else
+    struct v8_code caller;
+    uint64_t pc = f->pc - (f->activation ? 0 : 1);
+    if (!c)
         place.position = interpreted_position(v, f->bp);
+    if (place.position < 0 && !c && calling_code(v, f, &caller, &pc)) {
+        if (caller.kind == V8_CODE_OPTIMIZED) {
+            walk_optimized(v, at, pc, false, &caller);
+            return true;
+        }
+        c = &caller;
+        pc--;
+    }
+    if (c && c->kind == V8_CODE_BASELINE)
+        place.position = baseline_position(v, c, f->bp, pc);
     emit_place(v, at, &place);
     return true;
 }
@@ -181,7 +215,7 @@ static void walk_frame(struct v8 *v, int at, const struct native_frame *f, uint6
         return;
     }
     if (known && code.kind == V8_CODE_OPTIMIZED) {
-        walk_optimized(v, at, f, &code);
+        walk_optimized(v, at, f->pc, f->activation, &code);
         *last_fp = f->bp;
         return;
     }

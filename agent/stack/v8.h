@@ -57,13 +57,13 @@ struct v8_function { // a SharedFunctionInfo, cached by address
 
 struct v8 {
     struct v8_layout l;
+    struct lang_process process; // as at attach; valid until detach
     struct mem *m;
     unsigned walk;
     uint64_t stream_map; // of the code object found last: lets the search compare words only
     struct v8_script *scripts[V8_SCRIPTS];
     struct v8_function *functions[V8_FUNCTIONS];
     uint8_t *bytecode_sizes; // 3 rows of l.bytecodes
-    const char *module;      // that holds V8; its name decides which unnamed frames are looked at
     struct lang_frame *out;
     int out_count, out_capacity;
     char *texts; // pool for names made in this walk

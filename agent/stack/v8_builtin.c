@@ -25,6 +25,12 @@ static void put_method(const char *object, const char *between, const char *meth
     snprintf(buf, n, "%s%s%c%s", object, between, tolower((unsigned char)method[0]), method + 1);
 }
 
+// ArrayMap is a method of the prototype, ArrayFrom is not.
+static bool is_static_of_array(const char *method)
+{
+    return !strcmp(method, "From") || !strcmp(method, "Of") || !strcmp(method, "IsArray");
+}
+
 bool v8_builtin_name(const char *builtin, char *buf, size_t n)
 {
     const char *prototype = strstr(builtin, "Prototype");
@@ -43,7 +49,10 @@ bool v8_builtin_name(const char *builtin, char *buf, size_t n)
         size_t p = strlen(objects[i].prefix);
         if (strncmp(builtin, objects[i].prefix, p) != 0 || !isupper((unsigned char)builtin[p]))
             continue;
-        put_method(objects[i].object, objects[i].object[0] ? "." : "", builtin + p, buf, n);
+        const char *between = objects[i].object[0] ? "." : "";
+        if (!strcmp(objects[i].object, "Array") && !is_static_of_array(builtin + p))
+            between = ".prototype.";
+        put_method(objects[i].object, between, builtin + p, buf, n);
         return true;
     }
     return false;

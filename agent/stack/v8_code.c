@@ -192,8 +192,9 @@ static bool inlined(struct v8 *v, uint64_t deopt, int id, uint64_t *shared, int6
     return *shared != 0;
 }
 
-static int expand(struct v8 *v, const struct v8_code *c, int64_t packed, bool uncertain,
-                  struct v8_place *places, int max)
+// Innermost first. An inlining that cannot be read leaves the outer function at an unknown line.
+static int expand(struct v8 *v, const struct v8_code *c, int64_t packed, struct v8_place *places,
+                  int max)
 {
     uint64_t deopt = v8_field(v, c->object, v->l.code_deopt);
     int n = 0, id = inlining_id(packed);
@@ -201,36 +202,51 @@ static int expand(struct v8 *v, const struct v8_code *c, int64_t packed, bool un
         uint64_t shared;
         int64_t call;
         if (!inlined(v, deopt, id, &shared, &call)) {
-            n = 0; // the outer function at an unknown line is all that is certain
+            n = 0;
             packed = 1;
             break;
         }
-        places[n++] = (struct v8_place){shared, script_offset(packed), uncertain};
+        places[n++] = (struct v8_place){shared, script_offset(packed), false};
         packed = call;
         id = inlining_id(packed);
     }
-    int position = script_offset(packed);
-    places[n++] = (struct v8_place){code_function(v, c), position, uncertain && position >= 0};
+    places[n++] = (struct v8_place){code_function(v, c), script_offset(packed), false};
     return n;
 }
 
-// Only calls have entries. A return address is exact; a pc between two calls is given the one before it, which
-// is certain only where the one after it says the same.
+// From the outside in, what the entries before and behind the pc agree on is certain.
+static void mark_uncertain(struct v8_place *places, int n, const struct v8_place *next, int nnext)
+{
+    int same = 0;
+    while (same < n && same < nnext &&
+           places[n - 1 - same].shared == next[nnext - 1 - same].shared &&
+           places[n - 1 - same].position == next[nnext - 1 - same].position)
+        same++;
+    for (int i = 0; i < n - same; i++)
+        places[i].uncertain = true;
+}
+
+// Only calls have entries. A return address is exact; a pc between two calls is given the one before it.
 int v8_optimized_places(struct v8 *v, const struct v8_code *c, uint64_t pc, bool exact,
                         struct v8_place *places, int max)
 {
-    size_t n;
-    uint8_t *table = v8_bytes(v, v8_field(v, c->object, v->l.code_positions), &n);
+    size_t size;
+    uint8_t *table = v8_bytes(v, v8_field(v, c->object, v->l.code_positions), &size);
     struct position_entry found, next;
     int64_t offset = (int64_t)(pc - c->start) - (exact ? 0 : 1);
-    if (!table || !find_entry(table, n, offset, &found, &next)) {
+    if (!table || !find_entry(table, size, offset, &found, &next)) {
         free(table);
         places[0] = (struct v8_place){code_function(v, c), -1, false};
         return 1;
     }
     free(table);
-    bool uncertain = exact && !(next.offset >= 0 && next.position == found.position);
-    return expand(v, c, found.position, uncertain, places, max);
+    int n = expand(v, c, found.position, places, max);
+    if (exact) {
+        struct v8_place behind[MAX_INLINING + 2];
+        int nbehind = next.offset < 0 ? 0 : expand(v, c, next.position, behind, MAX_INLINING + 2);
+        mark_uncertain(places, n, behind, nbehind);
+    }
+    return n;
 }
 
 int v8_bytecode_position(struct v8 *v, uint64_t bytecodes, int offset)

@@ -191,7 +191,7 @@ bool v8_read_layout(struct v8 *v, const struct lang_process *p, char *note, char
     int build = read_number(&r, "_ZN2v88internal7Version6build_E");
     snprintf(version, 32, "%d.%d.%d", major, minor, build);
     v->l.version = major * 100 + minor;
-    v->module = r.module;
+    v->process = *p;
     if (v->l.version < 1002 || v->l.version > 1306) {
         snprintf(note, 160, "V8 %d.%d is not known: native frames only", major, minor);
         return false;

@@ -254,17 +254,17 @@ static enum cfi_result step_frame(Dwarf_Frame *frame, uint64_t bias, struct mem 
     if (dwarf_frame_cfa(frame, &ops, &nops) != 0)
         return CFI_FAILED;
     bool has_cfa = nops > 0 && evaluate(&e, ops, nops, &cfa);
-    if (!register_of_caller(frame, REG_RIP, bias, m, in, out, &undefined))
+    if (!register_of_caller(frame, REGNO_RIP, bias, m, in, out, &undefined))
         return CFI_FAILED;
     if (undefined)
         return CFI_END;
-    if (!has_cfa || !reg_known(out, REG_RIP))
+    if (!has_cfa || !reg_known(out, REGNO_RIP))
         return CFI_FAILED;
-    for (int n = 0; n < REG_RIP; n++)
+    for (int n = 0; n < REGNO_RIP; n++)
         register_of_caller(frame, n, bias, m, in, out, &undefined);
     // Signal trampolines say where the old stack pointer lies; everywhere else it is the CFA.
-    if (!reg_known(out, REG_RSP))
-        reg_set(out, REG_RSP, cfa);
+    if (!reg_known(out, REGNO_RSP))
+        reg_set(out, REGNO_RSP, cfa);
     return CFI_STEPPED;
 }
 
@@ -276,7 +276,7 @@ enum cfi_result cfi_step(Dwarf_CFI *cfi, uint64_t address, uint64_t bias, struct
     *signal = false;
     if (!cfi || dwarf_cfi_addrframe(cfi, address, &frame) != 0)
         return CFI_NONE;
-    if (dwarf_frame_info(frame, &start, &end, signal) != REG_RIP) {
+    if (dwarf_frame_info(frame, &start, &end, signal) != REGNO_RIP) {
         free(frame);
         return CFI_NONE;
     }

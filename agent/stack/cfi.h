@@ -9,7 +9,7 @@
 #include "mem.h"
 
 // DWARF's numbers of x86-64's registers.
-enum { REG_RBX = 3, REG_RBP = 6, REG_RSP = 7, REG_R12 = 12, REG_RIP = 16, NREGS = 17 };
+enum { REGNO_RBX = 3, REGNO_RBP = 6, REGNO_RSP = 7, REGNO_R12 = 12, REGNO_RIP = 16, NREGS = 17 };
 
 struct regset {
     uint64_t value[NREGS];

@@ -64,11 +64,11 @@ static bool make_candidate(struct process *p, const struct regset *last, uint64_
     // Callee-saved registers are taken as untouched: assembly that keeps no CFI rarely saves them, and a
     // caller that needs them and finds nonsense fails its own checks.
     ret->regs = *last;
-    ret->regs.known &= 1u << REG_RBX | 1u << REG_RBP | 0xfu << REG_R12;
+    ret->regs.known &= 1u << REGNO_RBX | 1u << REGNO_RBP | 0xfu << REGNO_R12;
     if (slot >= 8 && frame_pointer_below(p, slot, &bp))
-        reg_set(&ret->regs, REG_RBP, bp);
-    reg_set(&ret->regs, REG_RSP, slot + 8);
-    reg_set(&ret->regs, REG_RIP, pc);
+        reg_set(&ret->regs, REGNO_RBP, bp);
+    reg_set(&ret->regs, REGNO_RSP, slot + 8);
+    reg_set(&ret->regs, REGNO_RIP, pc);
     return true;
 }
 
@@ -93,10 +93,10 @@ static bool better(const struct trial *a, const struct trial *b)
 
 bool unwind_rescue(struct process *p, struct regset *last, struct unwound *ret)
 {
-    if (!reg_known(last, REG_RSP) || ret->n == 0)
+    if (!reg_known(last, REGNO_RSP) || ret->n == 0)
         return false;
     uint64_t function = start_of_function(&ret->frames[ret->n - 1]);
-    uint64_t slot = last->value[REG_RSP] & ~7ull, end = slot + SCAN_BYTES;
+    uint64_t slot = last->value[REGNO_RSP] & ~7ull, end = slot + SCAN_BYTES;
     struct trial best = {.frames = 0};
     int start = ret->n, trials = 0;
     bool certain = false;

@@ -12,23 +12,23 @@
 
 static bool plausible_frame_pointer(const struct regset *r)
 {
-    if (!reg_known(r, REG_RBP) || !reg_known(r, REG_RSP))
+    if (!reg_known(r, REGNO_RBP) || !reg_known(r, REGNO_RSP))
         return false;
-    uint64_t bp = r->value[REG_RBP], sp = r->value[REG_RSP];
+    uint64_t bp = r->value[REGNO_RBP], sp = r->value[REGNO_RSP];
     return bp % 8 == 0 && bp >= sp && bp - sp < MAX_FRAME_SIZE;
 }
 
 static bool step_frame_pointer(struct process *p, const struct regset *in, struct regset *out)
 {
     uint64_t pair[2];
-    if (!plausible_frame_pointer(in) || !mem_read(p->mem, in->value[REG_RBP], pair, sizeof(pair)))
+    if (!plausible_frame_pointer(in) || !mem_read(p->mem, in->value[REGNO_RBP], pair, sizeof(pair)))
         return false;
     if (pair[1] != 0 && !process_is_code(p, pair[1]))
         return false;
     *out = (struct regset){0};
-    reg_set(out, REG_RBP, pair[0]);
-    reg_set(out, REG_RSP, in->value[REG_RBP] + sizeof(pair));
-    reg_set(out, REG_RIP, pair[1]);
+    reg_set(out, REGNO_RBP, pair[0]);
+    reg_set(out, REGNO_RSP, in->value[REGNO_RBP] + sizeof(pair));
+    reg_set(out, REGNO_RIP, pair[1]);
     return true;
 }
 
@@ -52,10 +52,10 @@ static struct raw_frame *append(struct process *p, const struct regset *r, bool 
     if (ret->n == UNWIND_FRAMES)
         return NULL;
     struct raw_frame *f = &ret->frames[ret->n++];
-    uint64_t pc = r->value[REG_RIP], lookup = pc - !activation;
+    uint64_t pc = r->value[REGNO_RIP], lookup = pc - !activation;
     *f = (struct raw_frame){.pc = pc,
-                            .sp = r->value[REG_RSP],
-                            .bp = reg_known(r, REG_RBP) ? r->value[REG_RBP] : 0,
+                            .sp = r->value[REGNO_RSP],
+                            .bp = reg_known(r, REGNO_RBP) ? r->value[REGNO_RBP] : 0,
                             .activation = activation,
                             .how = how,
                             .place = process_locate(p, lookup)};
@@ -66,7 +66,7 @@ static struct raw_frame *append(struct process *p, const struct regset *r, bool 
 // The stack grows downwards: a caller lies above. Signal handlers may run on a stack of their own.
 static bool goes_up(const struct regset *in, const struct regset *out, bool signal)
 {
-    return signal || out->value[REG_RSP] > in->value[REG_RSP];
+    return signal || out->value[REGNO_RSP] > in->value[REGNO_RSP];
 }
 
 bool unwind_from(struct process *p, struct regset *last, bool activation, enum frame_found how,
@@ -87,9 +87,9 @@ bool unwind_from(struct process *p, struct regset *last, bool activation, enum f
                 return false;
             how = FOUND_FRAME_POINTER;
         }
-        if (next.value[REG_RIP] == 0)
+        if (next.value[REGNO_RIP] == 0)
             return true;
-        if (!goes_up(last, &next, signal) || !process_is_code(p, next.value[REG_RIP]))
+        if (!goes_up(last, &next, signal) || !process_is_code(p, next.value[REGNO_RIP]))
             return false;
         *last = next;
         activation = signal;

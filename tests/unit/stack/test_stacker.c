@@ -63,7 +63,7 @@ static void wait_answers(struct stacker *s, const struct seen *seen, int n)
 }
 
 // The only child of this process that is a helper.
-static pid_t helper_pid(void)
+static pid_t find_helper(void)
 {
     char path[64], text[512];
     snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
@@ -82,6 +82,18 @@ static pid_t helper_pid(void)
     }
     fclose(f);
     return found;
+}
+
+// It has its command line a moment after it was started.
+static pid_t helper_pid(void)
+{
+    pid_t pid = 0;
+    for (int i = 0; i < 1000 && pid == 0; i++) {
+        pid = find_helper();
+        if (pid == 0)
+            usleep(1000);
+    }
+    return pid;
 }
 
 static struct stacker *open_with(struct target_process *t)
@@ -136,7 +148,7 @@ static void killed_at_any_moment(void **state)
     for (int i = 0; i < 60; i++) {
         assert_int_equal(stacker_stack(s, &captured.request, on_stack, &seen), 0);
         usleep((useconds_t)(rand() % 1500));
-        pid_t pid = helper_pid();
+        pid_t pid = find_helper();
         if (pid > 0 && i % 3 != 2)
             kill(pid, SIGKILL);
         wait_answers(s, &seen, i + 1);

@@ -147,20 +147,6 @@ void ui_seek(struct ui *ui, int direction)
     ui->requests |= REQUEST_SEEK;
 }
 
-static void show_step(struct ui *ui, int step)
-{
-    struct snap *s = past_at(&ui->past, step);
-    if (!s) {
-        ui_say(ui, "this is the oldest picture kept");
-        return;
-    }
-    struct snap *before = ui->snap;
-    ui->snap = snap_ref(s);
-    snap_unref(before);
-    ui->step = step;
-    ui_changed(ui);
-}
-
 static void step(struct ui *ui, int direction)
 {
     if (ui->recorded) {
@@ -169,13 +155,16 @@ static void step(struct ui *ui, int direction)
         return;
     }
     ui->paused = true;
-    show_step(ui, ui->step - direction);
+    struct snap *before = ui->snap;
+    ui->snap =
+        snap_ref(past_next(&ui->past, before->now_ns, direction)); // there is one: why_no_step
+    snap_unref(before);
+    ui_changed(ui);
 }
 
 static void resume(struct ui *ui)
 {
     ui->paused = false;
-    ui->step = 0;
     struct snap *before = ui->snap;
     ui->snap = ui->latest ? snap_ref(ui->latest) : NULL;
     snap_unref(before);
@@ -192,7 +181,6 @@ static void pause(struct ui *ui)
         resume(ui);
     } else {
         ui->paused = true;
-        ui->step = 0;
     }
 }
 

@@ -198,11 +198,13 @@ static void add_list(const char *heading, const char **texts, int n, int width, 
 
 static void add_what(const struct snap *s, const struct finding *f, int width, struct lines *out)
 {
-    char text[512];
+    char text[512], times[48] = "seen once";
+    if (f->count != 1)
+        snprintf(times, sizeof(times), "seen %lld times", (long long)f->count);
     wrap(out, f->open ? style_of(f->severity) : STYLE_DIM, "WHAT", width,
          f->title ? f->title : "-");
-    snprintf(text, sizeof(text), "%s %s, seen %lld times since %s%s%s%s%s",
-             f->open ? "open:" : "closed:", severity_name(f->severity), (long long)f->count,
+    snprintf(text, sizeof(text), "%s %s, %s since %s%s%s%s%s",
+             f->open ? "open:" : "closed:", severity_name(f->severity), times,
              fmt_clock(s->started_unix_ns + f->first_seen_ns).s,
              f->duration_ns > 0 ? ", newest " : "",
              f->duration_ns > 0 ? fmt_ns(f->duration_ns).s : "",

@@ -46,7 +46,7 @@ static void draw_health(const struct ui *ui, struct pane p, int left)
         x = right_of(p, x, live ? STYLE_OK : STYLE_BANNER, mode) - 3;
     }
     const char *backend = s->agent.backend ? s->agent.backend : "-";
-    bool wide = x - left > 40;
+    bool wide = x - left > 33; // the long form, and room for the cpu
     snprintf(text, sizeof(text), "%s%s", backend,
              !s->agent.turns_estimated ? ""
              : wide                    ? ", turns estimated"
@@ -309,21 +309,23 @@ void frame_draw(const struct ui *ui, struct canvas *c)
         menu_draw(ui, c);
 }
 
-void frame_draw_text(struct ui *ui, struct canvas *c, enum view_id view)
+void frame_draw_text(struct ui *ui, struct canvas *c, enum view_id view, bool title)
 {
     const struct view *v = views[view];
     ui->nav.view = view;
     ui_changed(ui);
     rows_update(ui, v->table(ui));
-    int items = ui_table(ui)->n;
-    int rows = 3 + (v->head ? v->head_rows + 1 : 0) + 1 + (items > 3 ? items : 14);
+    int items = ui_table(ui)->n, y = title ? 2 : 0;
+    int rows = y + (v->head ? v->head_rows + 1 : 0) + 1 + (items > 3 ? items : 14);
     if (v->detail && items > 0)
         rows += 1 + v->detail_rows;
     canvas_resize(c, rows, c->cols);
     ui_resize(ui, rows, c->cols);
     ui_table(ui)->top = 0;
     ui_table(ui)->row = -1; // no cursor on paper
-    draw_title(ui, canvas_pane(c, (struct rect){0, 0, 1, c->cols}));
-    draw_rule(ui, canvas_pane(c, (struct rect){1, 0, 1, c->cols}));
-    draw_body(ui, c, (struct rect){2, 0, rows - 2, c->cols});
+    if (title) {
+        draw_title(ui, canvas_pane(c, (struct rect){0, 0, 1, c->cols}));
+        draw_rule(ui, canvas_pane(c, (struct rect){1, 0, 1, c->cols}));
+    }
+    draw_body(ui, c, (struct rect){y, 0, rows - y, c->cols});
 }

@@ -27,7 +27,7 @@ static void push(struct lines *l, enum style style, int heading, const char *raw
     if (!text)
         abort();
     text_clean(text, size, raw);
-    l->v[l->n++] = (struct line){style, heading, text};
+    l->v[l->n++] = (struct line){.style = style, .heading = heading, .text = text};
 }
 
 void lines_add(struct lines *l, enum style style, const char *fmt, ...)
@@ -93,12 +93,26 @@ void lines_draw(const struct lines *l, struct pane p, int first)
     }
 }
 
-void lines_print(const struct lines *l, FILE *out)
+static void print_text(const char *text, size_t size, bool ascii, FILE *out)
+{
+    uint32_t ch;
+    int width, n;
+    for (size_t at = 0; at < size && (n = text_next(text + at, &ch, &width)) > 0; at += (size_t)n) {
+        if (!ascii || ch < 0x80)
+            fwrite(text + at, 1, (size_t)n, out);
+        else if (width > 0)
+            fputc('?', out);
+    }
+}
+
+void lines_print(const struct lines *l, bool ascii, FILE *out)
 {
     for (int i = 0; i < l->n; i++) {
         size_t n = strlen(l->v[i].text);
         while (n > 0 && l->v[i].text[n - 1] == ' ')
             n--;
-        fprintf(out, "%.*s\n", (int)n, l->v[i].text);
+        fprintf(out, "%*s", n > 0 ? l->v[i].indent : 0, "");
+        print_text(l->v[i].text, n, ascii, out);
+        fputc('\n', out);
     }
 }

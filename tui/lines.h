@@ -7,6 +7,7 @@
 
 struct line {
     enum style style; // of the text
+    int indent;       // when printed
     int heading;      // bytes at its start that are a heading (STYLE_STRONG)
     char *text;       // cleaned
 };
@@ -24,6 +25,6 @@ void lines_wrap(struct lines *l, enum style style, const char *heading, int inde
                 const char *text);
 // From line `first` on, as many as fit. When some are left out the last row says how many.
 void lines_draw(const struct lines *l, struct pane p, int first);
-void lines_print(const struct lines *l, FILE *out);
+void lines_print(const struct lines *l, bool ascii, FILE *out);
 
 #endif

@@ -145,9 +145,16 @@ void past_push(struct past *h, const struct snap *s)
         thin_out(h);
 }
 
-struct snap *past_at(const struct past *h, int back)
+struct snap *past_next(const struct past *h, int64_t now_ns, int direction)
 {
-    return back >= 0 && back < h->n ? h->v[h->n - 1 - back] : NULL;
+    struct snap *before = NULL;
+    for (int i = 0; i < h->n; i++) {
+        if (direction > 0 && h->v[i]->now_ns > now_ns)
+            return h->v[i];
+        if (h->v[i]->now_ns < now_ns)
+            before = h->v[i];
+    }
+    return direction < 0 ? before : NULL;
 }
 
 void past_finish(struct past *h)

@@ -17,8 +17,8 @@ struct past {
 };
 
 void past_push(struct past *h, const struct snap *s); // at most one a second is kept
-// The picture `back` steps before the newest (0 is the newest); NULL: not so many.
-struct snap *past_at(const struct past *h, int back);
+// The picture next to a time, earlier (direction < 0) or later; NULL: none is kept.
+struct snap *past_next(const struct past *h, int64_t now_ns, int direction);
 void past_finish(struct past *h);
 
 #endif

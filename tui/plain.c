@@ -14,6 +14,8 @@
 #include "text.h"
 #include "view.h"
 
+#define FINDINGS_MAX 20
+
 static bool needs_ascii;
 
 void plain_set_locale(void)
@@ -38,16 +40,29 @@ void plain_error(const struct error *err)
         fprintf(stderr, "hint: %s\n", text_clean(text, sizeof(text), err->hint));
 }
 
+static void print_finding(const struct snap *s, const struct finding *f, int width, bool ascii,
+                          FILE *out)
+{
+    struct lines lines = {0};
+    lines_add(&lines, STYLE_TEXT, "%s", "");
+    lines_add(&lines, STYLE_TEXT, "%-2s %s %s  %s", mark_of(f->severity), f->id ? f->id : "-",
+              f->rule ? f->rule : "-", f->subject ? f->subject : "-");
+    describe_finding(s, f, width - 3, false, &lines);
+    for (int i = 2; i < lines.n; i++)
+        lines.v[i].indent = 3;
+    lines_print(&lines, ascii, out);
+    lines_finish(&lines);
+}
+
 void plain_frame(struct ui *ui, int width, bool ascii, FILE *out)
 {
     struct canvas *c = canvas_new(1, width, ascii);
-    frame_draw_text(ui, c, VIEW_OVERVIEW);
+    frame_draw_text(ui, c, VIEW_OVERVIEW, true);
     canvas_print(c, out);
-    if (ui->snap && ui->snap->nfindings > 0) {
-        frame_draw_text(ui, c, VIEW_FINDINGS);
-        canvas_print(c, out);
-    }
     canvas_free(c);
+    for (int i = 0; ui->snap && i < ui->snap->nfindings && i < FINDINGS_MAX; i++)
+        if (ui->snap->findings[i].open)
+            print_finding(ui->snap, &ui->snap->findings[i], width, ascii, out);
 }
 
 static const struct snap_loop *same_loop(const struct snap *s, const struct snap_loop *l)
@@ -101,6 +116,9 @@ static void event_line(const struct snap *now, const struct snap_event *e, FILE 
         fprintf(out, " %s %s", severity_name(f->severity), f->rule ? f->rule : "-");
         fprintf(out, " %s:", text_clean(clean, sizeof(clean), f->subject ? f->subject : "-"));
         fprintf(out, " %s", text_clean(clean, sizeof(clean), f->title ? f->title : "-"));
+        if (e->kind == EVENT_UPDATE)
+            fprintf(out, " (seen %lld times, now %s)", (long long)f->count,
+                    fmt_ns(f->duration_ns).s);
     } else {
         fprintf(out, " %d", e->pid);
     }

@@ -43,10 +43,9 @@ static uint64_t sort_bits(int64_t key, bool descending)
 static uint64_t text_bits(const char *text, bool descending)
 {
     uint64_t u = 0;
-    int i = 0;
-    for (; i < 8 && text[i]; i++)
-        u = u << 8 | (unsigned char)text[i];
-    u <<= 8 * (8 - i);
+    size_t n = strnlen(text, 8);
+    for (size_t i = 0; i < 8; i++)
+        u = u << 8 | (i < n ? (unsigned char)text[i] : 0);
     return descending ? ~u : u;
 }
 

@@ -120,7 +120,7 @@ static void copy_item(struct top *t)
     if (!out)
         return;
     views[ui->nav.view]->page(ui, COPY_WIDTH, &lines);
-    lines_print(&lines, out);
+    lines_print(&lines, false, out);
     fclose(out);
     lines_finish(&lines);
     term_copy(t->term, text, size);

@@ -39,7 +39,6 @@ void ui_forget(struct ui *ui)
     ui->snap = ui->latest = NULL;
     past_finish(&ui->past);
     ui->paused = ui->ended = ui->has_end_error = false;
-    ui->step = 0;
     ui->nstack = 0;
     ui->nav = (struct nav){.view = ui->nav.view};
     ui_changed(ui);
@@ -95,11 +94,8 @@ void ui_snapshot(struct ui *ui, struct snap *s)
         return;
     }
     past_push(&ui->past, s);
-    if (ui->paused) {
-        if (ui->step > 0 && ui->step < ui->past.n - 1)
-            ui->step++; // the same picture is now one step further back
+    if (ui->paused)
         return;
-    }
     show(ui, s);
     if (ui->hold > 0)
         ui->hold--;
@@ -196,12 +192,11 @@ void ui_enter(struct ui *ui, struct nav next)
 
 static const char *why_no_step(const struct ui *ui, int direction)
 {
-    if (!ui->recorded && ui->past.n < 2)
-        return "there is no earlier picture yet";
-    if (!ui->recorded && direction > 0 && ui->step == 0)
-        return ui->paused ? "this is the newest picture before the pause; p goes on"
-                          : "this is the newest picture";
-    return NULL;
+    if (ui->recorded)
+        return NULL;
+    if (ui->snap && past_next(&ui->past, ui->snap->now_ns, direction))
+        return NULL;
+    return direction < 0 ? "there is no earlier picture" : "this is the newest picture";
 }
 
 static const char *why_not_choosing(enum command c)
@@ -306,6 +301,7 @@ void ui_click(struct ui *ui, const struct hit *hit)
 {
     if (!hit)
         return;
+    rows_update(ui, open_table(ui)); // a picture may have come since what was clicked was drawn
     struct table_state *t = ui_table(ui);
     switch (hit->kind) {
     case HIT_ROW:

@@ -102,7 +102,6 @@ struct ui {
     struct snap *snap;   // shown; NULL until the first
     struct snap *latest; // newest that came; the same unless paused
     struct past past;
-    int step; // when paused: pictures back from the newest, 0 the paused one
     bool paused;
     bool recorded;     // the source is a recording
     bool playing;      // ... and runs

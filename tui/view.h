@@ -65,7 +65,7 @@ extern const struct table table_loops, table_stalls, table_sites, table_tasks, t
 // The whole screen.
 void frame_draw(const struct ui *ui, struct canvas *c);
 // A view as running text, for --once: as high as it needs, no keys.
-void frame_draw_text(struct ui *ui, struct canvas *c, enum view_id view);
+void frame_draw_text(struct ui *ui, struct canvas *c, enum view_id view, bool title);
 void help_draw(const struct ui *ui, struct canvas *c);
 void menu_draw(const struct ui *ui, struct canvas *c); // sort, setup, really quit
 int menu_rows(const struct ui *ui);

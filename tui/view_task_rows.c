@@ -214,6 +214,8 @@ static void link_rows(struct forest *f, int n, bool *is_child)
 static void arrange(const struct ui *ui, struct table_state *t)
 {
     int n = t->n;
+    if (n == 0)
+        return;
     int *ints = malloc(sizeof(int) * 3 * (size_t)(n + 1));
     bool *bools = calloc(2 * (size_t)(n + 1), sizeof(bool));
     if (!ints || !bools)
@@ -225,8 +227,7 @@ static void arrange(const struct ui *ui, struct table_state *t)
                        .next = ints + 2 * n,
                        .placed = bools,
                        .out = t->order + t->cap};
-    if (n > 0)
-        link_rows(&f, n, bools + n);
+    link_rows(&f, n, bools + n);
     for (int i = 0; i < n; i++)
         if (!bools[n + i])
             place(&f, i, 0, false, true);

@@ -1,0 +1,318 @@
+// One stall is one finding: which rule, what it says, when it is told.
+#include "facts.h"
+
+#include <string.h>
+
+// Judges one stall of this kind and gives the snapshot.
+static struct snap *judged(struct rules *r, enum cause_kind kind, const char *syscall)
+{
+    struct snap *s = facts_new(20);
+    struct snap_stall *k = facts_stall(s, 1, 412, kind, syscall);
+    facts_look(s, k, "write_log");
+    facts_end(k, s);
+    rules_judge(r, s);
+    return s;
+}
+
+static void expect_rule(enum cause_kind kind, const char *syscall, const char *rule)
+{
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = judged(r, kind, syscall);
+    assert_int_equal(s->nfindings, 1);
+    assert_string_equal(s->findings[0].rule, rule);
+    bool blocked = strcmp(rule, "loop-blocked") == 0;
+    for (int i = 0; i < s->findings[0].nalso; i++)
+        blocked |= strcmp(s->findings[0].also[i], "loop-blocked") == 0;
+    assert_true(blocked);
+    snap_unref(s);
+    rules_free(r);
+}
+
+static void test_rule_follows_the_cause(void **state)
+{
+    (void)state;
+    expect_rule(CAUSE_SYSCALL, "read", "loop-sync-io");
+    expect_rule(CAUSE_LOCK, "futex", "loop-lock");
+    expect_rule(CAUSE_CPU_USER, NULL, "loop-cpu");
+    expect_rule(CAUSE_CPU_KERNEL, "munmap", "loop-cpu");
+    expect_rule(CAUSE_GC, NULL, "loop-cpu");
+    expect_rule(CAUSE_RUNQUEUE, NULL, "loop-starved");
+    expect_rule(CAUSE_PAGE_FAULT, NULL, "loop-blocked");
+    expect_rule(CAUSE_STOPPED, NULL, "loop-blocked");
+    expect_rule(CAUSE_UNKNOWN, NULL, "loop-blocked");
+}
+
+static void test_healthy_loop_has_no_finding(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    for (int t = 1; t < 100; t++) {
+        struct snap *s = facts_new(t);
+        rules_judge(r, s);
+        assert_int_equal(s->nfindings, 0);
+        assert_int_equal(s->nevents, 0);
+        snap_unref(s);
+    }
+    rules_free(r);
+}
+
+static void test_mixed_cause_is_loop_blocked(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    struct snap_stall *k = facts_stall(s, 1, 400, CAUSE_CPU_USER, NULL);
+    k->split = (struct time_split){
+        .cpu_user = 150 * MS, .syscall = 90 * MS, .lock = 80 * MS, .runqueue = 80 * MS};
+    k->cause.ratio = 0.375;
+    rules_judge(r, s);
+    assert_string_equal(s->findings[0].rule, "loop-blocked");
+    assert_int_equal(s->findings[0].nalso, 0);
+    snap_unref(s);
+    rules_free(r);
+}
+
+static void test_log_write_is_more_specific_than_io(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    struct snap_stall *k = facts_stall(s, 1, 412, CAUSE_SYSCALL, "fsync");
+    k->cause.path = "/var/log/x.log";
+    k->cause.fd = 7;
+    k->cause.is_log = true;
+    facts_look(s, k, "write_log");
+    facts_end(k, s);
+    rules_judge(r, s);
+    const struct finding *f = facts_finding(s, "loop-sync-log");
+    assert_non_null(f);
+    assert_string_equal(f->title, "loop blocked for 412 ms in fsync of /var/log/x.log by write_log "
+                                  "(app.c:88)");
+    assert_string_equal(f->also[0], "loop-sync-io");
+    assert_string_equal(f->also[1], "loop-blocked");
+    assert_string_equal(f->verify, "loopscope check 4711 --for 30s");
+    assert_true(f->nremedy > 0);
+    assert_non_null(facts_evidence(f, "duration"));
+    assert_non_null(facts_evidence(f, "syscall"));
+    assert_true(f->captured_during);
+    snap_unref(s);
+    rules_free(r);
+}
+
+static void test_severity_by_length(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    facts_look(s, facts_stall(s, 1, 999, CAUSE_SYSCALL, "read"), "a");
+    rules_judge(r, s);
+    assert_int_equal(s->findings[0].severity, SEV_WARNING);
+    snap_unref(s);
+    s = facts_new(20.2);
+    facts_look(s, facts_stall(s, 1, 1199, CAUSE_SYSCALL, "read"), "a");
+    rules_judge(r, s);
+    assert_int_equal(s->findings[0].severity, SEV_CRITICAL);
+    assert_int_equal(facts_events(s, EVENT_UPDATE), 1); // told when it passed 1 s
+    snap_unref(s);
+    s = facts_new(20.4);
+    facts_look(s, facts_stall(s, 1, 1399, CAUSE_SYSCALL, "read"), "a");
+    rules_judge(r, s);
+    assert_int_equal(facts_events(s, EVENT_UPDATE), 0); // and not again
+    snap_unref(s);
+    rules_free(r);
+}
+
+static void test_rule_is_settled_at_the_first_look(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    facts_look(s, facts_stall(s, 1, 105, CAUSE_SYSCALL, "read"), "a");
+    rules_judge(r, s);
+    assert_string_equal(s->findings[0].rule, "loop-sync-io");
+    snap_unref(s);
+    s = facts_new(21);
+    struct snap_stall *k = facts_stall(s, 1, 900, CAUSE_CPU_USER, NULL);
+    facts_look(s, k, "a");
+    facts_end(k, s);
+    rules_judge(r, s);
+    assert_int_equal(s->nfindings, 1);
+    assert_string_equal(s->findings[0].rule, "loop-sync-io");
+    assert_int_equal(s->findings[0].count, 1);
+    snap_unref(s);
+    rules_free(r);
+}
+
+static struct snap *one_stall(struct rules *r, double at_s, uint64_t id, const char *function)
+{
+    struct snap *s = facts_new(at_s);
+    struct snap_stall *k = facts_stall(s, id, 300, CAUSE_SYSCALL, "read");
+    facts_look(s, k, function);
+    facts_end(k, s);
+    rules_judge(r, s);
+    return s;
+}
+
+static void test_same_culprit_is_one_finding(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = one_stall(r, 20, 1, "load");
+    assert_int_equal(facts_events(s, EVENT_OPEN), 1);
+    assert_int_equal(facts_events(s, EVENT_UPDATE), 1);
+    char id[16];
+    strcpy(id, s->findings[0].id);
+    snap_unref(s);
+    for (int i = 2; i <= 150; i++) {
+        s = one_stall(r, 20 + i, (uint64_t)i, "load");
+        assert_int_equal(facts_events(s, EVENT_OPEN), 0);
+        assert_int_equal(facts_events(s, EVENT_UPDATE), 1); // one an occurrence
+        assert_int_equal(s->nfindings, 1);
+        assert_int_equal(s->findings[0].count, i);
+        snap_unref(s);
+    }
+    s = one_stall(r, 171, 151, "load");
+    const struct finding *f = &s->findings[0];
+    assert_string_equal(f->id, id);
+    assert_int_equal(f->noccurrences, 100);
+    assert_true(f->occurrences[0].at_ns > f->occurrences[1].at_ns); // newest first
+    assert_int_equal(f->occurrences[0].duration_ns, 300 * MS);
+    assert_non_null(f->occurrences[99].stack);
+    snap_unref(s);
+    s = one_stall(r, 172, 152, "save"); // another culprit is another finding
+    assert_int_equal(s->nfindings, 2);
+    snap_unref(s);
+    rules_free(r);
+}
+
+static void test_finding_closes_and_opens_again(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    snap_unref(one_stall(r, 20, 1, "load"));
+    struct snap *s = facts_new(29);
+    rules_judge(r, s);
+    assert_true(s->findings[0].open);
+    snap_unref(s);
+    s = facts_new(31);
+    rules_judge(r, s);
+    assert_false(s->findings[0].open);
+    assert_int_equal(facts_events(s, EVENT_CLOSE), 1);
+    snap_unref(s);
+    s = one_stall(r, 60, 2, "load");
+    assert_int_equal(s->nfindings, 1);
+    assert_true(s->findings[0].open);
+    assert_int_equal(s->findings[0].count, 2);
+    assert_int_equal(facts_events(s, EVENT_OPEN), 1);
+    snap_unref(s);
+    rules_free(r);
+}
+
+static void test_hung_opens_beside(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    facts_look(s, facts_stall(s, 1, 4900, CAUSE_LOCK, "futex"), "a");
+    rules_judge(r, s);
+    assert_null(facts_finding(s, "loop-hung"));
+    snap_unref(s);
+    s = facts_new(20.2);
+    struct snap_stall *k = facts_stall(s, 1, 5100, CAUSE_LOCK, "futex");
+    facts_look(s, k, "a");
+    facts_look(s, k, "a");
+    rules_judge(r, s);
+    const struct finding *hung = facts_finding(s, "loop-hung"),
+                         *lock = facts_finding(s, "loop-lock");
+    assert_non_null(hung);
+    assert_non_null(lock);
+    assert_int_equal(hung->severity, SEV_CRITICAL);
+    assert_string_equal(hung->related[0], lock->id);
+    assert_string_equal(lock->related[0], hung->id);
+    assert_int_equal(hung->nalso, 0);
+    assert_int_equal(hung->count, 1);
+    assert_non_null(facts_evidence(hung, "stack")); // the same stack at all looks
+    snap_unref(s);
+    s = facts_new(21.2);
+    facts_look(s, facts_stall(s, 1, 6100, CAUSE_LOCK, "futex"), "a");
+    rules_judge(r, s);
+    assert_int_equal(facts_finding(s, "loop-hung")->count, 1);
+    assert_int_equal(facts_finding(s, "loop-hung")->nrelated, 1);
+    assert_int_equal(facts_events(s, EVENT_OPEN), 0);
+    snap_unref(s);
+    rules_free(r);
+}
+
+static void test_block_from_before_the_attach(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(0.2);
+    struct snap_stall *k = facts_stall(s, 1, 150, CAUSE_SYSCALL, "read");
+    k->began_before_attach = true;
+    k->captured_after_ns = SNAP_UNKNOWN;
+    k->attached_after_ns = 101 * MS;
+    facts_look(s, k, "a");
+    rules_judge(r, s);
+    const struct finding *f = facts_finding(s, "loop-sync-io"); // no warm-up holds it back
+    assert_non_null(f);
+    assert_true(f->began_before_attach);
+    assert_true(f->duration_is_lower_bound);
+    assert_int_equal(f->captured_after_ns, SNAP_UNKNOWN);
+    assert_int_equal(f->attached_after_ns, 101 * MS);
+    assert_non_null(strstr(f->title, "at least 150 ms"));
+    snap_unref(s);
+    rules_free(r);
+}
+
+static void test_no_stack_is_said(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    struct snap_stall *k = facts_stall(s, 1, 200, CAUSE_UNKNOWN, NULL);
+    facts_end(k, s);
+    rules_judge(r, s);
+    const struct finding *f = &s->findings[0];
+    assert_null(f->stack);
+    assert_false(f->captured_during);
+    assert_non_null(facts_evidence(f, "no_stack"));
+    assert_true(f->confidence < 0.5);
+    snap_unref(s);
+    rules_free(r);
+}
+
+static void test_holder_is_named(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    struct snap_stall *k = facts_stall(s, 1, 200, CAUSE_LOCK, "futex");
+    k->cause.lock = "mutex 0x1000";
+    k->cause.holder_tid = 4713;
+    facts_look(s, k, "take");
+    rules_judge(r, s);
+    assert_non_null(strstr(s->findings[0].title, "mutex 0x1000, held by thread 4713"));
+    assert_int_equal(s->findings[0].cause.holder_tid, 4713);
+    snap_unref(s);
+    rules_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rule_follows_the_cause),
+        cmocka_unit_test(test_healthy_loop_has_no_finding),
+        cmocka_unit_test(test_mixed_cause_is_loop_blocked),
+        cmocka_unit_test(test_log_write_is_more_specific_than_io),
+        cmocka_unit_test(test_severity_by_length),
+        cmocka_unit_test(test_rule_is_settled_at_the_first_look),
+        cmocka_unit_test(test_same_culprit_is_one_finding),
+        cmocka_unit_test(test_finding_closes_and_opens_again),
+        cmocka_unit_test(test_hung_opens_beside),
+        cmocka_unit_test(test_block_from_before_the_attach),
+        cmocka_unit_test(test_no_stack_is_said),
+        cmocka_unit_test(test_holder_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

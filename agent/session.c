@@ -207,6 +207,8 @@ static void learn(struct session *s)
 {
     struct thread *t, *next;
     s->next_learn = s->model.now_ns + LEARN_EVERY;
+    for (struct proc *p = s->model.procs; p; p = p->hh.next)
+        proc_ask_again(&s->model, p);
     HASH_ITER (hh, s->model.threads, t, next)
         if (t->trust != TRUST_PROVED)
             trust_tick(&s->model, t);

@@ -235,6 +235,8 @@ int follow_new(struct follow **ret, struct model *m, const struct opts *opts, in
         follow_free(f);
         return r;
     }
+    if (!scans(f))
+        proc_find(m, root_pid)->root = true;
     *ret = f;
     return 0;
 }

@@ -132,8 +132,11 @@ struct proc {
     uid_t uid;
     char name[NAME_MAX_LEN], *exe, *cmdline;
     bool identified; // asked and answered, whatever the answer
+    int asked;       // how often; libraries and loops are made after the start
+    int64_t ask_again_ns;
     struct identity identity;
-    bool attached_said, exited, main_looked, children_too;
+    bool attached_said, exited;
+    bool root; // asked for by pid, or our command
     char why_not[160]; // cannot be watched or judged; empty: can
     struct thread *threads;
     int nthreads;

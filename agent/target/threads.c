@@ -64,6 +64,9 @@ void model_remove_thread(struct model *m, struct thread *t)
     free(t);
 }
 
+#define ASK_AGAIN_NS 100000000LL // then 4 and 16 times as long, ...
+#define ASKS_MAX     5
+
 static void remove_threads(struct model *m, struct proc *p)
 {
     struct thread *t, *next;
@@ -80,13 +83,22 @@ struct asked {
     uint64_t start_ticks;
 };
 
+// A young process has not loaded its libraries nor made its loop yet: what it is may become clear later.
+static bool may_become_clearer(const struct proc *p)
+{
+    const struct identity *id = &p->identity;
+    return id->runtime == RUNTIME_UNKNOWN || id->runtime == RUNTIME_EPOLL ||
+           id->runtime == RUNTIME_ASYNCIO || (id->has_uv && id->uv_backend_fd < 0);
+}
+
 static void ask_identity(struct model *m, struct proc *p)
 {
     struct asked *a = malloc(sizeof(*a));
     if (!a)
         return;
     *a = (struct asked){m, p->pid, p->start_ticks};
-    p->identified = false;
+    p->asked++;
+    p->ask_again_ns = m->now_ns + (ASK_AGAIN_NS << 2 * p->asked);
     if (stacker_identify(m->stacker, p->pid, identity_answer, a) < 0) {
         free(a);
         p->identified = true;
@@ -105,6 +117,13 @@ static void identity_answer(void *arg, const struct identity *id)
     p->identity = id ? *id : (struct identity){.uv_backend_fd = -1};
     proc_judge_runtime(p);
     trust_identified(a.m, p);
+}
+
+void proc_ask_again(struct model *m, struct proc *p)
+{
+    if (p->identified && !p->exited && p->asked <= ASKS_MAX && m->now_ns >= p->ask_again_ns &&
+        may_become_clearer(p))
+        ask_identity(m, p);
 }
 
 int proc_add(struct model *m, int pid, struct error *err)
@@ -145,7 +164,8 @@ static void process_exited(struct model *m, struct proc *p)
         return;
     remove_threads(m, p);
     p->exited = true; // probe and stacker are told by proc_remove: not from within a callback
-    model_say(m, EVENT_DETACHED, p->pid, "process %d (%s) has ended", p->pid, p->name);
+    if (p->attached_said || p->root)
+        model_say(m, EVENT_DETACHED, p->pid, "process %d (%s) has ended", p->pid, p->name);
 }
 
 // Another program in the same process: every thread, wait and name is learnt anew.
@@ -154,8 +174,10 @@ static void process_execed(struct model *m, struct proc *p)
     struct error err;
     remove_threads(m, p);
     proc_read_names(p);
+    p->identified = false;
     p->why_not[0] = '\0';
-    p->main_looked = p->attached_said = false;
+    p->attached_said = false;
+    p->asked = 0;
     stacker_add_process(m->stacker, p->pid, &err);
     ask_identity(m, p);
     model_add_thread(m, p, p->pid);

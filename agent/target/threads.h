@@ -7,6 +7,8 @@
 // Puts a process under watch: probes, memory for the helper, identity asked for. -errno, *err
 // filled.
 int proc_add(struct model *m, int pid, struct error *err);
+// Asks once more what it is, where that was not clear and time has passed.
+void proc_ask_again(struct model *m, struct proc *p);
 void proc_remove(struct model *m, struct proc *p); // frees it and all it has
 struct proc *proc_find(struct model *m, int pid);
 struct thread *model_thread(struct model *m, int tid);

@@ -1,5 +1,5 @@
-// The wait calls themselves: by fentry and fexit where they load, else by their tracepoints, kept on
-// (--exact) or for a moment only. A wait that finds work at once is seen by these alone.
+// The wait calls themselves: by fentry and fexit where they load, else by tracepoints, kept on (--exact)
+// or for a moment only. A wait that finds work at once is seen by these alone.
 #ifndef LOOPSCOPE_BPF_CALLS_H
 #define LOOPSCOPE_BPF_CALLS_H
 
@@ -77,23 +77,34 @@ WAIT_CALL(select)
 WAIT_CALL(pselect6)
 WAIT_CALL(io_uring_enter)
 
-// One program for the tracepoints of all wait calls; user space attaches it to each.
-SEC("tracepoint")
-int trace_enter(void *ctx)
+// The tracepoints of all system calls rather than those of each wait call: detaching the latter keeps the
+// detacher waiting for a second and more. What is no wait call costs a few instructions.
+static __always_inline bool may_wait(long nr)
 {
-    return wait_entered();
+    switch (nr) {
+    case NR_poll:
+    case NR_select:
+    case NR_restart_syscall:
+    case NR_epoll_wait:
+    case NR_pselect6:
+    case NR_ppoll:
+    case NR_epoll_pwait:
+    case NR_io_uring_enter:
+    case NR_epoll_pwait2: return true;
+    }
+    return false;
 }
 
-struct trace_exit_args {
-    u64 common;
-    long nr;
-    long ret;
-};
-
-SEC("tracepoint")
-int trace_exit(struct trace_exit_args *ctx)
+SEC("tp_btf/sys_enter")
+int BPF_PROG(trace_enter, const struct ls_regs *regs, long nr)
 {
-    return wait_left(ctx->ret);
+    return may_wait(nr) ? wait_entered() : 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(trace_exit, const struct ls_regs *regs, long result)
+{
+    return may_wait(regs->orig_ax) ? wait_left(result) : 0;
 }
 
 #endif

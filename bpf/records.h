@@ -86,6 +86,7 @@ struct ls_slot {
     unsigned int before_attach;          // the present turn began before we could see it
     unsigned long long wait_pc, wait_sp; // of its newest trusted sleep
     unsigned long long hit_ns;           // newest breakpoint hit
+    unsigned long long turn_over_ns;     // newest end of a turn that user space found
     unsigned long long idle_since;       // in its wait since
     unsigned long long merged_ns; // turns not told apart, to be weighed by the next exact one
     unsigned int at_return;       // woken from its wait, which has not returned yet

@@ -54,12 +54,12 @@ int on_breakpoint(struct bpf_perf_event_data *ctx)
         return 1;
     }
     u64 now = bpf_ktime_get_ns();
-    if (left < 2 || proven(slot, slot->busy_since, now)) {
+    // A first hit long after the arming ends the turn that was watched all the while.
+    u64 armed = slot->proof_at;
+    if (left < 2 || now - armed >= armed - slot->busy_since)
         end_turn(slot, now);
-    } else {
-        slot->merged_ns += close_turn(slot, now, 0);
-        slot->turns++;
-    }
+    else
+        end_stretch(slot, now);
     begin_turn(slot, now);
     slot->hit_ns = now;
     return 1;

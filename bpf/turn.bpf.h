@@ -160,12 +160,29 @@ static __always_inline u64 close_turn(struct ls_slot *slot, u64 now, u32 gone)
     return length;
 }
 
-// The end of a turn whose length is known. The stretches that were not told apart before it are taken to
-// consist of turns like this one.
+// A stretch that was watched at its end was one turn, or at least its last part was; a long one that
+// nobody watched may have been any number of them.
+static __always_inline bool one_turn(const struct ls_slot *slot, u64 now)
+{
+    return exact || now < slot->busy_since + 2 * proof_min_ns || slot->proof_at >= slot->busy_since;
+}
+
+static __always_inline void end_stretch(struct ls_slot *slot, u64 now)
+{
+    slot->merged_ns += close_turn(slot, now, 0);
+    slot->turns++;
+}
+
+// The end of a turn. The stretches before it that were not told apart are taken to consist of turns like
+// this one.
 static __always_inline void end_turn(struct ls_slot *slot, u64 now)
 {
     if (!slot->busy_since)
         return;
+    if (!one_turn(slot, now)) {
+        end_stretch(slot, now);
+        return;
+    }
     u32 before = slot->before_attach;
     u64 length = close_turn(slot, now, 0);
     u64 weight = 1;

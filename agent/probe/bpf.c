@@ -189,6 +189,12 @@ static void bpf_drain(struct probe *p)
     ring_buffer__consume(backend(p)->ring);
 }
 
+// Its own tick takes the sample, where it could be opened.
+static bool bpf_sample_running(struct probe *p, struct thread *t)
+{
+    return t->blind_why && sample_blindly(p, t, t->blind_why);
+}
+
 static const char *bpf_turn_source(struct probe *p)
 {
     switch (backend(p)->source) {
@@ -213,5 +219,6 @@ const struct probe_ops probe_bpf_ops = {
     .scan = bpf_scan,
     .drain = bpf_drain,
     .look = look_by_slot,
+    .sample_running = bpf_sample_running,
     .turn_source = bpf_turn_source,
 };

@@ -9,11 +9,9 @@
 
 enum turn_source { SOURCE_FENTRY, SOURCE_EXACT, SOURCE_SCHED };
 
-enum { WAIT_CALLS = 8 };
-
-struct tracing { // the wait calls' tracepoints, attached
-    int *fds;
-    int n;
+struct tracing { // the wait calls, by tracepoints
+    bool on;
+    struct bpf_link *links[2];
     int64_t since_ns;
 };
 
@@ -27,10 +25,8 @@ struct bpf_backend {
     int *free_slots;
     int nfree, max_threads;
     enum turn_source source;
-    int trace_ids[2 * WAIT_CALLS]; // enter, exit; -errno
     struct tracing tracing;
     int64_t trace_again_ns; // not before
-    bool break_works, break_tried;
 };
 
 // bpf_load.c

@@ -5,20 +5,15 @@
 #include <bpf/bpf.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "perf.h"
 #include "privilege.h"
 
 enum variant { WITH_FENTRY = 1, OLD_SWITCH = 2 };
-
-static const char *const wait_calls[WAIT_CALLS] = {
-    "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll",
-    "ppoll",      "select",      "pselect6",     "io_uring_enter",
-};
 
 static bool is_fentry(const struct bpf_program *prog)
 {
@@ -149,50 +144,29 @@ static int map_slots(struct bpf_backend *b)
     return 0;
 }
 
-// Their numbers are read now, while tracefs may still be read.
-static void find_tracepoints(struct bpf_backend *b)
-{
-    for (int i = 0; i < WAIT_CALLS; i++) {
-        char name[64];
-        snprintf(name, sizeof(name), "sys_enter_%s", wait_calls[i]);
-        b->trace_ids[2 * i] = tracepoint_id("syscalls", name);
-        snprintf(name, sizeof(name), "sys_exit_%s", wait_calls[i]);
-        b->trace_ids[2 * i + 1] = tracepoint_id("syscalls", name);
-    }
-}
-
 void wait_calls_untrace(struct bpf_backend *b)
 {
-    for (int i = 0; i < b->tracing.n; i++)
-        close(b->tracing.fds[i]);
-    free(b->tracing.fds);
+    for (int i = 0; i < 2; i++)
+        bpf_link__destroy(b->tracing.links[i]);
     b->tracing = (struct tracing){0};
 }
 
-// A program on a tracepoint sees all CPUs, whichever its event is bound to.
 int wait_calls_trace(struct bpf_backend *b)
 {
-    if (b->tracing.n)
+    if (b->tracing.on)
         return 0;
-    b->tracing.fds = calloc(2 * WAIT_CALLS, sizeof(int));
-    if (!b->tracing.fds)
-        return -ENOMEM;
-    const struct bpf_program *progs[2] = {b->skel->progs.trace_enter, b->skel->progs.trace_exit};
-    int err = -ENOENT;
-    for (int i = 0; i < 2 * WAIT_CALLS; i++) {
-        if (b->trace_ids[i] < 0)
-            continue; // a call that this kernel does not have
-        int fd = perf_open_tracepoint(b->trace_ids[i], 0, bpf_program__fd(progs[i & 1]));
-        if (fd < 0)
-            err = fd;
-        else
-            b->tracing.fds[b->tracing.n++] = fd;
+    struct bpf_program *const progs[2] = {b->skel->progs.trace_enter, b->skel->progs.trace_exit};
+    for (int i = 0; i < 2; i++) {
+        b->tracing.links[i] = bpf_program__attach(progs[i]);
+        if (!b->tracing.links[i]) {
+            int err = -errno;
+            wait_calls_untrace(b);
+            return err;
+        }
     }
+    b->tracing.on = true;
     b->tracing.since_ns = now_ns();
-    if (b->tracing.n)
-        return 0;
-    wait_calls_untrace(b);
-    return err;
+    return 0;
 }
 
 static int silent(enum libbpf_print_level level, const char *format, va_list args)
@@ -215,7 +189,6 @@ int bpf_load(struct probe *p, struct bpf_backend *b, struct error *err)
         e = -errno;
         goto fail;
     }
-    find_tracepoints(b);
     if (b->source == SOURCE_EXACT) {
         e = wait_calls_trace(b);
         if (e) {

@@ -58,8 +58,7 @@ struct thread {
     int tick_fd, break_fd;
     uint64_t break_pc;
     int64_t break_used_ns, break_again_ns;
-    // proc
-    void *sampler;
+    void *backend;              // proc: struct proc_thread
     struct thread *next, *prev; // of the process
     UT_hash_handle hh;
 };
@@ -69,7 +68,10 @@ struct process {
     uint64_t start_stack; // of its main thread; 0 unknown
     uint64_t start_time;  // of /proc/PID/stat: tells a reused pid
     int64_t memory_stuck_until_ns;
-    int64_t looked_ns; // proc: when its threads were listed last
+    // proc
+    int64_t looked_ns; // when its threads were listed last
+    uint64_t links;    // of /proc/PID/task then
+    int *children, nchildren;
     struct thread *threads;
     UT_hash_handle hh;
 };
@@ -89,6 +91,8 @@ struct probe_ops {
     void (*drain)(struct probe *p);
     // The thread where it is off its CPU: registers, call, state, stack; false: it moved meanwhile.
     bool (*look)(struct probe *p, struct thread *t, struct probe_sample *ret);
+    // A running thread whose sample is due; true: done with this level.
+    bool (*sample_running)(struct probe *p, struct thread *t);
     const char *(*turn_source)(struct probe *p);
 };
 
@@ -158,6 +162,15 @@ void keep_call_stack(struct thread *t, const struct ls_sample *s);
 // scan.c: what is the same for both backends once the slots are up to date.
 void scan_thread(struct probe *p, struct thread *t);
 void scan_slowly(struct probe *p);
+// Nothing can tell where a running thread is: the stall is told all the same.
+bool sample_blindly(struct probe *p, struct thread *t, const char *why);
+// Claims the level that is due and gives the sample out; false: the turn is over, or was sampled.
+bool deliver_sample(struct probe *p, struct thread *t, struct probe_sample *s);
+
+// counter.c: ends of turns that user space sees.
+void set_proof(struct thread *t, int64_t at_ns);
+void turn_over(struct thread *t, int64_t begin, int64_t now); // ends it on behalf of such a source
+bool counter_watch(struct probe *p, struct thread *t, int64_t begin); // false: no counter
 
 // wait.c
 enum wait_kind wait_kind_of(long syscall, uint64_t third_arg);

@@ -3,13 +3,9 @@
 #include <errno.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "procfs.h"
 
 static int perf_open(struct perf_event_attr *attr, int tid, int cpu, int prog_fd)
 {
@@ -51,24 +47,6 @@ int perf_open_breakpoint(int tid, uint64_t pc, int prog_fd)
     return perf_open(&attr, tid, -1, prog_fd);
 }
 
-int perf_open_tracepoint(int id, int cpu, int prog_fd)
-{
-    struct perf_event_attr attr = {
-        .type = PERF_TYPE_TRACEPOINT,
-        .config = id,
-        .sample_period = 1,
-    };
-    int fd = perf_open(&attr, -1, cpu, prog_fd);
-    if (fd < 0)
-        return fd;
-    if (ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
-        int err = -errno;
-        close(fd);
-        return err;
-    }
-    return fd;
-}
-
 int perf_arm(int fd, int hits)
 {
     return ioctl(fd, PERF_EVENT_IOC_REFRESH, hits) ? -errno : 0;
@@ -79,18 +57,4 @@ int64_t perf_count(int fd)
     // Not poll(): without a mapped ring it answers POLLHUP at once.
     uint64_t count;
     return read(fd, &count, sizeof(count)) == sizeof(count) ? (int64_t)count : -errno;
-}
-
-int tracepoint_id(const char *category, const char *name)
-{
-    static const char *const roots[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
-    int n = -ENOENT;
-    for (int i = 0; i < 2; i++) {
-        char path[256], text[32];
-        snprintf(path, sizeof(path), "%s/events/%s/%s/id", roots[i], category, name);
-        n = proc_read(path, text, sizeof(text));
-        if (n > 0)
-            return atoi(text);
-    }
-    return n;
 }

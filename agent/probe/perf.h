@@ -10,11 +10,7 @@
 // File descriptors or -errno. prog_fd -1: no program.
 int perf_open_tick(int tid, int prog_fd);
 int perf_open_breakpoint(int tid, uint64_t pc, int prog_fd); // disabled
-int perf_open_tracepoint(int id, int cpu, int prog_fd);      // enabled, all tasks of that CPU
 int perf_arm(int fd, int hits);                              // so many hits more, then it is silent
 int64_t perf_count(int fd);                                  // hits so far; -errno
-
-// The number of a tracepoint, from tracefs; -errno.
-int tracepoint_id(const char *category, const char *name);
 
 #endif

@@ -80,7 +80,12 @@ static int open_backend(struct probe *p, const struct probe_ops *ops, struct err
 
 static int choose_backend(struct probe *p, struct error *err)
 {
-    return open_backend(p, &probe_bpf_ops, err);
+    if (p->config.backend == BACKEND_PROC)
+        return open_backend(p, &probe_proc_ops, err);
+    int e = open_backend(p, &probe_bpf_ops, err);
+    if (e && p->config.backend == BACKEND_AUTO && !p->config.exact)
+        e = open_backend(p, &probe_proc_ops, err);
+    return e;
 }
 
 int probe_open(struct probe **ret, const struct probe_config *config,

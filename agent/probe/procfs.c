@@ -59,39 +59,30 @@ int proc_stat(int pid, int tid, struct proc_stat *ret)
     return 0;
 }
 
-int proc_syscall(int pid, int tid, struct proc_syscall *ret)
+int proc_parse_syscall(const char *text, struct proc_syscall *ret)
 {
-    char text[512];
-    int n = read_task_file(pid, tid, "syscall", text, sizeof(text));
-    if (n < 0)
-        return n;
     *ret = (struct proc_syscall){.nr = -1};
     if (!strncmp(text, "running", 7)) {
         ret->running = true;
         return 0;
     }
     uint64_t *a = ret->args;
-    n = sscanf(text,
-               "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
-               " %" SCNx64 " %" SCNx64,
-               &ret->nr, &a[0], &a[1], &a[2], &a[3], &a[4], &a[5], &ret->sp, &ret->pc);
+    int n = sscanf(text,
+                   "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
+                   " %" SCNx64 " %" SCNx64,
+                   &ret->nr, &a[0], &a[1], &a[2], &a[3], &a[4], &a[5], &ret->sp, &ret->pc);
     if (n == 9)
         return 0;
-    if (ret->nr == -1 && sscanf(text, "-1 %" SCNx64 " %" SCNx64, &ret->sp, &ret->pc) == 2) {
-        memset(ret->args, 0, sizeof(ret->args));
-        return 0;
-    }
-    return -EPROTO;
+    if (n < 1 || ret->nr != -1 || sscanf(text, "-1 %" SCNx64 " %" SCNx64, &ret->sp, &ret->pc) != 2)
+        return -EPROTO;
+    memset(ret->args, 0, sizeof(ret->args));
+    return 0;
 }
 
-int proc_schedstat(int pid, int tid, struct proc_schedstat *ret)
+int proc_parse_schedstat(const char *text, struct proc_schedstat *ret)
 {
-    char text[128];
-    int n = read_task_file(pid, tid, "schedstat", text, sizeof(text));
-    if (n < 0)
-        return n;
-    n = sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64, &ret->cpu_ns, &ret->run_delay_ns,
-               &ret->slices);
+    int n = sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64, &ret->cpu_ns, &ret->run_delay_ns,
+                   &ret->slices);
     return n == 3 ? 0 : -EPROTO;
 }
 

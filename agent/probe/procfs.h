@@ -24,13 +24,14 @@ struct proc_syscall {
     uint64_t args[6], sp, pc;
 };
 
-int proc_syscall(int pid, int tid, struct proc_syscall *ret);
+// Of the text of /proc/PID/task/TID/syscall and .../schedstat; 0 or -EPROTO.
+int proc_parse_syscall(const char *text, struct proc_syscall *ret);
 
 struct proc_schedstat {
     uint64_t cpu_ns, run_delay_ns, slices;
 };
 
-int proc_schedstat(int pid, int tid, struct proc_schedstat *ret);
+int proc_parse_schedstat(const char *text, struct proc_schedstat *ret);
 
 // Calls back for each thread; stops when the callback returns nonzero, and returns that.
 int proc_each_thread(int pid, int (*each)(void *arg, int tid), void *arg);

@@ -7,7 +7,7 @@
 //   breakpoint  an execution breakpoint of that thread alone at the instruction after its wait's system
 //               call. Its program (on_breakpoint) ends the turn in the slot. Two hits, then it is silent
 //               until it is opened anew: so a saturated loop pays some 20 us in 10 to 20 ms;
-//   tracepoints of the wait calls, which all processes pay for: for at most 100 ms in any 5 s, and the
+//   tracepoints of system calls, which all processes pay for: for at most 100 ms in any 5 s, and the
 //               verdict is kept until the next look.
 //
 // proof_at in the slot says since when an end could not have been missed. The kernel side takes no sample
@@ -20,53 +20,14 @@
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 
-#define LOOK_NS          (10 * NS_PER_MS)
-#define BREAK_KEEP_NS    (1 * NS_PER_S)
-#define BREAK_PAUSE_NS   (5 * NS_PER_S)
-#define SATURATED_NS     (200 * NS_PER_MS)
-#define TRACE_NS         (100 * NS_PER_MS)
-#define TRACE_PAUSE_NS   (5 * NS_PER_S)
-#define COUNTER_PATIENCE (5 * NS_PER_MS)
+#define LOOK_NS        (10 * NS_PER_MS)
+#define BREAK_KEEP_NS  (1 * NS_PER_S)
+#define BREAK_PAUSE_NS (5 * NS_PER_S)
+#define SATURATED_NS   (200 * NS_PER_MS)
+#define TRACE_NS       (100 * NS_PER_MS)
+#define TRACE_PAUSE_NS (5 * NS_PER_S)
 
 enum { HITS = 2 };
-
-static void set_proof(struct thread *t, int64_t at)
-{
-    __atomic_store_n(&t->slot->proof_at, (uint64_t)at, __ATOMIC_RELEASE);
-}
-
-// Ends the turn on behalf of a source that only user space can see.
-static void turn_over(struct thread *t, int64_t begin, int64_t now)
-{
-    uint64_t expected = (uint64_t)begin;
-    if (!__atomic_compare_exchange_n(&t->slot->busy_since, &expected, (uint64_t)now, false,
-                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-        return;
-    __atomic_fetch_add(&t->slot->claim, 1 << CLAIM_LEVEL_BITS, __ATOMIC_ACQ_REL);
-    __atomic_fetch_and(&t->slot->claim, ~(uint64_t)CLAIM_LEVEL_MASK, __ATOMIC_ACQ_REL);
-    set_proof(t, now);
-}
-
-static bool watch_counter(struct probe *p, struct thread *t, int64_t begin)
-{
-    if (!t->counter_address)
-        return false;
-    uint64_t count;
-    ssize_t n = reader_read(p->reader, t->process->pid, t->counter_address, &count, sizeof(count),
-                            COUNTER_PATIENCE);
-    if (n != sizeof(count))
-        return false;
-    int64_t before = t->iteration;
-    t->iteration = (int64_t)count;
-    if (before == INT64_MIN || t->iteration_ns < begin) { // the first look at this turn
-        set_proof(t, p->now_ns);
-    } else if ((int64_t)count != before) {
-        t->slot->turns += (uint64_t)((int64_t)count - before);
-        turn_over(t, begin, p->now_ns);
-    }
-    t->iteration_ns = p->now_ns;
-    return true;
-}
 
 // A breakpoint that has had its hits is opened anew: from 6.17 on (seen on 6.18) IOC_REFRESH does not start
 // it again, though it counts as enabled. An old one is closed first, so that it cannot use up the new hits.
@@ -108,7 +69,7 @@ static bool watch_breakpoint(struct probe *p, struct thread *t, int64_t begin)
 static void watch_by_tracing(struct probe *p, struct thread *t, int64_t begin)
 {
     struct bpf_backend *b = p->backend;
-    if (b->tracing.n) {
+    if (b->tracing.on) {
         if ((int64_t)LOAD(t->slot->proof_at) < begin)
             set_proof(t, begin > b->tracing.since_ns ? begin : p->now_ns);
         return;
@@ -136,7 +97,7 @@ static void after_tracing(struct probe *p, struct thread *t)
 void proof_tracing_over(struct probe *p)
 {
     struct bpf_backend *b = p->backend;
-    if (!b->tracing.n || b->source != SOURCE_SCHED)
+    if (!b->tracing.on || b->source != SOURCE_SCHED)
         return;
     if (p->now_ns - b->tracing.since_ns < TRACE_NS) {
         wake_at(p, b->tracing.since_ns + TRACE_NS);
@@ -149,26 +110,26 @@ void proof_tracing_over(struct probe *p)
             after_tracing(p, t);
 }
 
-// A loop known to be saturated is looked at again before its next turn can look long.
-static bool to_watch(const struct probe *p, const struct thread *t, int64_t begin)
+static bool saturated(const struct probe *p, const struct thread *t)
 {
-    int64_t age = p->now_ns - begin;
-    bool saturated = p->now_ns - (int64_t)LOAD(t->slot->hit_ns) < SATURATED_NS;
-    return begin && (age >= p->config.threshold_ns / 4 || (saturated && age >= LOOK_NS));
+    int64_t hit = (int64_t)LOAD(t->slot->hit_ns), over = (int64_t)t->slot->turn_over_ns;
+    return p->now_ns - (hit > over ? hit : over) < SATURATED_NS;
 }
 
+// A loop known to be saturated is looked at again before its next turn can look long.
 void proof_watch(struct probe *p, struct thread *t)
 {
     int64_t begin = (int64_t)LOAD(t->slot->busy_since);
-    if (!to_watch(p, t, begin)) {
+    int64_t patience = saturated(p, t) ? LOOK_NS : p->config.threshold_ns / 4;
+    if (!begin || p->now_ns - begin < patience) {
         if (t->break_fd >= 0 && p->now_ns - t->break_used_ns > BREAK_KEEP_NS)
             proof_stop(p, t); // its debug register may be wanted by others
-        if (begin && p->now_ns - (int64_t)LOAD(t->slot->hit_ns) < SATURATED_NS)
-            wake_at(p, begin + LOOK_NS);
+        if (begin)
+            wake_at(p, begin + patience);
         return;
     }
     wake_at(p, p->now_ns + LOOK_NS);
-    if (!watch_counter(p, t, begin) && !watch_breakpoint(p, t, begin))
+    if (!counter_watch(p, t, begin) && !watch_breakpoint(p, t, begin))
         watch_by_tracing(p, t, begin);
 }
 

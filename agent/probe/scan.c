@@ -10,36 +10,32 @@
 #define SLOW_LOOK_NS (200 * NS_PER_MS)
 #define REPORT_NS    (1 * NS_PER_S)
 
-// Nothing can tell where a running thread is: the stall is told all the same.
-static bool sample_blindly(struct probe *p, struct thread *t, const char *why)
+bool deliver_sample(struct probe *p, struct thread *t, struct probe_sample *s)
 {
     uint64_t claim = LOAD(t->slot->claim);
+    int64_t age = p->now_ns - s->turn_begin_ns;
+    if (claim >> CLAIM_LEVEL_BITS != s->turn_seq || age < level_due(p, claim & CLAIM_LEVEL_MASK))
+        return false;
+    s->level = (int)level_at(p, age);
+    uint64_t next = (claim & ~(uint64_t)CLAIM_LEVEL_MASK) | ((uint64_t)s->level + 1);
+    if (!__atomic_compare_exchange_n(&t->slot->claim, &claim, next, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
+        return false;
+    p->callbacks.sample(p->arg, s);
+    return true;
+}
+
+bool sample_blindly(struct probe *p, struct thread *t, const char *why)
+{
     struct probe_sample s;
     sample_from_slot(p, t, &s);
-    int64_t age = p->now_ns - s.turn_begin_ns;
     if (!s.turn_begin_ns || !turn_proven(p, t, s.turn_begin_ns, p->now_ns))
         return false;
-    s.level = level_at(p, age);
     s.on_cpu = true;
     s.state = 'R';
     s.why_not = why;
     split_now(t->slot, p->now_ns, &s.split);
-    uint64_t next = (claim & ~(uint64_t)CLAIM_LEVEL_MASK) | (s.level + 1);
-    if (!__atomic_compare_exchange_n(&t->slot->claim, &claim, next, false, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_ACQUIRE))
-        return false;
-    p->callbacks.sample(p->arg, &s);
-    return true;
-}
-
-// A running thread is sampled by its own tick. Returns false when it is to be tried again soon.
-static bool sample_due(struct probe *p, struct thread *t)
-{
-    if (LOAD(t->slot->off_seq) & 1)
-        return sample_sleeping(p, t);
-    if (t->blind_why)
-        return sample_blindly(p, t, t->blind_why);
-    return false;
+    return deliver_sample(p, t, &s);
 }
 
 void scan_thread(struct probe *p, struct thread *t)
@@ -50,7 +46,7 @@ void scan_thread(struct probe *p, struct thread *t)
     int64_t due = begin + level_due(p, LOAD(t->slot->claim) & CLAIM_LEVEL_MASK);
     if (due > p->now_ns)
         wake_at(p, due);
-    else if (!sample_due(p, t))
+    else if (!(LOAD(t->slot->off_seq) & 1 ? sample_sleeping(p, t) : p->ops->sample_running(p, t)))
         wake_at(p, p->now_ns + RETRY_NS);
 }
 

@@ -106,23 +106,13 @@ bool look_by_slot(struct probe *p, struct thread *t, struct probe_sample *s)
 
 bool sample_sleeping(struct probe *p, struct thread *t)
 {
-    uint64_t claim = LOAD(t->slot->claim);
-    int64_t begin = (int64_t)LOAD(t->slot->busy_since);
-    int64_t off_since = (int64_t)t->slot->off_since;
-    if (!begin || p->now_ns < begin + level_due(p, claim & CLAIM_LEVEL_MASK))
-        return true;
-    bool long_sleep = off_since && p->now_ns - off_since >= p->config.threshold_ns;
-    if (!long_sleep && !turn_proven(p, t, begin, p->now_ns))
-        return false;
     struct probe_sample s;
     sample_from_slot(p, t, &s);
-    s.level = level_at(p, p->now_ns - begin);
-    if (!p->ops->look(p, t, &s))
+    if (!s.turn_begin_ns)
+        return true;
+    int64_t off_since = (int64_t)LOAD(t->slot->off_since);
+    bool long_sleep = off_since && p->now_ns - off_since >= p->config.threshold_ns;
+    if (!long_sleep && !turn_proven(p, t, s.turn_begin_ns, p->now_ns))
         return false;
-    uint64_t next = (claim & ~(uint64_t)CLAIM_LEVEL_MASK) | (s.level + 1);
-    if (!__atomic_compare_exchange_n(&t->slot->claim, &claim, next, false, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_ACQUIRE))
-        return false;
-    p->callbacks.sample(p->arg, &s);
-    return true;
+    return p->ops->look(p, t, &s) && deliver_sample(p, t, &s);
 }

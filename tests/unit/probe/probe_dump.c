@@ -1,6 +1,6 @@
 // Attaches the probe to processes with a trivial policy (the wait a thread sleeps in most is trusted) and
 // prints what comes: for looking at a kernel or a target by hand. Usage: probe_dump [-b bpf|proc] [-e]
-// [-t MS] [-n SECONDS] [-s] [-c ADDRESS] PID...
+// [-t MS] [-n SECONDS] [-q] [-c ADDRESS] [-T EPOLL_FD] PID...
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -17,6 +17,7 @@ struct dump {
     int samples, turns;
     int trusted[4096], ntrusted;
     uint64_t counter;
+    int trust_fd; // >= 0: trust this epoll of the main thread at once
     bool quiet;
 };
 
@@ -153,17 +154,18 @@ static void run(struct dump *d, int64_t end_ns)
 
 int main(int argc, char **argv)
 {
-    struct dump d = {.start_ns = now()};
+    struct dump d = {.start_ns = now(), .trust_fd = -1};
     struct probe_config config = {.threshold_ns = 100000000};
     double seconds = 5;
     int option;
-    while ((option = getopt(argc, argv, "b:et:n:qc:")) > 0) {
+    while ((option = getopt(argc, argv, "b:et:n:qc:T:")) > 0) {
         switch (option) {
         case 'b': config.backend = strcmp(optarg, "proc") ? BACKEND_BPF : BACKEND_PROC; break;
         case 'e': config.exact = true; break;
         case 't': config.threshold_ns = atoll(optarg) * 1000000; break;
         case 'n': seconds = atof(optarg); break;
         case 'q': d.quiet = true; break;
+        case 'T': d.trust_fd = atoi(optarg); break;
         case 'c': d.counter = strtoull(optarg, NULL, 16); break;
         default: return 2;
         }
@@ -184,6 +186,8 @@ int main(int argc, char **argv)
             return err.status;
         }
         printf("added %s in %.2f ms\n", argv[i], ms(now() - before));
+        if (d.trust_fd >= 0)
+            probe_trust(d.probe, atoi(argv[i]), WAIT_EPOLL, d.trust_fd, 0);
     }
     run(&d, now() + (int64_t)(seconds * 1e9));
     print_stats(&d);

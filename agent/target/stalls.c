@@ -401,6 +401,7 @@ void stall_turn(struct model *m, struct thread *t, const struct probe_turn *turn
         s = stall_open(m, t, turn->seq, turn->begin_ns, turn->began_before_attach);
     if (!s)
         return;
+    s->facts.begin_ns = since_start(m, turn->begin_ns);
     stall_end(m, t, s, turn->end_ns);
     s->facts.lower_bound = turn->began_before_attach || turn->gone;
     s->facts.gone = turn->gone;

@@ -200,7 +200,7 @@ static void judge_answer(struct model *m, struct thread *t, const struct ask *as
         return;
     }
     if (w->kind == WAIT_NONE) {
-        if (ask->first && t->at_attach && a->loop_run_frames >= 1)
+        if (ask->first && t->at_attach && a->loop_run_frames >= 1 && t->trust == TRUST_NO)
             guess(m, t, -1);
         return;
     }
@@ -241,7 +241,7 @@ static void ask_stack(struct model *m, struct thread *t)
     t->ask_after_ns = m->now_ns + (pause < ASK_SLOWEST_NS ? pause : ASK_SLOWEST_NS);
     bool first = t->asks++ == 0;
     if (probe_peek(m->probe, t->tid, &s) < 0 || !s.has_regs) {
-        if (first && t->at_attach)
+        if (first && t->at_attach && t->trust == TRUST_NO)
             guess_if_certain(m, t);
         return;
     }

@@ -103,4 +103,4 @@ if __name__ == "__main__":
     harness.need_agent()
     for program in ("node", "redis-server"):
         harness.need_program(program)
-    unittest.main(verbosity=0)
+    unittest.main(warnings="ignore", verbosity=0)

@@ -135,4 +135,4 @@ class Loops(unittest.TestCase):
 
 if __name__ == "__main__":
     harness.need_agent()
-    unittest.main(verbosity=1)
+    unittest.main(warnings="ignore", verbosity=1)

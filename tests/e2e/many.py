@@ -48,4 +48,4 @@ class Many(unittest.TestCase):
 
 if __name__ == "__main__":
     harness.need_agent()
-    unittest.main(verbosity=0)
+    unittest.main(warnings="ignore", verbosity=0)

@@ -143,7 +143,7 @@ def judge_one(verdict, stall, report):
     verdict.found += 1
     if cause_right(stall, report):
         verdict.cause += 1
-    elif stall.cause in ON_CPU and cause_word(report.cause) == "runqueue":
+    elif stall.cause in ON_CPU | {"fsync"} and cause_word(report.cause) == "runqueue":
         verdict.starved_stalls += 1
     else:
         verdict.wrong_causes.append(f"#{stall.number} {stall.cause}: {describe(report)}")

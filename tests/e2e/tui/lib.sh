@@ -1,0 +1,53 @@
+# What the scripts of this folder share. Everything that could change a screen is pinned.
+set -u
+demo=$LOOPSCOPE_BUILD/tests/tui_demo
+agent=${LOOPSCOPE:-$LOOPSCOPE_BUILD/loopscope}
+home=$(mktemp -d)
+socket=loopscope-$$
+term=${term:-tmux-256color}
+
+mux() { tmux -L "$socket" -f /dev/null "$@"; }
+trap 'mux kill-server 2>/dev/null; wait 2>/dev/null; rm -rf "$home"' EXIT
+
+# start COLS ROWS COMMAND...: a shell in a terminal, which runs the command and then shows its status.
+start() {
+    local cols=$1 rows=$2
+    shift 2
+    mux new-session -d -x "$cols" -y "$rows" \
+        "env -i PATH='$PATH' HOME='$home' LANG=C.UTF-8 TZ=UTC TERM=$term PS1='ready> ' \
+         XDG_STATE_HOME='$home/state' XDG_CONFIG_HOME='$home/config' bash --norc --noprofile -i"
+    wait_for 'ready>'
+    keys "$*; echo status=\$?" Enter
+}
+
+screen() { mux capture-pane -p "$@"; }
+keys() { mux send-keys "$@"; }
+
+fail() {
+    echo "$*"
+    echo "the screen is:"
+    screen
+    exit 1
+}
+
+# wait_for TEXT [SECONDS]: polls, never sleeps longer than it must.
+wait_for() {
+    local i
+    for ((i = 0; i < ${2:-5} * 20; i++)); do
+        screen 2>/dev/null | grep -qF -- "$1" && return 0
+        sleep 0.05
+    done
+    fail "did not appear: $1"
+}
+
+wait_until_gone() {
+    local i
+    for ((i = 0; i < ${2:-5} * 20; i++)); do
+        screen | grep -qF -- "$1" || return 0
+        sleep 0.05
+    done
+    fail "did not go: $1"
+}
+
+# The process that runs in the terminal, below its shell.
+pid_of_demo() { pgrep -P "$(mux list-panes -F '#{pane_pid}')" -f "${1:-tui_demo}" | head -n 1; }

@@ -9,10 +9,10 @@
 
 #include "proc.h"
 
-#define LIFE_NS           (1 * NS_PER_S)    // between looks for what came and went
-#define UNTRUSTED_NS      (200 * NS_PER_MS) // between two looks at an untrusted thread
-#define UNTRUSTED_SLOW_NS (2 * NS_PER_S)    // after the first seconds
-#define YOUNG_NS          (5 * NS_PER_S)
+#define LIFE_NS     (1 * NS_PER_S)    // between looks for what came and went
+#define NEW_LOOK_NS (20 * NS_PER_MS)  // between two looks at a thread not known yet
+#define OLD_LOOK_NS (500 * NS_PER_MS) // after its first seconds
+#define NEW_NS      (3 * NS_PER_S)
 
 enum { UNTRUSTED_BATCH = 64 };
 
@@ -124,12 +124,14 @@ static void scan_trusted(struct probe *p)
     }
 }
 
-static bool untrusted_due(const struct probe *p, const struct thread *t)
+static bool untrusted_due(struct probe *p, const struct thread *t)
 {
     if (t->kind != WAIT_NONE)
         return false;
-    bool young = p->now_ns - t->added_ns < YOUNG_NS;
-    return p->now_ns - proc_thread(t)->looked_ns >= (young ? UNTRUSTED_NS : UNTRUSTED_SLOW_NS);
+    bool fresh = p->now_ns - t->added_ns < NEW_NS;
+    int64_t due = proc_thread(t)->looked_ns + (fresh ? NEW_LOOK_NS : OLD_LOOK_NS);
+    wake_at(p, due > p->now_ns ? due : p->now_ns + NEW_LOOK_NS);
+    return due <= p->now_ns;
 }
 
 // A batch at a time: there may be thousands.
@@ -143,6 +145,7 @@ static void scan_untrusted(struct probe *p)
         if (++n > UNTRUSTED_BATCH)
             break;
         look_untrusted(p, t);
+        report_waits(p, t);
     }
 }
 

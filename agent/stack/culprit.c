@@ -65,6 +65,12 @@ static const char *const runtime_functions[] = {
     "ngx_process_events_and_timers",
     "ngx_epoll_process_events",
     "ngx_worker_process_cycle",
+    // what every C++ and Rust program instantiates
+    "std::*",
+    "core::*",
+    "alloc::*",
+    "__gnu_cxx::*",
+    "tokio::runtime::*",
     // how programs and threads begin
     "_start",
     "__libc_start_*",
@@ -290,15 +296,22 @@ static int tier(const struct frame *f)
     return nobodys ? NOT_USERS : NOT_USERS - 1;
 }
 
+// Stripped redis and nginx: the nameless static function that these call is the one that polls and hands
+// out events.
+static bool is_poller_of(const struct frame *f, const struct frame *caller)
+{
+    return !f->function && f->module && caller->function && caller->module &&
+           !strcmp(f->module, caller->module) &&
+           (!strcmp(caller->function, "aeMain") ||
+            !strcmp(caller->function, "ngx_process_events_and_timers"));
+}
+
 void mark_runtime(struct frame *frames, int n)
 {
     for (int i = 0; i < n; i++) {
         if (is_language(&frames[i]))
             frames[i].runtime = language_tier(&frames[i]) >= LANGUAGE_LIBRARY;
-        // Stripped redis: the nameless static function that aeMain calls is its aeProcessEvents.
-        if (i + 1 < n && !frames[i].function && frames[i + 1].function && frames[i].module &&
-            frames[i + 1].module && !strcmp(frames[i + 1].function, "aeMain") &&
-            !strcmp(frames[i].module, frames[i + 1].module))
+        else if (i + 1 < n && is_poller_of(&frames[i], &frames[i + 1]))
             frames[i].runtime = true;
     }
 }

@@ -16,16 +16,16 @@ static bool looks_mangled(const char *name)
     return !strncmp(name, "_Z", 2) || !strncmp(name, "__Z", 3) || !strncmp(name, "_R", 2);
 }
 
-// "work.constprop.0" is the compiler's copy of work.
-static const char *without_clone(struct arena *a, const char *name)
+// "work.constprop.0" is the compiler's copy of work, "work@V1" its version.
+static const char *without_suffix(struct arena *a, const char *name)
 {
-    static const char *const clones[] = {".constprop.", ".isra.", ".part.",     ".cold",
-                                         ".lto_priv.",  ".llvm.", ".localalias"};
+    static const char *const suffixes[] = {"@",     ".constprop.", ".isra.", ".part.",
+                                           ".cold", ".lto_priv.",  ".llvm.", ".localalias"};
     const char *end = NULL;
-    if (!strchr(name, '.'))
+    if (!strpbrk(name, ".@"))
         return name;
-    for (size_t i = 0; i < sizeof(clones) / sizeof(*clones); i++) {
-        const char *at = strstr(name, clones[i]);
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+        const char *at = strstr(name, suffixes[i]);
         if (at && at != name && (!end || at < end))
             end = at;
     }
@@ -39,7 +39,7 @@ static const char *without_clone(struct arena *a, const char *name)
 
 const char *demangle(struct arena *a, const char *name)
 {
-    name = without_clone(a, name);
+    name = without_suffix(a, name);
     if (!looks_mangled(name) || strnlen(name, MAX_MANGLED) == MAX_MANGLED)
         return name;
     // Without DMGL_PARAMS: a stack is read by names, and node's parameters fill a screen each.

@@ -41,7 +41,8 @@ static bool is_go(struct process *p)
 static bool is_tokio(struct process *p)
 {
     struct module *exe = process_exe(p);
-    return exe && module_symbol_contains(exe, "5tokio7runtime");
+    return exe && (module_symbol_contains(exe, "5tokio7runtime") ||
+                   module_has_bytes(exe, ".rodata", "tokio-runtime-worker"));
 }
 
 static bool has_language(struct process *p, const char *name)
@@ -84,10 +85,11 @@ static enum runtime_kind runtime_of(struct process *p, struct identity *id)
         return RUNTIME_NGINX;
     if (id->has_uv)
         return RUNTIME_LIBUV;
+    // libev offers libevent's functions too
+    if (has_symbol(p, "ev_run") && !has_mapping(p, "/libevent"))
+        return RUNTIME_LIBEV;
     if (has_symbol(p, "event_base_loop"))
         return RUNTIME_LIBEVENT;
-    if (has_symbol(p, "ev_run"))
-        return RUNTIME_LIBEV;
     return is_tokio(p) ? RUNTIME_TOKIO : RUNTIME_EPOLL;
 }
 

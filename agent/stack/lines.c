@@ -87,7 +87,8 @@ static void scan_units(struct line_index *index, Dwarf *dwarf)
             if (low < high && !add_unit(index, low, high, dwarf_dieoffset(&die)))
                 return;
     }
-    qsort(index->units, index->nunits, sizeof(*index->units), by_low);
+    if (index->nunits > 0)
+        qsort(index->units, index->nunits, sizeof(*index->units), by_low);
 }
 
 static bool unit_by_aranges(struct line_index *index, Dwarf *dwarf, uint64_t address,

@@ -216,6 +216,14 @@ bool module_has_section(const struct module *m, const char *name)
     return find_section(m, name, &header) != NULL;
 }
 
+bool module_has_bytes(const struct module *m, const char *section, const char *text)
+{
+    GElf_Shdr header;
+    Elf_Scn *s = find_section(m, section, &header);
+    Elf_Data *data = s ? elf_getdata(s, NULL) : NULL;
+    return data && data->d_buf && memmem(data->d_buf, data->d_size, text, strlen(text));
+}
+
 bool module_needs(const struct module *m, const char *library)
 {
     GElf_Shdr header;

@@ -58,7 +58,8 @@ bool module_symbol_contains(struct module *m, const char *part); // any symbol's
 // An allocated section; 0 when there is none.
 uint64_t module_section(const struct module *m, const char *name, uint64_t *size);
 bool module_has_section(const struct module *m, const char *name); // allocated or not
-bool module_needs(const struct module *m, const char *library);    // DT_NEEDED contains it
+bool module_has_bytes(const struct module *m, const char *section, const char *text);
+bool module_needs(const struct module *m, const char *library); // DT_NEEDED contains it
 void module_load_cfi(struct module *m);
 Dwarf *module_dwarf(struct module *m); // NULL: no debug data
 // Adopts a separate debug file; closes fd. Symbols and lines come from it from now on.

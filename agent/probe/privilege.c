@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "procfs.h"
@@ -44,7 +45,7 @@ static bool missing_capabilities(char *to, size_t size)
         if (capable(needed[i].capability))
             continue;
         size_t used = strlen(to);
-        snprintf(to + used, size - used, "%s%s", used ? " and " : "", needed[i].name);
+        snprintf(to + used, size - used, "%s%s", used ? ", " : "", needed[i].name);
     }
     return to[0];
 }
@@ -53,7 +54,7 @@ int privilege_explain(struct error *err, int errnum, const char *what)
 {
     char caps[64];
     if ((errnum == EPERM || errnum == EACCES) && missing_capabilities(caps, sizeof(caps))) {
-        error_set(err, STATUS_NO_ATTACH, errnum, "%s: %s is missing", what, caps);
+        error_set(err, STATUS_NO_ATTACH, errnum, "%s: missing %s", what, caps);
         error_hint(err, "run as root, or: %s; or --backend proc", SETCAP_LINE);
     } else if (access("/sys/kernel/btf/vmlinux", R_OK)) {
         error_set(err, STATUS_NO_ATTACH, errnum, "%s: this kernel has no type information (BTF)",
@@ -64,4 +65,24 @@ int privilege_explain(struct error *err, int errnum, const char *what)
         error_hint(err, "loopscope doctor tells which part; --backend proc needs none");
     }
     return -errnum;
+}
+
+static bool same_user(int pid)
+{
+    char path[32];
+    struct stat owner;
+    snprintf(path, sizeof(path), "/proc/%d", pid);
+    return !stat(path, &owner) && owner.st_uid == geteuid();
+}
+
+void privilege_hint_process(struct error *err, int pid)
+{
+    long scope = sysctl_number("/proc/sys/kernel/yama/ptrace_scope");
+    if (!same_user(pid))
+        error_hint(err, "run as its user or as root, or: %s", SETCAP_OTHERS_LINE);
+    else if (scope > 0 && !capable(CAPABILITY_SYS_PTRACE))
+        error_hint(err, "sysctl kernel.yama.ptrace_scope=0 (it is %ld), or: %s", scope,
+                   SETCAP_LINE);
+    else
+        error_hint(err, "it protects itself (setuid, or not dumpable): run as root");
 }

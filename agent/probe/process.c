@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "privilege.h"
 #include "procfs.h"
 
 void tell_thread(struct probe *p, enum probe_thread_what what, int pid, int tid, int parent,
@@ -140,8 +141,7 @@ static int check_access(int pid, struct error *err)
         return error_set(err, STATUS_NO_ATTACH, ESRCH, "no process %d", pid);
     error_set(err, STATUS_NO_ATTACH, e, "no permission to look into process %d: %s", pid,
               strerror(e));
-    error_hint(err,
-               "be its user or root, or: setcap cap_bpf,cap_perfmon,cap_sys_ptrace+ep loopscope");
+    privilege_hint_process(err, pid);
     return -e;
 }
 

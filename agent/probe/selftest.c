@@ -156,10 +156,12 @@ static void check_capabilities(struct report *r)
     bool bpf = capable(CAPABILITY_BPF) || capable(CAPABILITY_SYS_ADMIN);
     bool perfmon = capable(CAPABILITY_PERFMON) || capable(CAPABILITY_SYS_ADMIN);
     bool ptrace = capable(CAPABILITY_SYS_PTRACE);
+    bool others = capable(CAPABILITY_DAC_READ_SEARCH);
     struct probe_check *c =
         check(r, "capabilities", "privileges of the bpf backend", bpf && perfmon && ptrace);
     if (c->ok)
-        detail(c, "CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE are there");
+        detail(c, "CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE are there%s",
+               others ? "" : "; for other users' processes CAP_DAC_READ_SEARCH is missing");
     else
         detail(c, "missing:%s%s%s", bpf ? "" : " CAP_BPF", perfmon ? "" : " CAP_PERFMON",
                ptrace ? "" : " CAP_SYS_PTRACE");

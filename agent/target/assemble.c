@@ -80,6 +80,7 @@ static void loop_from_history(const struct model *m, struct thread *t, struct sn
     l->judged = true;
     l->judged_ns = m->now_ns - t->trusted_ns;
     l->turns = h->now.turns;
+    l->busy_ns = h->now.busy_ns;
     l->turns_estimated = h->now.estimated;
     int64_t spent = l->window.busy_ns + l->window.wait_ns;
     l->busy_ratio = spent > 0 ? (double)l->window.busy_ns / (double)spent : NAN;
@@ -115,6 +116,7 @@ static void loop_unjudged(const struct proc *p, struct snap *s, struct snap_loop
                             .state = p->exited ? LOOP_EXITED : LOOP_NO_PROBES,
                             .why_not = snap_strdup(s, p->exited ? "it has ended" : p->why_not),
                             .turns = SNAP_UNKNOWN,
+                            .busy_ns = SNAP_UNKNOWN,
                             .busy_ratio = NAN,
                             .lag_p50_ns = SNAP_UNKNOWN,
                             .lag_p90_ns = SNAP_UNKNOWN,

@@ -136,7 +136,7 @@ struct proc {
     int64_t ask_again_ns;
     struct identity identity;
     bool attached_said, exited;
-    bool root; // asked for by pid, or our command
+    bool root;         // asked for by pid, or our command
     char why_not[160]; // cannot be watched or judged; empty: can
     struct thread *threads;
     int nthreads;

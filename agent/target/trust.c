@@ -35,6 +35,7 @@
 #define DOUBT_NS       3000000000LL
 #define DOUBT_SLEEPS   50
 #define POLLS_TO_TRUST 8  // of a thread that is not the main one
+#define LOOKS_TO_GUESS 3  // of a main thread that is never asleep
 #define ASK_AT_ATTACH  64 // threads of a process looked at when it is added
 
 enum wait_kind wait_of_syscall(long nr)
@@ -162,15 +163,36 @@ static void guess(struct model *m, struct thread *t, int not_fd)
     trust(m, t, &w, TRUST_GUESSED);
 }
 
-// Running at attach, so its stack cannot be read yet: only when there is no doubt which wait is its own.
+static bool waited_on_by_another(const struct thread *t, int fd)
+{
+    const struct thread *other;
+    DL_FOREACH (t->proc->threads, other) {
+        if (other == t)
+            continue;
+        for (int i = 0; i < other->nwaits; i++)
+            if (other->waits[i].kind == WAIT_EPOLL && other->waits[i].fd == fd)
+                return true;
+        if (other->trust != TRUST_NO && other->wait_fd == fd)
+            return true;
+    }
+    return false;
+}
+
+// It runs and runs, so its stack cannot be read and no wait is seen: only when there is no doubt which wait
+// is its own. In a program of unknown make that takes some looks, and an epoll that is nobody else's.
 static void guess_if_certain(struct model *m, struct thread *t)
 {
     const struct identity *id = &t->proc->identity;
-    if (t->tid != t->pid || id->runtime == RUNTIME_UNKNOWN)
+    if (t->tid != t->pid || t->nwaits > 0)
         return;
     struct eventpolls e = eventpolls_of(t->pid, -1);
-    if (id->uv_backend_fd >= 0 || e.count == 1)
+    bool known = id->runtime != RUNTIME_UNKNOWN && id->runtime != RUNTIME_EPOLL;
+    if (known && t->at_attach && (id->uv_backend_fd >= 0 || e.count == 1)) {
         guess(m, t, -1);
+    } else if (t->asks >= LOOKS_TO_GUESS && e.count == 1 && !waited_on_by_another(t, e.lowest)) {
+        struct probe_wait w = {.kind = WAIT_EPOLL, .fd = e.lowest};
+        trust(m, t, &w, TRUST_GUESSED);
+    }
 }
 
 struct ask {
@@ -241,7 +263,7 @@ static void ask_stack(struct model *m, struct thread *t)
     t->ask_after_ns = m->now_ns + (pause < ASK_SLOWEST_NS ? pause : ASK_SLOWEST_NS);
     bool first = t->asks++ == 0;
     if (probe_peek(m->probe, t->tid, &s) < 0 || !s.has_regs) {
-        if (first && t->at_attach && t->trust == TRUST_NO)
+        if (t->trust == TRUST_NO)
             guess_if_certain(m, t);
         return;
     }

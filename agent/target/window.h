@@ -9,7 +9,7 @@ void window_free(struct loop_history *h);
 // Once a second: the window moves on.
 void window_push(struct loop_history *h, const struct probe_stats *s, int64_t blocked_ns);
 void window_read(struct loop_history *h,
-                  const struct probe_stats *s); // between: the newest figures
+                 const struct probe_stats *s); // between: the newest figures
 void window_long_turn(struct loop_history *h, int64_t duration_ns);
 void window_sum(const struct loop_history *h, struct loop_window *ret);
 // Upper bound of the bucket that holds the share q of a histogram's turns; 0 when it is empty.

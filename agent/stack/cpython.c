@@ -255,6 +255,30 @@ static bool waits_for_gil(const struct native_frame *frames, int n)
     return false;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), k = strlen(end);
+    return n >= k && !strcmp(text + n - k, end);
+}
+
+// Whether the thread is inside what the program called, and not in the wait of its own loop: up to the loop's
+// run function there is more than the selector. (uvloop's loop is native.)
+static bool is_in_program(const struct cpython *py, const struct native_frame *native, int n)
+{
+    int loop = n;
+    for (int i = n - 1; i >= 0; i--)
+        if (has_prefix(native[i].symbol, "uv_run"))
+            loop = i;
+    for (int i = 0; i < py->out_count && py->out[i].at < loop; i++) {
+        const struct frame *f = &py->out[i].frame;
+        if (f->runtime && ends_with(f->function, "_run_once"))
+            return false;
+        if (!f->runtime || !ends_with(f->file, "selectors.py"))
+            return true;
+    }
+    return false;
+}
+
 static bool collects_garbage(const struct native_frame *frames, int n)
 {
     static const char *const names[] = {"gc_collect_",           "_PyGC_Collect",
@@ -284,7 +308,7 @@ static void walk(void *self, struct mem *m, int tid, const struct native_frame *
     merge(py, native, n, frames, nframes, &ret->torn);
     ret->frames = py->out;
     ret->nframes = py->out_count;
-    ret->in_language = nframes > 0;
+    ret->in_language = is_in_program(py, native, n);
     ret->gc = collects_garbage(native, n);
     ret->lock = waits_for_gil(native, n) ? "GIL" : NULL;
     uint64_t task = asyncio_running(py, thread, frames, nframes);

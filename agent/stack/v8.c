@@ -131,7 +131,8 @@ static bool is_jit(struct v8 *v, uint64_t address)
     uint64_t start, end;
     bool exec;
     const char *path = NULL;
-    return v->process.mapping(v->process.arg, address, &start, &end, &exec, &path) && exec && !path;
+    return v->process.mapping(v->process.arg, address, &start, &end, &exec, &path) && exec &&
+           (!path || !strncmp(path, "[anon", 5));
 }
 
 // A builtin without a frame of its own runs on the frame of the generated code that called it: the return

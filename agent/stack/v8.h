@@ -109,6 +109,8 @@ bool v8_code_of(struct v8 *v, uint64_t pc, struct v8_code *ret);
 // Source positions of optimised code at pc; exact: pc is not a return address.
 int v8_optimized_places(struct v8 *v, const struct v8_code *c, uint64_t pc, bool exact,
                         struct v8_place *places, int max);
+// Whether the first call behind offset `from` of the code is the one that returns to offset `to`.
+bool v8_is_first_call(struct v8 *v, const struct v8_code *c, uint32_t from, uint32_t to);
 // Bytecode offset of baseline code at pc; -1 unknown.
 int v8_baseline_offset(struct v8 *v, const struct v8_code *c, uint64_t bytecodes, uint64_t pc);
 // The source position of a bytecode offset; -1 unknown.

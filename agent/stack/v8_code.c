@@ -226,26 +226,55 @@ static void mark_uncertain(struct v8_place *places, int n, const struct v8_place
         places[i].uncertain = true;
 }
 
-// Only calls have entries. A return address is exact; a pc between two calls is given the one before it.
+// A call that the compiler added lies behind the code proper and jumps back to where it is needed: there the
+// positions are those of the source. Returns that offset, or `offset` where no such jump follows.
+static int64_t continuation(struct v8 *v, const struct v8_code *c, int64_t offset)
+{
+    uint8_t bytes[96];
+    if (offset < 0 || !mem_read(v->m, c->start + (uint64_t)offset, bytes, sizeof bytes))
+        return offset;
+    for (size_t i = 0; i + 5 <= sizeof bytes; i++) {
+        int32_t jump;
+        memcpy(&jump, bytes + i + 1, sizeof jump);
+        int64_t target = offset + (int64_t)i + 5 + jump;
+        if (bytes[i] == 0xe9 && target > 0 && target < offset) // jmp rel32
+            return target;
+    }
+    return offset;
+}
+
+static int surely(struct v8 *v, const struct v8_code *c, const struct position_entry *found,
+                  const struct position_entry *next, struct v8_place *places, int max)
+{
+    struct v8_place behind[MAX_INLINING + 2];
+    int n = expand(v, c, found->position, places, max);
+    int nbehind = next->offset < 0 ? 0 : expand(v, c, next->position, behind, MAX_INLINING + 2);
+    mark_uncertain(places, n, behind, nbehind);
+    return n;
+}
+
+// Only calls have entries. A return address is exact where the entry before it is that call's own; any other
+// pc is given the entry before it, as far as the one behind agrees.
 int v8_optimized_places(struct v8 *v, const struct v8_code *c, uint64_t pc, bool exact,
                         struct v8_place *places, int max)
 {
     size_t size;
     uint8_t *table = v8_bytes(v, v8_field(v, c->object, v->l.code_positions), &size);
     struct position_entry found, next;
-    int64_t offset = (int64_t)(pc - c->start) - (exact ? 0 : 1);
-    if (!table || !find_entry(table, size, offset, &found, &next)) {
-        free(table);
-        places[0] = (struct v8_place){code_function(v, c), -1, false};
-        return 1;
-    }
+    int64_t offset = (int64_t)(pc - c->start);
+    int n;
+    places[0] = (struct v8_place){code_function(v, c), -1, false};
+    if (!table || !find_entry(table, size, exact ? offset : offset - 1, &found, &next))
+        n = 1;
+    else if (exact)
+        n = surely(v, c, &found, &next, places, max);
+    else if (v8_is_first_call(v, c, (uint32_t)found.offset, (uint32_t)offset))
+        n = expand(v, c, found.position, places, max);
+    else if (find_entry(table, size, continuation(v, c, offset), &found, &next))
+        n = surely(v, c, &found, &next, places, max);
+    else
+        n = 1;
     free(table);
-    int n = expand(v, c, found.position, places, max);
-    if (exact) {
-        struct v8_place behind[MAX_INLINING + 2];
-        int nbehind = next.offset < 0 ? 0 : expand(v, c, next.position, behind, MAX_INLINING + 2);
-        mark_uncertain(places, n, behind, nbehind);
-    }
     return n;
 }
 

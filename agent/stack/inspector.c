@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uthash.h>
 
 #include "answer.h"
@@ -31,17 +30,11 @@ struct entry {
 
 struct inspector {
     struct opener opener;
+    struct memory memory;
     struct module_cache *cache;
     struct entry *processes;
     struct unwound unwound; // scratch: too big for a stack frame
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000ll + t.tv_nsec;
-}
 
 struct inspector *inspector_new(const struct opener *opener)
 {
@@ -50,7 +43,8 @@ struct inspector *inspector_new(const struct opener *opener)
         return NULL;
     i->opener = *opener;
     i->cache = module_cache_new();
-    if (!i->cache) {
+    if (!i->cache || memory_open(&i->memory) < 0) {
+        module_cache_free(i->cache);
         free(i);
         return NULL;
     }
@@ -71,6 +65,7 @@ void inspector_free(struct inspector *i)
     struct entry *e, *next;
     HASH_ITER (hh, i->processes, e, next)
         drop(i, e);
+    memory_close(&i->memory);
     module_cache_free(i->cache);
     free(i);
 }
@@ -89,7 +84,7 @@ int inspector_add(struct inspector *i, int pid, const struct process_files *file
 {
     inspector_remove(i, pid);
     struct entry *e = calloc(1, sizeof(*e));
-    struct process *p = process_new(pid, files, i->cache, &i->opener);
+    struct process *p = process_new(pid, files, &i->memory, i->cache, &i->opener);
     if (!e || !p) {
         free(e);
         process_free(p);
@@ -110,7 +105,7 @@ struct process *inspector_process(struct inspector *i, int pid)
 
 static void begin(struct process *p, uint64_t pages, int64_t ns)
 {
-    mem_begin(p->mem, 0, NULL, 0, pages, now_ns() + ns);
+    process_begin(p, 0, NULL, 0, pages, ns);
 }
 
 void inspector_preload(struct inspector *i, int pid, struct writer *ret)
@@ -206,7 +201,7 @@ void inspector_stack(struct inspector *i, const struct stack_request *r, bool pl
     struct stack_facts facts = {0};
     struct language_part part = {0};
     struct merged merged;
-    mem_begin(p->mem, r->stack_base, r->stack, r->stack_len, WALK_PAGES, now_ns() + WALK_NS);
+    process_begin(p, r->stack_base, r->stack, r->stack_len, WALK_PAGES, WALK_NS);
     unwind_fresh(p, r, &i->unwound);
     struct native_frame *native = name_frames(p, a, &i->unwound);
     if (!plain)

@@ -13,8 +13,6 @@
 
 #define PRELOAD_MODULES   96
 #define PERF_MAP_RETRY_NS 10000000000ll
-#define SETUP_PAGES       16384
-#define SETUP_NS          2000000000ll
 
 static int64_t now_ns(void)
 {
@@ -25,25 +23,45 @@ static int64_t now_ns(void)
 
 static bool fetch_live(void *arg, uint64_t address, void *buf, size_t n)
 {
-    struct process *p = arg;
-    ssize_t got = pread(p->mem_fd, buf, n, (off_t)address);
-    return got == (ssize_t)n;
+    const struct memory *m = arg;
+    return pread(m->fd, buf, n, (off_t)address) == (ssize_t)n;
 }
 
-struct process *process_new(int pid, const struct process_files *files, struct module_cache *cache,
-                            const struct opener *opener)
+int memory_open(struct memory *m)
+{
+    m->fd = -1;
+    m->mem = mem_new(fetch_live, m);
+    return m->mem ? 0 : -ENOMEM;
+}
+
+void memory_close(struct memory *m)
+{
+    mem_free(m->mem);
+    m->mem = NULL;
+}
+
+void process_begin(struct process *p, uint64_t stack_base, const void *stack, size_t stack_len,
+                   uint64_t max_pages, int64_t max_ns)
+{
+    p->memory->fd = p->mem_fd;
+    mem_begin(p->mem, stack_base, stack, stack_len, max_pages, now_ns() + max_ns);
+}
+
+struct process *process_new(int pid, const struct process_files *files, struct memory *memory,
+                            struct module_cache *cache, const struct opener *opener)
 {
     struct process_files mine = *files;
     struct process *p = calloc(1, sizeof(*p));
-    if (!p || !(p->mem = mem_new(fetch_live, p))) {
+    if (!p) {
         close_process_files(&mine);
-        free(p);
         return NULL;
     }
     p->pid = pid;
     p->mem_fd = mine.mem_fd;
     p->maps_fd = mine.maps_fd;
     p->entry = mine.entry;
+    p->memory = memory;
+    p->mem = memory->mem;
     p->cache = cache;
     p->opener = opener;
     return p;
@@ -72,7 +90,6 @@ void process_free(struct process *p)
     free(p->held);
     module_unref(p->vdso);
     maps_free(&p->maps);
-    mem_free(p->mem);
     close(p->mem_fd);
     close(p->maps_fd);
     free(p);
@@ -285,7 +302,6 @@ void process_preload(struct process *p)
 {
     struct symbol ignored;
     int opened = 0;
-    mem_begin(p->mem, 0, NULL, 0, SETUP_PAGES, now_ns() + SETUP_NS);
     for (int i = 0; i < p->maps.n && opened < PRELOAD_MODULES; i++) {
         struct mapping *m = &p->maps.list[i];
         struct module *module = m->exec ? process_module(p, m) : NULL;

@@ -24,11 +24,22 @@ struct held {
     bool mapped; // scratch of refresh
 };
 
+// The one window through which all processes are read, one at a time: its cache is too big to have one a
+// process.
+struct memory {
+    struct mem *mem;
+    int fd; // of the process being read; borrowed
+};
+
+int memory_open(struct memory *m);
+void memory_close(struct memory *m);
+
 struct process {
     int pid;
     int mem_fd, maps_fd; // owned
     uint64_t entry;      // of the main program; 0 unknown
-    struct mem *mem;
+    struct memory *memory;
+    struct mem *mem; // memory->mem: valid after process_begin
     struct maps maps;
     int64_t maps_read_ns; // when; 0 never
     int nheld, held_cap;
@@ -52,9 +63,12 @@ struct place {
 };
 
 // Takes over the descriptors in every case.
-struct process *process_new(int pid, const struct process_files *files, struct module_cache *cache,
-                            const struct opener *opener);
+struct process *process_new(int pid, const struct process_files *files, struct memory *memory,
+                            struct module_cache *cache, const struct opener *opener);
 void process_free(struct process *p);
+// Turns the window to this process, with an empty cache and new bounds. stack: see mem_begin; NULL none.
+void process_begin(struct process *p, uint64_t stack_base, const void *stack, size_t stack_len,
+                   uint64_t max_pages, int64_t max_ns);
 int process_refresh(struct process *p); // reads the mappings again
 // Older than that: reads them again, so that a library loaded in another's place is noticed.
 void process_refresh_if_older(struct process *p, int64_t age_ns);

@@ -103,7 +103,7 @@ static void print_table(const struct text *t)
         table_cell(table, keys);
         table_cell(table, r->meaning);
     }
-    table_print(table, stdout, t->width > 100 ? t->width : 140, t->o->color);
+    table_print(table, stdout, t->table_width, t->o->color);
     puts("\nset one with -o RULE.KEY=VALUE; loopscope rules RULE tells more");
 }
 

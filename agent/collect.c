@@ -10,8 +10,8 @@
 #include "source.h"
 #include "wish.h"
 
-#define SECOND 1000000000LL
-#define MS     1000000LL
+#define MS       1000000LL
+#define SLACK_MS 10 // a window of 2 s must hold 2 s of judging
 
 struct state {
     struct collect *c;
@@ -64,8 +64,10 @@ static void on_deadline(uv_timer_t *timer)
 static void arm(struct state *st)
 {
     bool live = st->c->opts->target != TARGET_RECORDING;
-    if (live && st->for_ns != FOREVER)
-        uv_timer_start(&st->deadline, on_deadline, (uint64_t)(st->for_ns / MS), 0);
+    if (!live || st->for_ns == FOREVER)
+        return;
+    uv_update_time(&st->loop); // a cached time would end the window early
+    uv_timer_start(&st->deadline, on_deadline, (uint64_t)(st->for_ns / MS) + SLACK_MS, 0);
 }
 
 static void on_signal(uv_signal_t *signal, int number)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "rules/rule.h"
 
 static int failed(const char *path, int err)
 {
@@ -30,8 +31,15 @@ static int to_stdout(const struct export_format *format, const struct snap *s,
     return rc < 0 && rc != -EPIPE ? failed("to stdout", -rc) : 0;
 }
 
+#define MAX_RULES 128
+
 int output_snapshot(const struct opts *opts, const struct snap *s, struct export_opts *o)
 {
+    const char *rules[MAX_RULES + 1] = {0};
+    for (int i = 0; i < MAX_RULES && all_rules[i]; i++)
+        rules[i] = all_rules[i]->id;
+    o->rules = rules;
+    o->fail_on = opts->fail_on;
     const char *name = opts->format ? opts->format : opts->json ? "json" : "text";
     const struct export_format *format = export_find(name);
     if (!opts->output)

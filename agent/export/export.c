@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "doc.h"
+#include "formats.h"
 
 int export_json(const struct snap *s, const struct export_opts *o, FILE *out)
 {
@@ -18,7 +19,24 @@ int export_json(const struct snap *s, const struct export_opts *o, FILE *out)
 
 const struct export_format export_formats[] = {
     {"text", "text/plain; charset=utf-8", "to read and to paste", false, export_text},
+    {"markdown", "text/markdown; charset=utf-8", "for an issue or a chat", false, export_markdown},
     {"json", "application/json", "everything; --json-schema describes it", false, export_json},
+    {"html", "text/html; charset=utf-8", "one page to send", false, export_html},
+    {"folded", "text/plain; charset=utf-8", "blocked time by stack, for flame graphs", false,
+     export_folded},
+    {"pprof", "application/octet-stream", "blocked time by stack, for go tool pprof", true,
+     export_pprof},
+    {"pprof-fds", "application/octet-stream", "descriptors by opening stack", true,
+     export_pprof_fds},
+    {"pprof-tasks", "application/octet-stream", "tasks by await chain", true, export_pprof_tasks},
+    {"trace", "application/json", "Chrome's trace format, for Perfetto", false, export_trace},
+    {"speedscope", "application/json", "blocked time by stack, for speedscope", false,
+     export_speedscope},
+    {"openmetrics", "application/openmetrics-text; version=1.0.0; charset=utf-8",
+     "figures for a monitoring system", false, export_openmetrics},
+    {"prometheus", "text/plain; version=0.0.4; charset=utf-8", "the same, older format", false,
+     export_prometheus},
+    {"junit", "application/xml", "for a pipeline", false, export_junit},
     {0},
 };
 

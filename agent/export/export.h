@@ -25,6 +25,8 @@ struct export_opts {
     bool tree, by_site, orphans;   // tasks as text
     int task_state;                // enum task_state, -1 all
     const struct history *history; // NULL: only what the snapshot itself holds
+    int fail_on;                   // junit: enum severity from which a finding fails, or 3: never
+    const char *const *rules;      // junit: ids of all rules, NULL ends them; NULL: unknown
 };
 
 struct export_format {

@@ -23,6 +23,7 @@ void history_free(struct history *h)
     free(h->stalls);
     free(h->loop_points);
     free(h->process_points);
+    free(h->loops);
     free(h);
 }
 
@@ -65,8 +66,25 @@ static struct snap_stall *find_open(struct history *h, uint64_t id)
     return NULL;
 }
 
+static void count_stall(struct history *h, const struct snap_stall *stall)
+{
+    int i = 0;
+    while (i < h->nloops && (h->loops[i].tid != stall->tid || h->loops[i].pid != stall->pid))
+        i++;
+    if (i == h->nloops) {
+        void *list = grow(h->loops, h->nloops, &h->loops_cap, sizeof(*h->loops), HISTORY_POINTS);
+        if (!list)
+            return;
+        h->loops = list;
+        h->loops[h->nloops++] = (struct loop_total){.pid = stall->pid, .tid = stall->tid};
+    }
+    h->loops[i].stalls++;
+}
+
 static void add_stall(struct history *h, const struct snap_stall *stall)
 {
+    if (stall->id > h->newest_stall)
+        count_stall(h, stall);
     struct snap_stall *known = find_open(h, stall->id);
     if (known) {
         if (known->open)
@@ -113,8 +131,12 @@ static void add_process_point(struct history *h, const struct snap *s, const str
 
 void history_add(struct history *h, const struct snap *s)
 {
-    for (int i = 0; i < s->nstalls; i++)
+    uint64_t newest = h->newest_stall;
+    for (int i = 0; i < s->nstalls; i++) {
         add_stall(h, &s->stalls[i]);
+        newest = s->stalls[i].id > newest ? s->stalls[i].id : newest;
+    }
+    h->newest_stall = newest; // a snapshot may hold them in any order
     if (s->now_ns - h->last_point_ns < SECOND * 9 / 10)
         return;
     h->last_point_ns = s->now_ns;
@@ -163,7 +185,7 @@ static void weigh_stall(struct weigher *w, const struct snap_stall *stall)
         k->ns += end > begin ? end - begin : 0;
         k->samples++;
         k->stalls += i == 0;
-        k->cause = &stall->samples[i].cause;
+        k->cause = &stall->cause;
         begin = end > begin ? end : begin;
     }
 }

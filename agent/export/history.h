@@ -24,6 +24,11 @@ struct process_point { // a process at one tick
     int64_t fd_count, ntasks; // UNKNOWN
 };
 
+struct loop_total { // of one loop, whatever was left out above
+    int pid, tid;
+    int64_t stalls;
+};
+
 struct history {
     struct snap *own; // memory of all below
     int nstalls, stalls_cap;
@@ -36,6 +41,9 @@ struct history {
     int64_t points_left_out;
     int64_t last_point_ns;
     int first_open; // no stall before this one is still open
+    int nloops, loops_cap;
+    struct loop_total *loops;
+    uint64_t newest_stall; // ids rise: a higher one is a new stall
 };
 
 struct history *history_new(void);
@@ -46,7 +54,7 @@ void history_add(struct history *h, const struct snap *s);
 struct stack_weight {
     int pid, tid;
     const struct stack *stack; // NULL: time without a stack
-    const struct cause *cause; // of the newest sample
+    const struct cause *cause; // of the newest stall
     int64_t ns, samples, stalls;
 };
 struct weights {

@@ -5,7 +5,8 @@
 
 struct text text_begin(FILE *out, const struct export_opts *o)
 {
-    return (struct text){out, o, o->width > 0 ? o->width : 100};
+    bool told = o->width > 0;
+    return (struct text){out, o, told ? o->width : 100, told ? o->width : 10000};
 }
 
 void ink(const struct text *t, enum ink which)

@@ -11,7 +11,8 @@ enum ink { INK_NONE, INK_BOLD, INK_DIM, INK_CRITICAL, INK_WARNING, INK_INFO, INK
 struct text { // where and how
     FILE *out;
     const struct export_opts *o;
-    int width;
+    int width;       // of sentences
+    int table_width; // of tables: not cut where nobody looks at a terminal
 };
 struct text text_begin(FILE *out, const struct export_opts *o);
 void ink(const struct text *t, enum ink ink); // INK_NONE ends

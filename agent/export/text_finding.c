@@ -61,34 +61,52 @@ static void how_often(struct sentence *s, const struct finding *f)
         fprintf(s->f, "; %s of them counted only", human_count(f->suppressed).text);
 }
 
+static bool evidence_says(const struct finding *f, const char *what)
+{
+    for (int i = 0; i < f->nevidence; i++)
+        if (f->evidence[i].text && strstr(f->evidence[i].text, what))
+            return true;
+    return false;
+}
+
+// The rule's own sentences come first; here only what they leave unsaid.
 static void when(const struct text *t, const struct finding *f)
 {
     struct sentence s;
     begin(&s);
     how_often(&s, f);
-    if (f->still_open && f->duration_ns != SNAP_UNKNOWN)
-        fprintf(s.f, "; still lasting, %s so far", human_ns(f->duration_ns).text);
-    else if (f->duration_ns != SNAP_UNKNOWN)
-        fprintf(s.f, "; the newest took %s%s", f->duration_is_lower_bound ? "at least " : "",
+    if (f->count > 1 && f->duration_ns != SNAP_UNKNOWN)
+        fprintf(s.f, "; the newest %s %s%s", f->still_open ? "has lasted" : "took",
+                f->duration_is_lower_bound && !f->still_open ? "at least " : "",
                 human_ns(f->duration_ns).text);
-    if (f->began_before_attach)
-        fputs("; it began before the attach", s.f);
-    if (f->captured_during && f->captured_after_ns != SNAP_UNKNOWN)
-        fprintf(s.f, "; stack taken %s past the threshold", human_ns(f->captured_after_ns).text);
-    else if (f->attached_after_ns != SNAP_UNKNOWN)
-        fprintf(s.f, "; stack taken %s after the attach", human_ns(f->attached_after_ns).text);
     if (isfinite(f->confidence) && f->confidence < 0.8)
         fprintf(s.f, "; %.0f %% sure", f->confidence * 100);
     end(&s, t, MARGIN "- ");
 }
 
+static void capture(const struct text *t, const struct finding *f)
+{
+    struct sentence s;
+    if (!f->stack || evidence_says(f, "stack taken"))
+        return;
+    begin(&s);
+    if (f->captured_during && f->captured_after_ns != SNAP_UNKNOWN)
+        fprintf(s.f, "stack taken during the block, %s after the threshold was passed",
+                human_ns(f->captured_after_ns).text);
+    else if (f->attached_after_ns != SNAP_UNKNOWN)
+        fprintf(s.f, "it began before the attach; stack taken %s after it",
+                human_ns(f->attached_after_ns).text);
+    end(&s, t, MARGIN "- ");
+}
+
 static void task(const struct text *t, const struct finding *f)
 {
-    if (!f->task.id)
+    const char *name = f->task.name ? f->task.name : f->task.id;
+    if (!f->task.id || evidence_says(f, name))
         return;
     struct sentence s;
     begin(&s);
-    fprintf(s.f, "task %s", f->task.name ? f->task.name : f->task.id);
+    fprintf(s.f, "task %s", name);
     if (f->task.spawn_site)
         fprintf(s.f, ", spawned at %s", f->task.spawn_site);
     if (f->task.await_site)
@@ -143,6 +161,7 @@ void export_finding_text(const struct snap *s, const struct finding *f, const st
     head(&t, f);
     evidence(&t, f);
     when(&t, f);
+    capture(&t, f);
     task(&t, f);
     others(&t, f);
     stacks(&t, f);
@@ -165,22 +184,26 @@ static const struct frame *culprit_frame(const struct finding *f)
 
 static void event_finding(const struct text *t, const struct snap_event *e, const struct finding *f)
 {
-    static const char *const words[] = {"", "open", "again", "over"};
+    const char *word = e->kind == EVENT_OPEN    ? "open"
+                       : e->kind == EVENT_CLOSE ? "over"
+                       : f->still_open          ? "lasts"
+                                                : "ended";
     char buf[400];
     ink(t, e->kind == EVENT_CLOSE ? INK_DIM : severity_ink(f->severity));
-    fprintf(t->out, "%s %-5s %s", severity_mark(f->severity), words[e->kind], f->rule);
+    fprintf(t->out, "%s %-5s %s", severity_mark(f->severity), word, f->rule);
     ink(t, INK_NONE);
     fputs("  ", t->out);
     clean_print(t->out, f->subject, t->o->ascii);
     fputs(": ", t->out);
     clean_print(t->out, f->title, t->o->ascii);
     const struct frame *c = culprit_frame(f);
-    if (c && e->kind != EVENT_CLOSE) {
+    bool named = c && c->function && f->title && strstr(f->title, c->function);
+    if (c && !named && e->kind != EVENT_CLOSE) {
         fputs("  at ", t->out);
         clean_print(t->out, frame_text(c, buf, sizeof(buf)), t->o->ascii);
     }
-    if (e->kind == EVENT_UPDATE)
-        fprintf(t->out, "  (x%lld)", (long long)f->count);
+    if (e->kind != EVENT_OPEN && f->count > 1)
+        fprintf(t->out, "  (%s times)", human_count(f->count).text);
     fprintf(t->out, "  [%s]", f->id);
 }
 

@@ -142,7 +142,7 @@ static void whole(const struct text *t, const struct snap *s)
         section(t, "tasks by spawn site");
         struct export_opts by_site = *t->o;
         by_site.by_site = true;
-        struct text sites = {t->out, &by_site, t->width};
+        struct text sites = {t->out, &by_site, t->width, t->table_width};
         text_tasks(&sites, s);
     }
     if (s->nfds > 0) {

@@ -35,7 +35,7 @@ void text_processes(const struct text *t, const struct snap *s)
         table_cell(table, human_count(p->fd_limit).text);
         table_cell(table, p->why_not ? p->why_not : p->exited ? "exited" : p->cmdline);
     }
-    table_print(table, t->out, t->width, t->o->color);
+    table_print(table, t->out, t->table_width, t->o->color);
 }
 
 static void cell_loop_task(struct table *table, const struct snap_loop *l)
@@ -71,7 +71,7 @@ void text_loops(const struct text *t, const struct snap *s)
                     human_count(l->turns).text);
         cell_loop_task(table, l);
     }
-    table_print(table, t->out, t->width, t->o->color);
+    table_print(table, t->out, t->table_width, t->o->color);
 }
 
 static bool shows(const struct text *t, const struct snap_task *task)
@@ -177,7 +177,7 @@ static void task_sites(const struct text *t, const struct snap *s)
         table_cell(table, human_ns(k->p99_ns).text);
         table_cell(table, k->site);
     }
-    table_print(table, t->out, t->width, t->o->color);
+    table_print(table, t->out, t->table_width, t->o->color);
 }
 
 void text_tasks(const struct text *t, const struct snap *s)
@@ -197,7 +197,7 @@ void text_tasks(const struct text *t, const struct snap *s)
     for (int i = 0; i < s->ntasks && !t->o->tree; i++)
         if (shows(t, &s->tasks[i]))
             task_row(table, &s->tasks[i], 0);
-    table_print(table, t->out, t->width, t->o->color);
+    table_print(table, t->out, t->table_width, t->o->color);
     if (s->tasks_total != SNAP_UNKNOWN && s->tasks_total > s->ntasks)
         fprintf(t->out, "%d of %s tasks\n", s->ntasks, human_count(s->tasks_total).text);
 }
@@ -228,7 +228,7 @@ static void fd_details(const struct text *t, const struct snap *s)
             table_cell(table, f->task.name ? f->task.name : f->task.id);
             table_cell(table, f->target);
         }
-    table_print(table, t->out, t->width, t->o->color);
+    table_print(table, t->out, t->table_width, t->o->color);
 }
 
 void text_fds(const struct text *t, const struct snap *s)
@@ -250,7 +250,7 @@ void text_fds(const struct text *t, const struct snap *s)
         table_cell(table, f->verdict);
         cell_site(table, f);
     }
-    table_print(table, t->out, t->width, t->o->color);
+    table_print(table, t->out, t->table_width, t->o->color);
     if (details > 0) {
         fputc('\n', t->out);
         fd_details(t, s);

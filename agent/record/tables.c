@@ -169,7 +169,8 @@ static const struct column loop_columns[] = {
     TASK_REF(snap_loop, task),
     STACK(snap_loop, stack),
     {"spark", COL_SPARK, offsetof(struct snap_loop, spark_ns), OPEN},
-    {"lag_hist", COL_HIST, offsetof(struct snap_loop, lag_hist), OPEN}};
+    {"lag_hist", COL_HIST, offsetof(struct snap_loop, lag_hist), OPEN},
+    I64(snap_loop, busy_ns)};
 static const struct table loops = {
     .name = "loops", ARRAY(snap, struct snap_loop, loops, nloops), COLUMNS(loop_columns)};
 

@@ -147,6 +147,7 @@ struct snap_loop {
     int64_t judged_ns;   // for how long
     int64_t turns;       // since attach; UNKNOWN where turns cannot be counted
     bool turns_estimated;
+    int64_t busy_ns;     // in turns, since attach; UNKNOWN, or 0 where nobody counts it
     double busy_ratio;   // of the window
     int64_t lag_p50_ns, lag_p90_ns, lag_p99_ns, lag_max_ns; // turn lengths since attach
     int64_t blocked_ns;  // age of the present stall, 0 when not blocked

@@ -1,0 +1,110 @@
+#include "names.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "clean.h"
+#include "human.h"
+
+const struct snap_process *process_at(const struct snap *s, int pid)
+{
+    for (int i = 0; i < s->nprocesses; i++)
+        if (s->processes[i].pid == pid)
+            return &s->processes[i];
+    return NULL;
+}
+
+const struct snap_loop *loop_at(const struct snap *s, int tid)
+{
+    for (int i = 0; i < s->nloops; i++)
+        if (s->loops[i].tid == tid)
+            return &s->loops[i];
+    return NULL;
+}
+
+const char *process_name(const struct snap *s, int pid)
+{
+    const struct snap_process *p = process_at(s, pid);
+    return p && p->name ? p->name : "process";
+}
+
+const char *thread_name(const struct snap *s, int tid)
+{
+    const struct snap_loop *l = loop_at(s, tid);
+    return l && l->name ? l->name : "loop";
+}
+
+const char *frame_word(const struct frame *f, char *buf, size_t size)
+{
+    if (f->function && *f->function)
+        return clean(f->function, 200, buf, size);
+    char text[300];
+    snprintf(text, sizeof(text), "%.200s+0x%llx", f->module ? base_name(f->module) : "[anonymous]",
+             (unsigned long long)f->offset);
+    return clean(text, 0, buf, size);
+}
+
+struct entry {
+    int number;
+    UT_hash_handle hh;
+    char text[];
+};
+
+struct numbering {
+    struct entry *entries, **by_number;
+    int n, cap;
+};
+
+struct numbering *numbering_new(void)
+{
+    struct numbering *n = calloc(1, sizeof(*n));
+    if (!n)
+        abort();
+    return n;
+}
+
+void numbering_free(struct numbering *n)
+{
+    struct entry *e, *next;
+    HASH_ITER (hh, n->entries, e, next) {
+        HASH_DEL(n->entries, e);
+        free(e);
+    }
+    free(n->by_number);
+    free(n);
+}
+
+int numbering_of(struct numbering *n, const char *text, bool *ret_new)
+{
+    struct entry *e;
+    size_t len = strlen(text);
+    HASH_FIND(hh, n->entries, text, len, e);
+    if (ret_new)
+        *ret_new = !e;
+    if (e)
+        return e->number;
+    e = malloc(sizeof(*e) + len + 1);
+    if (n->n == n->cap) {
+        n->cap = n->cap ? n->cap * 2 : 64;
+        n->by_number = realloc(n->by_number, sizeof(*n->by_number) * (size_t)n->cap);
+    }
+    if (!e || !n->by_number)
+        abort();
+    memcpy(e->text, text, len + 1);
+    e->number = n->n;
+    n->by_number[n->n++] = e;
+    HASH_ADD_KEYPTR(hh, n->entries, e->text, len, e);
+    return e->number;
+}
+
+int numbering_count(const struct numbering *n)
+{
+    return n->n;
+}
+
+const char *numbering_text(const struct numbering *n, int i)
+{
+    return n->by_number[i]->text;
+}

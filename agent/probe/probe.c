@@ -162,10 +162,13 @@ int64_t probe_interval_ns(struct probe *p)
     return left > NS_PER_MS ? left : NS_PER_MS;
 }
 
+// A look costs the proc backend some system calls.
 static int64_t rest_ns(const struct probe *p)
 {
-    int64_t rest = p->config.threshold_ns / 4;
-    return rest < REST_MIN_NS ? REST_MIN_NS : rest > REST_MAX_NS ? REST_MAX_NS : rest;
+    bool dear = p->ops == &probe_proc_ops;
+    int64_t rest = p->config.threshold_ns / (dear ? 2 : 4),
+            most = dear ? 2 * REST_MAX_NS : REST_MAX_NS;
+    return rest < REST_MIN_NS ? REST_MIN_NS : rest > most ? most : rest;
 }
 
 static void scan(struct probe *p)

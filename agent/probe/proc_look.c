@@ -38,20 +38,33 @@ void proc_close_files(struct thread *t)
     pt->syscall_fd = pt->schedstat_fd = -1;
 }
 
+static int read_schedstat(const struct thread *t, struct proc_schedstat *ret)
+{
+    char text[128];
+    int n = read_kept(t, &proc_thread(t)->schedstat_fd, "schedstat", text, sizeof(text));
+    return n < 0 ? n : proc_parse_schedstat(text, ret);
+}
+
 static int take_sight(const struct thread *t, struct sight *ret)
 {
-    struct proc_thread *pt = proc_thread(t);
     char text[512];
-    int n = read_kept(t, &pt->schedstat_fd, "schedstat", text, sizeof(text));
-    if (n < 0)
-        return n;
-    if (proc_parse_schedstat(text, &ret->sched))
-        return -EPROTO;
-    n = read_kept(t, &pt->syscall_fd, "syscall", text, sizeof(text));
+    int err = read_schedstat(t, &ret->sched);
+    if (err)
+        return err;
+    int n = read_kept(t, &proc_thread(t)->syscall_fd, "syscall", text, sizeof(text));
     if (n < 0)
         return n;
     ret->at_ns = now_ns();
     return proc_parse_syscall(text, &ret->call);
+}
+
+// Seen asleep last time, and has not run since: a third of the cost of a full look.
+static bool still_asleep(const struct thread *t)
+{
+    const struct proc_thread *pt = proc_thread(t);
+    struct proc_schedstat sched;
+    return pt->seen && !pt->last.call.running && !read_schedstat(t, &sched) &&
+           sched.slices == pt->last.sched.slices && sched.cpu_ns == pt->last.sched.cpu_ns;
 }
 
 static void fill_regs(const struct proc_syscall *call, struct ls_regs *regs)
@@ -120,6 +133,8 @@ int proc_look_at(struct probe *p, struct thread *t)
 {
     struct proc_thread *pt = proc_thread(t);
     struct sight now;
+    if (still_asleep(t) && (!pt->slot.busy_since || t->kind == WAIT_NONE))
+        return 0;
     int err = take_sight(t, &now);
     if (err)
         return err;

@@ -15,7 +15,6 @@
 
 #define LOOK_NS    (10 * NS_PER_MS)
 #define PAUSE_NS   (5 * NS_PER_S)
-#define FRESH_NS   (2 * TICK_PERIOD_NS)
 #define STARVED_NS (10 * TICK_PERIOD_NS)
 #define SILENCE_NS (4 * TICK_PERIOD_NS) // of the user mode ticks: it is in the kernel
 
@@ -101,11 +100,12 @@ static const char *why_no_sampler(const struct proc_thread *pt)
     return "perf_event_open failed";
 }
 
-static bool sample_with_stack(struct probe *p, struct thread *t, const struct sampler_sample *taken)
+static bool sample_with_stack(struct probe *p, struct thread *t, const struct sampler_sample *taken,
+                              int64_t at_ns)
 {
     struct probe_sample s;
     sample_from_slot(p, t, &s);
-    s.at_ns = taken->at_ns;
+    s.at_ns = at_ns;
     s.on_cpu = true;
     s.state = 'R';
     s.regs = taken->regs;
@@ -125,13 +125,17 @@ bool proc_sample_running(struct probe *p, struct thread *t)
         return false;
     if (!pt->sampler)
         return pt->sampler_error && sample_blindly(p, t, why_no_sampler(pt));
-    // It is still where it was sampled as long as it has not run much since.
+    int64_t due = begin + level_due(p, LOAD(t->slot->claim) & CLAIM_LEVEL_MASK);
     int64_t taken = pt->taken.at_ns, ran = (int64_t)(pt->last.sched.cpu_ns - pt->taken_cpu_ns);
-    if (taken >= begin && ran <= FRESH_NS)
-        return sample_with_stack(p, t, &pt->taken);
+    if (taken >= due)
+        return sample_with_stack(p, t, &pt->taken, taken);
     int64_t since = taken > pt->sampler_opened_ns ? taken : pt->sampler_opened_ns;
     int64_t silent = p->now_ns - since;
     if (ran >= SILENCE_NS && silent >= SILENCE_NS)
         return sample_blindly(p, t, "it runs in the kernel, out of sight without privilege");
-    return silent >= STARVED_NS && sample_blindly(p, t, "it got no CPU");
+    if (silent < STARVED_NS)
+        return false;
+    // It got no CPU: it is still where it was seen last.
+    return taken >= begin ? sample_with_stack(p, t, &pt->taken, p->now_ns)
+                          : sample_blindly(p, t, "it got no CPU");
 }

@@ -237,6 +237,15 @@ static void note_delay(struct ls_slot *slot, const struct passed *d)
         slot->runqueue_hist[bucket_of(d->delay / (int64_t)d->slices)] += (unsigned int)d->slices;
 }
 
+// Seen running twice, it has slept in between: it may have been in its wait, and nothing watched.
+static bool slept_out_of_sight(const struct thread *t, const struct sight *now,
+                               const struct passed *d)
+{
+    bool running = proc_thread(t)->last.call.running && now->call.running;
+    return running && d->slices && d->asleep > d->wall / 4 && t->break_fd < 0 &&
+           !t->counter_address;
+}
+
 void proc_account(struct probe *p, struct thread *t, const struct sight *now)
 {
     struct proc_thread *pt = proc_thread(t);
@@ -244,8 +253,12 @@ void proc_account(struct probe *p, struct thread *t, const struct sight *now)
     struct passed d = passed_since(&pt->last, now);
     bool own = in_own_wait(t, &now->call), was_busy = slot->busy_since;
     note_delay(slot, &d);
-    if (was_busy)
+    if (was_busy && slept_out_of_sight(t, now, &d)) {
+        turn_over(t, (int64_t)slot->busy_since, now->at_ns);
+        proc_turn_marks(t);
+    } else if (was_busy) {
         account_busy(t, &d, now);
+    }
     if (own && was_busy) {
         end(p, t, now->at_ns, false);
     } else if (own && slot->in_wait) {

@@ -35,10 +35,14 @@ uint64_t v8_field(struct v8 *v, uint64_t object, int offset)
     return value;
 }
 
+// While the collector moves objects, the first word of one that has moved is its new address, untagged; the
+// rest of the old copy is still whole.
 int v8_type(struct v8 *v, uint64_t object)
 {
     uint64_t map = v8_field(v, object, 0);
     uint16_t type;
+    if (map && !(map & 7))
+        map = v8_field(v, map + 1, 0);
     return is_object(map) && mem_u16(v->m, map - 1 + v->l.map_type, &type) ? type : -1;
 }
 

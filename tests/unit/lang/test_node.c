@@ -1,0 +1,97 @@
+// JavaScript stacks of live stalls: function and line as the program itself says them.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "interpreters.h"
+#include "live.h"
+
+static const char *mode;
+
+static void check_culprit(struct live *l)
+{
+    const struct frame *f = live_culprit(l);
+    // A comparator or callback on the way is the program's too: then its caller must be the one.
+    for (int i = 0; i < l->result.nframes && f && !strstr(f->function, l->function); i++)
+        if (!l->result.frames[i].frame.runtime)
+            f = &l->result.frames[i].frame;
+    bool right = f && strstr(f->function, l->function) &&
+                 (f->uncertain || (f->line >= l->first_line && f->line <= l->last_line));
+    if (!right)
+        live_print(l);
+    assert_true(right);
+    assert_int_equal(f->kind, FRAME_JAVASCRIPT);
+    assert_non_null(strstr(f->file, "stalls.js"));
+}
+
+static const struct frame *find(const struct live *l, const char *function)
+{
+    for (int i = 0; i < l->result.nframes; i++)
+        if (!strcmp(l->result.frames[i].frame.function, function))
+            return &l->result.frames[i].frame;
+    return NULL;
+}
+
+// What V8 and Node themselves do at that moment is named as well, and never the culprit.
+static void check_runtime(const struct live *l)
+{
+    static const struct {
+        const char *mode, *function;
+    } expected[] = {{"exec", "execSync"}, {"fifo", "readFileSync"}, {"pbkdf2", "pbkdf2Sync"}};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(mode, expected[i].mode) != 0)
+            continue;
+        const struct frame *f = find(l, expected[i].function);
+        assert_non_null(f);
+        assert_true(f->runtime);
+        assert_int_equal(strncmp(f->file, "node:", 5), 0);
+    }
+    if (!strcmp(mode, "json"))
+        assert_non_null(find(l, "JSON.parse"));
+}
+
+static void run(const char *program)
+{
+    struct live *l = calloc(1, sizeof *l);
+    const char *argv[] = {program, STALLS_JS, mode, NULL};
+    assert_true(live_start(l, argv));
+    if (!live_attach(l, "V8"))
+        fail_msg("%s: %s", program, l->note);
+    assert_true(live_stall(l));
+    check_culprit(l);
+    assert_true(l->result.in_language);
+    check_runtime(l);
+    live_stop(l);
+    free(l);
+}
+
+static void test_mode(void **state)
+{
+    mode = *state;
+    assert_true(each_interpreter("LOOPSCOPE_TEST_NODES", "node", run) > 0);
+}
+
+int main(void)
+{
+    struct capture *c = capture_open(getpid());
+    if (!c) {
+        puts("skipped: perf events are not permitted");
+        return 77;
+    }
+    capture_close(c);
+#define MODE(name)                                                                                 \
+    {                                                                                              \
+        "node " name, test_mode, NULL, NULL, (void *)name                                          \
+    }
+    const struct CMUnitTest tests[] = {
+        MODE("spin"),      MODE("json"),   MODE("fifo"),     MODE("exec"),
+        MODE("pbkdf2"),    MODE("regex"),  MODE("sort"),     MODE("gc"),
+        MODE("optimised"), MODE("method"), MODE("inferred"),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

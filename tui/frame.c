@@ -262,16 +262,20 @@ static void draw_key(const struct ui *ui, struct pane p, int i, int x, int w)
         label = "Stop";
     if (c == CMD_PAUSE && ui->paused)
         label = "Resume";
-    pane_field(p, 0, at, w - (at - x), false, able ? STYLE_KEY_LABEL : STYLE_DISABLED, label);
+    enum style style = able ? STYLE_KEY_LABEL : STYLE_DISABLED;
+    pane_field(p, 0, at, w - (at - x), false, style, "");
+    pane_text(pane_sub(p, 0, at, 1, w - (at - x)), 0, 0, style, label);
     if (c != CMD_NONE)
         pane_hit(p, 0, x, 1, w, HIT_COMMAND, (int)c);
 }
 
+#define LAST_KEY 7 // "F10Quit" is always whole
+
 static void draw_keys(const struct ui *ui, struct pane p)
 {
     for (int i = 0; i < 10; i++) {
-        int x = p.r.w * i / 10;
-        draw_key(ui, p, i, x, p.r.w * (i + 1) / 10 - x);
+        int x = (p.r.w - LAST_KEY) * i / 9, end = (p.r.w - LAST_KEY) * (i + 1) / 9;
+        draw_key(ui, p, i, x, i == 9 ? LAST_KEY : end - x);
     }
 }
 

@@ -40,19 +40,35 @@ static uint64_t sort_bits(int64_t key, bool descending)
     return descending ? UINT64_MAX - u : u;
 }
 
-static uint64_t text_bits(const char *text, bool descending)
+// Eight bytes of a text from a place on, as a number in the same order.
+static uint64_t text_bits(const char *text, size_t from, bool descending)
 {
     uint64_t u = 0;
-    size_t n = strnlen(text, 8);
+    size_t len = strnlen(text, from + 8), n = len > from ? len - from : 0;
     for (size_t i = 0; i < 8; i++)
-        u = u << 8 | (i < n ? (unsigned char)text[i] : 0);
+        u = u << 8 | (i < n ? (unsigned char)text[from + i] : 0);
     return descending ? ~u : u;
+}
+
+static void insertion_sort(struct entry *v, int n)
+{
+    for (int i = 1; i < n; i++) {
+        struct entry e = v[i];
+        int at = i;
+        for (; at > 0 && v[at - 1].key > e.key; at--)
+            v[at] = v[at - 1];
+        v[at] = e;
+    }
 }
 
 // Least significant byte first; a byte that is the same everywhere costs nothing. Stable.
 static void radix_sort(struct entry *v, struct entry *spare, int n)
 {
     static const int buckets = 256;
+    if (n <= 32) {
+        insertion_sort(v, n);
+        return;
+    }
     struct entry *from = v, *to = spare;
     for (int shift = 0; shift < 64; shift += 8) {
         int count[256] = {0};
@@ -75,30 +91,30 @@ static void radix_sort(struct entry *v, struct entry *spare, int n)
         memcpy(v, from, sizeof(*v) * (size_t)n);
 }
 
-struct compare {
+struct text_sort {
     const struct ui *ui;
     const struct table *table;
-    int column, sign;
+    int column;
+    bool descending;
+    struct entry *spare;
 };
 
-static int compare_text(const void *a, const void *b, void *arg)
-{
-    const struct compare *c = arg;
-    const struct entry *x = a, *y = b;
-    char bx[256], by[256];
-    int r = strcmp(c->table->text(c->ui, x->index, c->column, bx, sizeof(bx)),
-                   c->table->text(c->ui, y->index, c->column, by, sizeof(by)));
-    return r != 0 ? r * c->sign : x->index - y->index;
-}
+#define TEXT_COMPARED 256 // bytes; what is equal so far keeps its order
 
-// The key holds a text's first 8 bytes only: runs of equal keys are put right by the whole text.
-static void sort_equal_runs(struct table_state *t, struct compare *c)
+// Eight bytes at a time: rows that are equal so far form runs, which are sorted by the next eight.
+static void sort_by_text(const struct text_sort *s, struct entry *v, int n, size_t from)
 {
-    for (int i = 0, end; i < t->n; i = end) {
-        for (end = i + 1; end < t->n && t->order[end].key == t->order[i].key; end++)
+    char buf[256];
+    const uint64_t end = s->descending ? UINT64_MAX : 0; // the text ended before these bytes
+    for (int i = 0; i < n; i++)
+        v[i].key = text_bits(s->table->text(s->ui, v[i].index, s->column, buf, sizeof(buf)), from,
+                             s->descending);
+    radix_sort(v, s->spare, n);
+    for (int i = 0, stop; i < n; i = stop) {
+        for (stop = i + 1; stop < n && v[stop].key == v[i].key; stop++)
             ;
-        if (end - i > 1)
-            qsort_r(t->order + i, (size_t)(end - i), sizeof(*t->order), compare_text, c);
+        if (stop - i > 1 && v[i].key != end && from + 8 < TEXT_COMPARED)
+            sort_by_text(s, v + i, stop - i, from + 8);
     }
 }
 
@@ -111,16 +127,14 @@ static bool descending(const struct table_state *t, const struct table *table)
 static void sort_rows(const struct ui *ui, const struct table *table, struct table_state *t)
 {
     bool down = descending(t, table);
-    bool text = t->sort >= 0 && table->columns[t->sort].text;
-    for (int i = 0; i < t->n; i++) {
-        char buf[256];
-        int index = t->order[i].index;
-        t->order[i].key = text ? text_bits(table->text(ui, index, t->sort, buf, sizeof(buf)), down)
-                               : sort_bits(table->key(ui, index, t->sort), down);
+    if (t->sort >= 0 && table->columns[t->sort].text) {
+        struct text_sort s = {ui, table, t->sort, down, t->order + t->cap};
+        sort_by_text(&s, t->order, t->n, 0);
+        return;
     }
+    for (int i = 0; i < t->n; i++)
+        t->order[i].key = sort_bits(table->key(ui, t->order[i].index, t->sort), down);
     radix_sort(t->order, t->order + t->cap, t->n);
-    if (text)
-        sort_equal_runs(t, &(struct compare){ui, table, t->sort, down ? -1 : 1});
 }
 
 bool rows_match(const struct ui *ui, const struct table *table, int index, const char *needle)
@@ -135,8 +149,6 @@ bool rows_match(const struct ui *ui, const struct table *table, int index, const
 
 static bool passes(const struct ui *ui, const struct table *table, const char *filter, int index)
 {
-    if (table->include && !table->include(ui, index))
-        return false;
     if (filter[0] == '!')
         return !filter[1] || !rows_match(ui, table, index, filter + 1);
     return !filter[0] || rows_match(ui, table, index, filter);
@@ -201,8 +213,9 @@ static void collect(const struct ui *ui, const struct table *table, struct table
     reserve(t, count);
     t->n = t->total = 0;
     for (int i = 0; i < count; i++) {
-        if (!table->include || table->include(ui, i))
-            t->total++;
+        if (table->include && !table->include(ui, i))
+            continue;
+        t->total++;
         if (passes(ui, table, t->filter, i))
             t->order[t->n++] = (struct entry){.index = i};
     }

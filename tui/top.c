@@ -185,20 +185,13 @@ static void on_input(uv_poll_t *poll, int status, int events)
         top_dirty(t);
 }
 
-static void suspend(struct top *t, uv_signal_t *tstp)
-{
-    uv_signal_stop(tstp);
-    top_suspend(t);
-    uv_signal_start(tstp, tstp->signal_cb, SIGTSTP);
-}
-
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct top *t = handle->data;
     switch (number) {
     case SIGWINCH: term_resized(t->term); break;
     case SIGCONT: term_redraw(t->term); break;
-    case SIGTSTP: suspend(t, handle); break;
+    case SIGTSTP: top_suspend(t); break;
     case SIGINT: top_leave(t); break; // as ^C: status 0
     default:
         t->died_of = number;

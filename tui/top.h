@@ -10,6 +10,7 @@
 #include "ui.h"
 
 #define TOP_SIGNALS 6
+#define TOP_TSTP    4 // index of SIGTSTP
 
 struct top {
     struct opts opts; // as given; the target changes when another process is chosen

@@ -158,10 +158,11 @@ static void open_process(struct top *t)
 
 void top_suspend(struct top *t)
 {
+    uv_signal_t *tstp = &t->signals[TOP_TSTP];
     term_suspend(t->term);
-    // The default action of SIGTSTP stops us here; only ourselves, not a target in our group.
-    signal(SIGTSTP, SIG_DFL);
-    raise(SIGTSTP);
+    uv_signal_stop(tstp); // the default action is back: it stops us in the next line
+    raise(SIGTSTP);       // only ourselves, not a target in our process group
+    uv_signal_start(tstp, tstp->signal_cb, SIGTSTP);
     term_resized(t->term);
     term_redraw(t->term);
 }

@@ -312,6 +312,8 @@ void ui_click(struct ui *ui, const struct hit *hit)
         ui->hold = HOLD_SNAPSHOTS;
         break;
     case HIT_COLUMN:
+        if (hit->value >= tables[open_table(ui)]->ncolumns) // of the view before
+            break;
         if (ui_why_not(ui, CMD_SORT)) {
             ui_say(ui, "%s", ui_why_not(ui, CMD_SORT));
             break;

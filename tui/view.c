@@ -47,6 +47,12 @@ const char *subject_name(const struct ui *ui, int pid, int tid, char *buf, size_
     return buf;
 }
 
+void cell_set(struct cell_text *out, const char *text)
+{
+    if (text != out->text)
+        snprintf(out->text, sizeof(out->text), "%s", text);
+}
+
 const char *mark_of(enum severity s)
 {
     return s == SEV_CRITICAL ? "!!" : s == SEV_WARNING ? "!" : ".";

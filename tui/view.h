@@ -99,7 +99,8 @@ const struct snap_process *shown_process(const struct ui *ui, int pid);
 const struct snap_loop *shown_loop(const struct ui *ui, int pid, int tid);
 // "process/loop" or "process".
 const char *subject_name(const struct ui *ui, int pid, int tid, char *buf, size_t size);
-const char *mark_of(enum severity s); // "!!" "!" "."
+void cell_set(struct cell_text *out, const char *text); // text may be out->text
+const char *mark_of(enum severity s);                   // "!!" "!" "."
 enum style style_of(enum severity s);
 // The most severe open finding of a loop (and its process, on its first loop); -1: none. Counts them.
 int worst_finding(const struct ui *ui, int pid, int tid, int *ret_count);

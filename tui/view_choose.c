@@ -56,8 +56,9 @@ static const char *text(const struct ui *ui, int i, int column, char *buf, size_
                         : column == COL_RUNTIME ? runtime_name(p->runtime)
                         : p->cmdline            ? p->cmdline
                                                 : p->exe;
-    snprintf(buf, size, "%s", value ? value : "-");
-    return buf;
+    (void)buf;
+    (void)size;
+    return value ? value : "-";
 }
 
 static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
@@ -70,7 +71,7 @@ static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
     case COL_LOOPS: f = fmt_count(p->nloops); break;
     case COL_TASKS: f = fmt_count(p->ntasks); break;
     case COL_FDS: f = fmt_count(p->fd_count); break;
-    default: text(ui, i, column, out->text, sizeof(out->text)); return;
+    default: cell_set(out, text(ui, i, column, out->text, sizeof(out->text))); return;
     }
     snprintf(out->text, sizeof(out->text), "%s", f.s);
 }

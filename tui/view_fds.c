@@ -99,8 +99,7 @@ static const char *text(const struct ui *ui, int i, int column, char *buf, size_
     if (column == COL_SITE)
         return site_text(s, buf, size);
     const char *value = column == COL_KIND ? s->kind : s->verdict;
-    snprintf(buf, size, "%s", value ? value : "-");
-    return buf;
+    return value ? value : "-";
 }
 
 static enum style verdict_style(int rank)
@@ -127,7 +126,7 @@ static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
     case COL_GROWTH: f = fmt_growth(s->growth_per_s); break;
     case COL_OLDEST: f = fmt_ns(s->oldest_ns); break;
     case COL_VERDICT: out->style = verdict_style(rank); // fall through
-    default: text(ui, i, column, out->text, sizeof(out->text)); return;
+    default: cell_set(out, text(ui, i, column, out->text, sizeof(out->text))); return;
     }
     snprintf(out->text, sizeof(out->text), "%s", f.s);
 }
@@ -261,8 +260,9 @@ static void detail(const struct ui *ui, struct pane p)
     summary(ui, at(ui, i), p.r.w - 2, &lines);
     struct snap_fd_site cut = *at(ui, i);
     int room = p.r.h - lines.n - 2; // a header before them, a count after them
+    room = room > 1 ? room : 1;
     if (cut.ndetail > room)
-        cut.ndetail = room > 1 ? room : 1;
+        cut.ndetail = room;
     detail_rows(&cut, &lines);
     if (cut.ndetail < at(ui, i)->ndetail)
         lines_add(&lines, STYLE_DIM, "    ... %d more (Enter)", at(ui, i)->ndetail - cut.ndetail);

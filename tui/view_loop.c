@@ -189,7 +189,7 @@ static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
         break;
     case COL_MAX: snprintf(out->text, sizeof(out->text), "%s", fmt_ns(key(ui, i, column)).s); break;
     case COL_WHEN: when_text(ui, it, out->text, sizeof(out->text)); break;
-    default: text(ui, i, column, out->text, sizeof(out->text));
+    default: cell_set(out, text(ui, i, column, out->text, sizeof(out->text)));
     }
 }
 

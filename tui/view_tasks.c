@@ -84,8 +84,9 @@ static int64_t key(const struct ui *ui, int i, int column)
 static const char *text(const struct ui *ui, int i, int column, char *buf, size_t size)
 {
     const char *value = column == COL_SITE ? at(ui, i)->site : at(ui, i)->name;
-    snprintf(buf, size, "%s", value ? value : "-");
-    return buf;
+    (void)buf;
+    (void)size;
+    return value ? value : "-";
 }
 
 static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
@@ -111,7 +112,7 @@ static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
         break;
     case COL_OLDEST: f = fmt_ns(s->oldest_ns); break;
     case COL_P99: f = fmt_ns(s->p99_ns); break;
-    default: text(ui, i, column, out->text, sizeof(out->text)); return;
+    default: cell_set(out, text(ui, i, column, out->text, sizeof(out->text))); return;
     }
     snprintf(out->text, sizeof(out->text), "%s", f.s);
 }

@@ -9,7 +9,7 @@ for signal in SEGV:139 BUS:135 ABRT:134 FPE:136 ILL:132 TERM:143 HUP:129 INT:0; 
     wait_for compared
     cmp "$home/before" "$home/after" || fail "SIG${signal%:*}: the terminal is not as before"
     screen | grep -q F10Quit && fail "SIG${signal%:*}: the full-screen mode was not left"
-    mux kill-server
+    stop
     sleep 0.1
 done
 exit 0

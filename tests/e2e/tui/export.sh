@@ -1,7 +1,7 @@
 # c copies a finding as text; e writes a report whose format the name tells.
 . "$here/tui/lib.sh"
 start 100 30 "cd $home; $demo"
-wait_for F10Quit
+wait_for billing/main
 keys 5
 wait_for 'EVIDENCE'
 keys c

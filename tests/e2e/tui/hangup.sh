@@ -1,10 +1,10 @@
 # The terminal goes away: it leaves, and does not spin.
 . "$here/tui/lib.sh"
 start 100 30 "$demo"
-wait_for F10Quit
+wait_for billing/main
 pid=$(pid_of_demo)
 [ -n "$pid" ] || fail "it does not run"
-mux kill-server
+stop
 for ((i = 0; i < 60; i++)); do
     kill -0 "$pid" 2>/dev/null || exit 0
     sleep 0.05

@@ -1,7 +1,7 @@
 # ? shows the keys of this view; typing narrows them; ? closes.
 . "$here/tui/lib.sh"
 start 100 30 "$demo"
-wait_for F10Quit
+wait_for billing/main
 keys '?'
 wait_for 'Keys: Overview'
 keys sort

@@ -7,6 +7,11 @@ socket=loopscope-$$
 term=${term:-tmux-256color}
 
 mux() { tmux -L "$socket" -f /dev/null "$@"; }
+# A server takes a moment to go: the next one gets a socket of its own.
+stop() {
+    mux kill-server
+    socket=$socket.
+}
 trap 'mux kill-server 2>/dev/null; wait 2>/dev/null; rm -rf "$home"' EXIT
 
 # start COLS ROWS COMMAND...: a shell in a terminal, which runs the command and then shows its status.

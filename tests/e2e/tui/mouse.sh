@@ -1,10 +1,11 @@
 # Clicks on a tab, a row, a header and the key bar.
 . "$here/tui/lib.sh"
 click() { # COLUMN ROW, counted from 1, in the X10 encoding of this terminal type
-    keys -l "$(printf '\033[M \\x%02x\\x%02x' $(($1 + 32)) $(($2 + 32)) | sed 's/^/x/;s/^x//' | xargs -0 printf '%b')"
+    local at="\\$(printf %03o $(($1 + 32)))\\$(printf %03o $(($2 + 32)))"
+    keys -l "$(printf "\\033[M $at\\033[M#$at")" # pressed, released
 }
 start 100 30 "$demo"
-wait_for F10Quit
+wait_for billing/main
 click 47 2
 wait_for '[5 Findings]'
 click 2 30

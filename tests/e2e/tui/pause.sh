@@ -1,7 +1,7 @@
 # Pause keeps the picture while data comes; [ and ] step; p goes on.
 . "$here/tui/lib.sh"
 start 100 30 "$demo --every 1000"
-wait_for F10Quit
+wait_for billing/main
 sleep 2.5
 keys p
 wait_for 'data keeps coming'

@@ -5,19 +5,19 @@ for type in vt100 linux xterm; do
     wait_for F10Quit
     keys q
     wait_for 'status=0'
-    mux kill-server
+    stop
 done
 start 100 30 "TERM=dumb $demo --every 200"
 wait_for 'is blocked for'
 screen | grep -q F10Quit && fail "a dumb terminal was drawn on"
 keys C-c
 wait_for 'status=0'
-mux kill-server
+stop
 start 100 30 "TERM=nonsense $demo"
 wait_for 'the terminal type nonsense is not known'
 wait_for 'status=2'
-mux kill-server
+stop
 start 100 30 "LC_ALL=C $demo"
-wait_for F10Quit
+wait_for billing/main
 LC_ALL=C screen | LC_ALL=C grep -qP '[\x80-\xff]' && fail "not ASCII in the C locale"
 exit 0

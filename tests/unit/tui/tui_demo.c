@@ -30,7 +30,7 @@ static void give(struct fake *f, int tick, bool recorded)
 static void on_timer(uv_timer_t *timer)
 {
     struct fake *f = timer->data;
-    if (f->tick == end_after) {
+    if (end_after >= 0 && f->tick >= end_after) {
         uv_timer_stop(timer);
         f->source.callbacks.end(f->source.arg, NULL);
         return;
@@ -60,17 +60,27 @@ static void fake_resample(struct source *s)
     give(f, f->tick++, false);
 }
 
-// A recording of ten pictures, the first at 42.3 s.
+// A recording of ten pictures, a second apart.
+static int64_t time_of(int tick)
+{
+    struct snap *s = fixture_rich(tick);
+    int64_t now = s->now_ns;
+    snap_unref(s);
+    return now;
+}
+
 static int64_t fake_length(struct source *s)
 {
     (void)s;
-    return 51300000000LL;
+    return time_of(9);
 }
 
 static int fake_seek(struct source *s, int64_t at_ns)
 {
-    int tick = (int)((at_ns - 42300000000LL) / 1000000000LL);
-    give((struct fake *)s, tick < 0 ? 0 : tick > 9 ? 9 : tick, true);
+    int tick = 9;
+    while (tick > 0 && time_of(tick) > at_ns)
+        tick--;
+    give((struct fake *)s, tick, true);
     return 0;
 }
 

@@ -136,6 +136,9 @@ def failures(v, others, options):
         yield f"{wrong} culprits plainly wrong"
     if len(v.false_reports) > max(0, v.stalls // 1000):
         yield f"{len(v.false_reports)} false reports"
+    early = sum(after < 0 for after in v.after_on + v.after_off)
+    if early:
+        yield f"{early} stacks older than the threshold"
     if options.nobody:
         return
     if v.stacks == 0:

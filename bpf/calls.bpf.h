@@ -22,7 +22,7 @@ static __always_inline int wait_entered(void)
     if (!kind)
         return 0;
     u64 now = bpf_ktime_get_ns();
-    if (exact)
+    if (exact || !slot->trust_kind)
         note_wait(slot, kind, &regs, now);
     if (!own_wait(slot, kind, &regs))
         return 0;

@@ -184,6 +184,12 @@ static void bpf_scan(struct probe *p)
     proof_tracing_over(p);
 }
 
+static void bpf_look_slowly(struct probe *p, struct thread *t)
+{
+    if (p->estimated)
+        proof_learn_waits(p, t);
+}
+
 static void bpf_drain(struct probe *p)
 {
     ring_buffer__consume(backend(p)->ring);
@@ -218,6 +224,7 @@ const struct probe_ops probe_bpf_ops = {
     .untrust = bpf_untrust,
     .scan = bpf_scan,
     .drain = bpf_drain,
+    .look_slowly = bpf_look_slowly,
     .look = look_by_slot,
     .sample_running = bpf_sample_running,
     .turn_source = bpf_turn_source,

@@ -42,5 +42,6 @@ int bpf_record(void *arg, void *data, size_t size);
 void proof_watch(struct probe *p, struct thread *t);
 void proof_stop(struct probe *p, struct thread *t);
 void proof_tracing_over(struct probe *p);
+void proof_learn_waits(struct probe *p, struct thread *t);
 
 #endif

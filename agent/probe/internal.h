@@ -58,6 +58,7 @@ struct thread {
     int tick_fd, break_fd;
     uint64_t break_pc;
     int64_t break_used_ns, break_again_ns;
+    int seen_running, learnt;   // looks in a row; attempts to learn its waits while it runs
     void *backend;              // proc: struct proc_thread
     struct thread *next, *prev; // of the process
     UT_hash_handle hh;
@@ -89,6 +90,7 @@ struct probe_ops {
     void (*untrust)(struct probe *p, struct thread *t);
     void (*scan)(struct probe *p); // at each deadline
     void (*drain)(struct probe *p);
+    void (*look_slowly)(struct probe *p, struct thread *t); // some times a second; may be NULL
     // The thread where it is off its CPU: registers, call, state, stack; false: it moved meanwhile.
     bool (*look)(struct probe *p, struct thread *t, struct probe_sample *ret);
     // A running thread whose sample is due; true: done with this level.

@@ -27,7 +27,7 @@
 #define TRACE_NS       (100 * NS_PER_MS)
 #define TRACE_PAUSE_NS (5 * NS_PER_S)
 
-enum { HITS = 2 };
+enum { HITS = 2, RUNNING_LOOKS = 3, LEARN_TRIES = 3 };
 
 // A breakpoint that has had its hits is opened anew: from 6.17 on (seen on 6.18) IOC_REFRESH does not start
 // it again, though it counts as enabled. An old one is closed first, so that it cannot use up the new hits.
@@ -63,6 +63,7 @@ static bool watch_breakpoint(struct probe *p, struct thread *t, int64_t begin)
         return false;
     }
     t->break_used_ns = p->now_ns;
+    t->slot->mute_hist = 0;
     return true;
 }
 
@@ -131,6 +132,23 @@ void proof_watch(struct probe *p, struct thread *t)
     wake_at(p, p->now_ns + LOOK_NS);
     if (!counter_watch(p, t, begin) && !watch_breakpoint(p, t, begin))
         watch_by_tracing(p, t, begin);
+}
+
+// A loop whose wait never sleeps is not seen to wait by sched_switch: a thread that is found running again
+// and again and has no known wait is looked at by the tracepoints, a few times.
+void proof_learn_waits(struct probe *p, struct thread *t)
+{
+    struct bpf_backend *b = p->backend;
+    bool off = (LOAD(t->slot->off_seq) & 1) && t->slot->off_kind != LS_OFF_RUNQUEUE;
+    bool known = t->kind != WAIT_NONE || LOAD(t->slot->waits_noted);
+    t->seen_running = off || known ? 0 : t->seen_running + 1;
+    if (t->seen_running < RUNNING_LOOKS || t->learnt >= LEARN_TRIES ||
+        p->now_ns < b->trace_again_ns)
+        return;
+    t->seen_running = 0;
+    t->learnt++;
+    if (!wait_calls_trace(b))
+        wake_at(p, p->now_ns + TRACE_NS);
 }
 
 void proof_stop(struct probe *p, struct thread *t)

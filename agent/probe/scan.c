@@ -64,8 +64,11 @@ void scan_slowly(struct probe *p)
         return;
     p->slow_look_ns = p->now_ns;
     struct thread *t, *next;
-    HASH_ITER (hh, p->threads, t, next)
+    HASH_ITER (hh, p->threads, t, next) {
+        if (p->ops->look_slowly)
+            p->ops->look_slowly(p, t);
         report_waits(p, t);
+    }
     if (p->now_ns - p->reported_ns < REPORT_NS)
         return;
     report_all_calls(p, p->now_ns - p->reported_ns);

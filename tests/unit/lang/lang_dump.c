@@ -8,19 +8,11 @@
 
 #include "native.h"
 
-#define MAX_FRAMES 256
-
 static int64_t clock_ns(clockid_t id)
 {
     struct timespec t;
     clock_gettime(id, &t);
     return t.tv_sec * 1000000000ll + t.tv_nsec;
-}
-
-static void begin(struct native *n, const struct sample *s, int64_t ms)
-{
-    mem_begin(native_mem(n), s ? s->stack_base : 0, s ? s->stack : NULL, s ? s->stack_len : 0,
-              1 << 20, clock_ns(CLOCK_MONOTONIC) + ms * 1000000);
 }
 
 static void print_frame(const struct frame *f)
@@ -50,13 +42,13 @@ static void print_merged(const struct native_frame *frames, int n, const struct 
 static void dump_stack(struct native *n, const struct lang *l, void *self, int tid,
                        const struct sample *s, bool native, int repeat)
 {
-    struct native_frame frames[MAX_FRAMES];
+    const struct native_frame *frames;
     struct lang_result r;
-    begin(n, s, 2000);
-    int count = native_frames(n, s, frames, MAX_FRAMES);
+    native_begin(n, s, 2000);
+    int count = native_frames(n, s, &frames);
     int64_t best = INT64_MAX, first = 0;
     for (int i = 0; i < repeat; i++) {
-        begin(n, s, 2000);
+        native_begin(n, s, 2000);
         int64_t t = clock_ns(CLOCK_MONOTONIC);
         l->walk(self, native_mem(n), tid, frames, count, &r);
         t = clock_ns(CLOCK_MONOTONIC) - t;
@@ -83,7 +75,7 @@ static void dump_tasks(struct native *n, const struct lang *l, void *self, bool 
     struct tasks_answer a;
     int64_t best = INT64_MAX;
     for (int i = 0; i < repeat; i++) {
-        begin(n, NULL, 20000);
+        native_begin(n, NULL, 20000);
         int64_t t = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
         l->tasks(self, native_mem(n), gc_walk, 10000, &a);
         t = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - t;
@@ -131,7 +123,7 @@ int main(int argc, char **argv)
     }
     for (const struct lang *const *l = all_langs; *l; l++) {
         char note[160] = "", version[32] = "";
-        begin(n, NULL, 2000);
+        native_begin(n, NULL, 2000);
         int64_t t = clock_ns(CLOCK_MONOTONIC);
         void *self = (*l)->attach(native_process(n), native_mem(n), note, version);
         if (self || *note)

@@ -8,21 +8,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-static int64_t deadline(int64_t ms)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000ll + t.tv_nsec + ms * 1000000;
-}
 
 static void begin(struct live *l, bool with_stack)
 {
-    struct sample *s = &l->sample;
-    mem_begin(native_mem(l->native), with_stack ? s->stack_base : 0, with_stack ? s->stack : NULL,
-              with_stack ? s->stack_len : 0, 1 << 20, deadline(20000));
+    native_begin(l->native, with_stack ? &l->sample : NULL, 20000);
 }
 
 bool live_read_line(struct live *l, char *buf, size_t n)
@@ -91,7 +81,7 @@ void live_walk(struct live *l)
     if (!capture_take(l->capture, &l->sample, 3000))
         return;
     begin(l, true);
-    l->nframes = native_frames(l->native, &l->sample, l->frames, LIVE_FRAMES);
+    l->nframes = native_frames(l->native, &l->sample, &l->frames);
     begin(l, true);
     l->lang->walk(l->self, native_mem(l->native), l->pid, l->frames, l->nframes, &l->result);
 }
@@ -141,7 +131,7 @@ void live_print(const struct live *l)
     fprintf(stderr, "%s %s: %d native frames%s%s; wanted %s, lines %d to %d\n", l->lang->name,
             l->version, l->nframes, l->result.torn ? ", torn" : "", l->result.gc ? ", gc" : "",
             l->function, l->first_line, l->last_line);
-    for (int i = 0; i < l->nframes && l->result.nframes == 0; i++)
+    for (int i = 0; i < l->nframes; i++)
         fprintf(stderr, "  %#lx %s\n", l->frames[i].pc,
                 l->frames[i].symbol ? l->frames[i].symbol : "?");
     for (int i = 0; i < l->result.nframes; i++) {

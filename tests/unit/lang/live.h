@@ -4,8 +4,6 @@
 
 #include "native.h"
 
-#define LIVE_FRAMES 256
-
 struct live {
     int pid;
     int in, out; // its standard input and output
@@ -17,7 +15,7 @@ struct live {
     char function[64]; // where it blocks, by its own account
     int first_line, last_line;
     struct sample sample;
-    struct native_frame frames[LIVE_FRAMES];
+    const struct native_frame *frames;
     int nframes;
     struct lang_result result;
 };

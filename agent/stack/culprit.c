@@ -203,6 +203,16 @@ bool is_runtime_function(const char *name)
     return false;
 }
 
+bool is_start_function(const char *name)
+{
+    static const char *const starts[] = {"main",    "_start",   "start_thread", "clone",   "clone3",
+                                         "__clone", "__clone3", "Py_BytesMain", "_start_c"};
+    for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++)
+        if (!strcmp(name, starts[i]))
+            return true;
+    return starts_with(name, "__libc_start_") || starts_with(name, "libc_start_main_");
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text), k = strlen(end);

@@ -127,7 +127,8 @@ void identify(struct process *p, struct identity *ret)
     ret->has_uv = has_symbol(p, "uv_run");
     ret->runtime = runtime_of(p, ret);
     read_version(p, ret);
-    snprintf(ret->note, sizeof(ret->note), "%s", walkers_note(p->walkers));
+    snprintf(ret->note, sizeof(ret->note), "%s",
+             p->why_not ? p->why_not : walkers_note(p->walkers));
     if (ret->has_uv)
         read_uv_loop(p, ret);
 }

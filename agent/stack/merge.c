@@ -160,24 +160,13 @@ static void add_native(const struct merge_input *in, int i, struct merged *ret)
     add(ret, f);
 }
 
-static bool starts_here(const char *name)
-{
-    static const char *const starts[] = {"main",     "_start",       "start_thread",
-                                         "clone",    "clone3",       "__clone",
-                                         "__clone3", "Py_BytesMain", "__libc_start_main"};
-    for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++)
-        if (!strcmp(name, starts[i]))
-            return true;
-    return starts_with(name, "__libc_start_");
-}
-
 static bool reaches_main(const struct merge_input *in)
 {
     const struct unwound *u = in->unwound;
     if (u->complete)
         return true;
     for (int i = u->n; i-- > 0 && u->n - i <= 4;)
-        if (in->native[i].symbol && starts_here(in->native[i].symbol))
+        if (in->native[i].symbol && is_start_function(in->native[i].symbol))
             return true;
     return false;
 }

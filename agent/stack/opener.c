@@ -155,19 +155,26 @@ static int open_perf_map(const struct file_wish *w)
     return fd;
 }
 
+// The kernel's words to the program: pairs of the program's own word size.
 static uint64_t entry_of(int pid)
 {
     char path[64];
-    uint64_t pairs[64][2];
+    union {
+        uint64_t wide[64][2];
+        uint32_t narrow[128][2];
+    } auxv;
     snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
-    ssize_t n = read(fd, pairs, sizeof(pairs));
+    ssize_t n = read(fd, &auxv, sizeof(auxv));
     close(fd);
-    for (ssize_t i = 0; i < n / (ssize_t)sizeof(*pairs); i++)
-        if (pairs[i][0] == AT_ENTRY)
-            return pairs[i][1];
+    for (ssize_t i = 0; i < n / (ssize_t)sizeof(*auxv.wide); i++)
+        if (auxv.wide[i][0] == AT_ENTRY)
+            return auxv.wide[i][1];
+    for (ssize_t i = 0; i < n / (ssize_t)sizeof(*auxv.narrow); i++)
+        if (auxv.narrow[i][0] == AT_ENTRY)
+            return auxv.narrow[i][1];
     return 0;
 }
 

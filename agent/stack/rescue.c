@@ -10,11 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "culprit.h"
 #include "unwind_internal.h"
 
-#define SCAN_BYTES   (64u << 10)
-#define MAX_TRIALS   32
-#define LONGEST_CALL 7
+#define SCAN_BYTES    (64u << 10)
+#define MAX_TRIALS    32
+#define TOP_BYTES     512u // between the outermost frame and argc
+#define MAX_ARGUMENTS 100000u
+#define MAX_STACK_TOP (8u << 20)
+#define LONGEST_CALL  7
 
 struct candidate {
     struct regset regs;
@@ -80,10 +84,34 @@ static uint64_t start_of_function(const struct raw_frame *f)
                : 0;
 }
 
+// The first frame of a program lies right below what the kernel put there: argc, argv up to a NULL.
+static bool at_stack_top(struct process *p, uint64_t sp)
+{
+    uint64_t argc, argument, end;
+    for (uint64_t at = (sp + 7) & ~7ull; at < sp + TOP_BYTES; at += 8) {
+        if (!mem_u64(p->mem, at, &argc))
+            return false;
+        if (argc == 0 || argc > MAX_ARGUMENTS || !mem_u64(p->mem, at + 8, &argument) ||
+            argument <= at || argument - at > MAX_STACK_TOP ||
+            !mem_u64(p->mem, at + 8 + argc * 8, &end) || end != 0)
+            continue;
+        return true;
+    }
+    return false;
+}
+
+static bool is_start_frame(const struct raw_frame *f)
+{
+    struct symbol s;
+    return f->place.module && module_symbol_at(f->place.module, f->address, &s) &&
+           is_start_function(s.name);
+}
+
 struct trial {
     struct regset regs;
     int frames; // longer is better; 0 none yet
     bool complete;
+    bool starts; // a thread or the program begins at its end
 };
 
 static bool better(const struct trial *a, const struct trial *b)
@@ -109,14 +137,18 @@ bool unwind_rescue(struct process *p, struct regset *last, struct unwound *ret)
         struct regset walk = c.regs;
         t.complete = unwind_from(p, &walk, false, FOUND_RESCUE, ret);
         t.frames = ret->n - start;
+        t.starts = t.frames > 0 && is_start_frame(&ret->frames[ret->n - 1]);
         ret->n = start;
         certain = c.certain && (t.complete || t.frames > 2);
         if (certain || better(&t, &best))
             best = t;
     }
-    // One lone address that leads nowhere is no frame.
-    if (best.frames < 2)
-        return false;
+    // One lone address that leads nowhere is no frame, unless threads begin there.
+    if (best.frames < 2 && !best.starts) {
+        // Where musl's programs begin there is neither information nor a caller.
+        ret->complete = at_stack_top(p, last->value[REGNO_RSP]);
+        return ret->complete;
+    }
     *last = best.regs;
     ret->complete = unwind_from(p, last, false, certain ? FOUND_CFI : FOUND_RESCUE, ret);
     return true;

@@ -18,6 +18,7 @@ struct source {
     uint32_t n;
     const char *strings;
     size_t strings_size;
+    bool dynamic;     // .dynsym: not all symbols there are
     uint32_t *hashes; // of the names, on demand
 };
 
@@ -88,7 +89,8 @@ void symtab_add(struct symtab *t, Elf *elf)
                                                 .symbols = symbols->d_buf,
                                                 .n = n < MAX_SYMBOLS ? (uint32_t)n : MAX_SYMBOLS,
                                                 .strings = strings->d_buf,
-                                                .strings_size = strings->d_size};
+                                                .strings_size = strings->d_size,
+                                                .dynamic = header.sh_type == SHT_DYNSYM};
     t->sorted = false;
 }
 
@@ -174,11 +176,14 @@ static const Elf64_Sym *symbol_of(const struct symtab *t, uint64_t word, const s
     return &(*s)->symbols[word & ((1u << INDEX_BITS) - 1)];
 }
 
-// A label of unknown size may only speak for its own section: _init must not claim all of .text.
-static bool same_section(Elf *elf, const Elf64_Sym *symbol, uint64_t address)
+// A label of unknown size may only speak for its own section: _init must not claim all of .text. And
+// where most functions are stripped it may not speak for others at all.
+static bool may_claim(const struct source *from, const Elf64_Sym *symbol, uint64_t address)
 {
     GElf_Shdr header;
-    Elf_Scn *s = elf_getscn(elf, symbol->st_shndx);
+    if (from->dynamic)
+        return false;
+    Elf_Scn *s = elf_getscn(from->elf, symbol->st_shndx);
     return s && gelf_getshdr(s, &header) && address >= header.sh_addr &&
            address - header.sh_addr < header.sh_size;
 }
@@ -213,7 +218,7 @@ bool symtab_at(struct symtab *t, uint64_t address, struct symbol *ret)
         if (best && (s->st_value != best->st_value || rank(s) <= rank(best)) &&
             !(covers && best->st_size == 0))
             continue;
-        if (!covers && (s->st_size != 0 || best || !same_section(from->elf, s, address)))
+        if (!covers && (s->st_size != 0 || best || !may_claim(from, s, address)))
             continue;
         const char *name = name_of(from, s);
         if (!name)

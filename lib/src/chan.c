@@ -89,7 +89,7 @@ static void unlink_selection(struct selection *s)
 }
 
 // The party's value has been moved (or its channel closed): it may go on.
-static inline void complete(struct party *p, int status)
+static inline void complete(struct ls_loop *l, struct party *p, int status)
 {
     if (unlikely(p->selection != NULL)) {
         p->selection->done = p;
@@ -97,7 +97,7 @@ static inline void complete(struct party *p, int status)
     } else {
         list_unlink(&p->link);
     }
-    wake(p->task, status);
+    wake(l, p->task, status);
 }
 
 static inline struct party *first_party(const struct list *l)
@@ -106,14 +106,14 @@ static inline struct party *first_party(const struct list *l)
 }
 
 // 0 when it happened at once, -EPIPE when closed, -EAGAIN when it must wait.
-static inline int try_send(ls_chan *c, const void *item)
+static inline int try_send(struct ls_loop *l, ls_chan *c, const void *item)
 {
     if (unlikely(c->closed))
         return -EPIPE;
     struct party *receiver = first_party(&c->receivers);
     if (receiver) {
         copy_item(c, receiver->item, item);
-        complete(receiver, 0);
+        complete(l, receiver, 0);
         return 0;
     }
     if (c->length == c->capacity)
@@ -123,7 +123,7 @@ static inline int try_send(ls_chan *c, const void *item)
     return 0;
 }
 
-static inline int try_recv(ls_chan *c, void *item)
+static inline int try_recv(struct ls_loop *l, ls_chan *c, void *item)
 {
     struct party *sender = first_party(&c->senders);
     if (c->length > 0) {
@@ -133,13 +133,13 @@ static inline int try_recv(ls_chan *c, void *item)
         if (sender) { // the room goes to the first that waits
             copy_item(c, buffered(c, c->length), sender->item);
             c->length++;
-            complete(sender, 0);
+            complete(l, sender, 0);
         }
         return 0;
     }
     if (sender) {
         copy_item(c, item, sender->item);
-        complete(sender, 0);
+        complete(l, sender, 0);
         return 0;
     }
     return unlikely(c->closed) ? -EPIPE : -EAGAIN;
@@ -147,58 +147,56 @@ static inline int try_recv(ls_chan *c, void *item)
 
 static void party_abort(struct task *t, int why)
 {
-    struct party *p = t->wait->op;
+    struct party *p = t->wait_op;
     list_unlink(&p->link);
-    wake(t, why);
+    wake(t->loop, t, why);
 }
 
-static int wait_for_peer(ls_chan *c, struct list *queue, struct task *t, void *item, struct wait *w)
+// Not inlined: the paths that need not wait stay short.
+static __attribute__((noinline)) int wait_for_peer(struct ls_loop *l, ls_chan *c, struct task *t,
+                                                   void *item, struct ls_site *site,
+                                                   int64_t timeout_ns, bool send)
 {
-    struct party p = {.task = t, .item = item};
-    if (unlikely(w->timeout_ns == 0))
+    struct party p;
+    if (unlikely(timeout_ns == 0))
         return -ETIMEDOUT;
-    w->object = (uintptr_t)c;
-    w->op = &p;
-    list_add_tail(queue, &p.link);
-    return park(t, w);
+    p.task = t;
+    p.item = item;
+    p.selection = NULL;
+    list_add_tail(send ? &c->senders : &c->receivers, &p.link);
+    return park_at(l, t, send ? LS_ABI_WAIT_CHAN_SEND : LS_ABI_WAIT_CHAN_RECV, (uintptr_t)c, site,
+                   timeout_ns, party_abort, &p, false);
+}
+
+// Everything that is not as it should be.
+static __attribute__((noinline)) int refuse(struct ls_site *site, const ls_chan *c,
+                                            const char *call)
+{
+    struct task *t = task_current();
+    if (!t)
+        return ls__not_in_task(site, call);
+    return t->loop != c->base.loop ? ls__wrong_loop(site, call) : t->interrupt;
 }
 
 int ls_chan_send_at(struct ls_site *site, ls_chan *c, const void *item, int64_t timeout_ns)
 {
-    struct task *t = task_current();
-    if (unlikely(!t))
-        return ls__not_in_task(site, "ls_chan_send");
-    if (unlikely(t->loop != c->base.loop))
-        return ls__wrong_loop(site, "ls_chan_send");
-    if (unlikely(t->interrupt))
-        return t->interrupt;
-    int r = try_send(c, item);
-    if (r != -EAGAIN)
-        return r;
-    struct wait w = {.kind = LS_ABI_WAIT_CHAN_SEND,
-                     .site = site,
-                     .timeout_ns = timeout_ns,
-                     .abort = party_abort};
-    return wait_for_peer(c, &c->senders, t, (void *)(uintptr_t)item, &w);
+    struct ls_loop *l = ls__loop;
+    struct task *t;
+    if (unlikely(l != c->base.loop || !(t = l->current) || t->interrupt))
+        return refuse(site, c, "ls_chan_send");
+    int r = try_send(l, c, item);
+    return r != -EAGAIN ? r
+                        : wait_for_peer(l, c, t, (void *)(uintptr_t)item, site, timeout_ns, true);
 }
 
 int ls_chan_recv_at(struct ls_site *site, ls_chan *c, void *item, int64_t timeout_ns)
 {
-    struct task *t = task_current();
-    if (unlikely(!t))
-        return ls__not_in_task(site, "ls_chan_recv");
-    if (unlikely(t->loop != c->base.loop))
-        return ls__wrong_loop(site, "ls_chan_recv");
-    if (unlikely(t->interrupt))
-        return t->interrupt;
-    int r = try_recv(c, item);
-    if (r != -EAGAIN)
-        return r;
-    struct wait w = {.kind = LS_ABI_WAIT_CHAN_RECV,
-                     .site = site,
-                     .timeout_ns = timeout_ns,
-                     .abort = party_abort};
-    return wait_for_peer(c, &c->receivers, t, item, &w);
+    struct ls_loop *l = ls__loop;
+    struct task *t;
+    if (unlikely(l != c->base.loop || !(t = l->current) || t->interrupt))
+        return refuse(site, c, "ls_chan_recv");
+    int r = try_recv(l, c, item);
+    return r != -EAGAIN ? r : wait_for_peer(l, c, t, item, site, timeout_ns, false);
 }
 
 int ls_chan_close(ls_chan *c)
@@ -208,9 +206,9 @@ int ls_chan_close(ls_chan *c)
         return ls__wrong_loop(NULL, "ls_chan_close");
     c->closed = true;
     while ((p = first_party(&c->senders)))
-        complete(p, -EPIPE);
+        complete(c->base.loop, p, -EPIPE);
     while ((p = first_party(&c->receivers))) // none waits while values are left
-        complete(p, -EPIPE);
+        complete(c->base.loop, p, -EPIPE);
     return 0;
 }
 
@@ -220,7 +218,8 @@ static int try_case(const struct ls_case *k)
 {
     if (!k->chan)
         return -EAGAIN;
-    return k->recv ? try_recv(k->chan, k->recv) : try_send(k->chan, k->send);
+    struct ls_loop *l = k->chan->base.loop;
+    return k->recv ? try_recv(l, k->chan, k->recv) : try_send(l, k->chan, k->send);
 }
 
 static int check_cases(struct ls_site *site, const struct ls_case *cases, size_t n)
@@ -240,8 +239,8 @@ static int check_cases(struct ls_site *site, const struct ls_case *cases, size_t
 
 static void selection_abort(struct task *t, int why)
 {
-    unlink_selection(t->wait->op);
-    wake(t, why);
+    unlink_selection(t->wait_op);
+    wake(t->loop, t, why);
 }
 
 static int wait_for_any(struct ls_site *site, struct task *t, const struct ls_case *cases, size_t n,

@@ -51,15 +51,12 @@ void *ls__context_make(char *low, char *top, void (*entry)(void *arg), void *arg
     (void)low;
     void **sp = (void **)((uintptr_t)top & ~(uintptr_t)15);
 #if defined(__x86_64__)
-    *--sp = NULL; // keeps the entry's stack aligned
+    *--sp = NULL; // so that the entry's stack is aligned as at a call
     *--sp = NULL;
-    *--sp = (void *)ls__task_entry;
-    *--sp = NULL;          // rbp
-    *--sp = (void *)entry; // rbx
-    *--sp = arg;           // r12
-    *--sp = NULL;          // r13
-    *--sp = NULL;          // r14
-    *--sp = NULL;          // r15
+    *--sp = arg;
+    *--sp = (void *)entry;
+    *--sp = (void *)ls__task_entry; // where to go on
+    *--sp = NULL;                   // rbp
 #elif defined(__aarch64__)
     sp -= 20;
     memset(sp, 0, 160);

@@ -23,10 +23,10 @@ static inline void slot_show_wait(const struct task *t, uint8_t state, uint8_t w
                                   uint64_t object, uint32_t site)
 {
     struct ls_abi_task *s = t->slot;
-    record_begin(&s->seq);
+    uint32_t seq = record_begin(&s->seq);
     slot_set_state(s, state, wait, t->flags, site);
     s->wait_object = object;
-    record_end(&s->seq);
+    record_end(&s->seq, seq);
 }
 
 static inline void slot_show_flags(const struct task *t)
@@ -41,11 +41,8 @@ static inline void ready_push(struct ls_loop *l, struct task *t)
     l->ready_tail = &t->next;
 }
 
-// The next task of this turn; NULL: none, or the turn is over.
-static inline struct task *ready_pop(struct ls_loop *l)
+static inline struct task *ready_pop(struct ls_loop *l) // not empty
 {
-    if (!l->ready || (unlikely(--l->quota < 0) && !ls__refill(l)))
-        return NULL;
     struct task *t = l->ready;
     l->ready = t->next;
     if (!l->ready)
@@ -53,11 +50,18 @@ static inline struct task *ready_pop(struct ls_loop *l)
     return t;
 }
 
+static inline struct task *next_task(struct ls_loop *l, struct task *from)
+{
+    if (likely(l->ready != NULL) && likely(--l->quota >= 0))
+        return ready_pop(l);
+    return ls__next_slow(l, from);
+}
+
 static inline void mark_running(struct ls_loop *l, struct task *t)
 {
     struct ls_abi_task *s = t->slot;
     __atomic_store_n(&s->state, LS_ABI_RUNNING, __ATOMIC_RELAXED);
-    __atomic_store_n(&s->steps, ++t->steps, __ATOMIC_RELAXED);
+    __atomic_store_n(&s->steps, s->steps + 1, __ATOMIC_RELAXED);
     __atomic_store_n(&s->resumed_ns, (uint64_t)l->now_ns, __ATOMIC_RELAXED);
     __atomic_store_n(&l->record->current, (uint64_t)t->id, __ATOMIC_RELAXED);
     l->current = t;
@@ -72,47 +76,55 @@ static inline void mark_idle(struct ls_loop *l)
 // Leaves the current task `t` for the next one, or for the loop. Returns when it is its turn again.
 static inline void suspend(struct ls_loop *l, struct task *t)
 {
-    struct task *next = ready_pop(l);
-    l->switches++;
-    if (unlikely(l->observe))
-        ls__observe_switch(l, t, next);
-    if (next)
+    struct task *next = next_task(l, t);
+    if (likely(next != NULL)) {
         mark_running(l, next);
-    else
+        if (likely(next != t))
+            context_switch(&t->context, &next->context, 0);
+    } else {
         mark_idle(l);
-    if (next != t)
-        context_switch(&t->context, next ? &next->context : &l->context, 0);
+        context_switch(&t->context, &l->context, 0);
+    }
 }
 
-static inline void wake(struct task *t, int status)
+// l is the task's loop: everybody knows it, and need not wait for the task to be loaded.
+static inline void wake(struct ls_loop *l, struct task *t, int status)
 {
-    struct ls_loop *l = t->loop;
     if (unlikely(timer_armed(&t->timer)))
         list_del(&t->timer.link);
-    t->wait = NULL;
+    t->wait_kind = 0;
     t->wake_status = status;
     __atomic_store_n(&t->slot->state, LS_ABI_READY, __ATOMIC_RELAXED);
     ready_push(l, t);
-    if (unlikely(!l->busy_since_ns)) // woken by a callback in the poll: the wait has ended
-        ls__busy(l);
 }
 
-static inline int may_wait(struct task *t, bool held, int64_t timeout_ns)
+static inline int may_wait(const struct task *t, bool held, int64_t timeout_ns)
 {
     if (unlikely(t->interrupt) && !held)
         return t->interrupt;
     return unlikely(timeout_ns == 0) ? -ETIMEDOUT : 0;
 }
 
-static inline int park(struct task *t, struct wait *w)
+// The parts of struct wait, by register.
+static inline int park_at(struct ls_loop *l, struct task *t, uint8_t kind, uint64_t object,
+                          struct ls_site *site, int64_t timeout_ns,
+                          void (*abort)(struct task *, int), void *op, bool held)
 {
-    struct ls_loop *l = t->loop;
-    if (unlikely(w->timeout_ns >= 0))
-        timer_arm_fresh(&l->wheel, &t->timer, w->timeout_ns);
-    t->wait = w;
-    slot_show_wait(t, LS_ABI_WAITING, w->kind, w->object, site_id(w->site));
+    if (unlikely(timeout_ns >= 0))
+        timer_arm_fresh(&l->wheel, &t->timer, timeout_ns);
+    t->wait_kind = kind;
+    t->wait_held = held;
+    t->wait_abort = abort;
+    t->wait_op = op;
+    slot_show_wait(t, LS_ABI_WAITING, kind, object, site_id(site));
     suspend(l, t);
     return t->wake_status;
+}
+
+static inline int park(struct task *t, const struct wait *w)
+{
+    return park_at(t->loop, t, (uint8_t)w->kind, w->object, w->site, w->timeout_ns, w->abort, w->op,
+                   w->held);
 }
 
 static inline struct task *task_of(struct ls_loop *l, ls_task handle)

@@ -7,15 +7,12 @@
 static void show_again(struct task *t)
 {
     struct ls_abi_task *s = t->slot;
-    record_begin(&s->seq);
+    uint32_t seq = record_begin(&s->seq);
     s->loop = t->loop->index;
     s->id = (uint64_t)t->id;
     slot_set_state(s,
                    t->state == LS_ABI_RUNNING && t != t->loop->current ? LS_ABI_WAITING : t->state,
-                   t->wait ? t->wait->kind : LS_ABI_WAIT_NONE, t->flags,
-                   t->wait ? site_id(t->wait->site) : SITE_UNKNOWN);
-    s->wait_object = t->wait ? t->wait->object : 0;
-    s->steps = t->steps;
+                   t->wait_kind, t->flags, SITE_UNKNOWN);
     s->parent = (uint64_t)t->parent_id;
     s->created_ns = (uint64_t)t->created_ns;
     s->deadline_ns = t->deadline ? (uint64_t)t->deadline->at_ns : 0;
@@ -25,7 +22,7 @@ static void show_again(struct task *t)
     s->cancel_ns = (uint64_t)t->cancel_ns;
     if (t->name)
         memcpy(s->name, t->name, strlen(t->name)); // at most what fits: ls__task_name
-    record_end(&s->seq);
+    record_end(&s->seq, seq);
 }
 
 static void show_all_again(const struct ls_loop *l)
@@ -42,14 +39,14 @@ void ls__loop_after_fork(void)
     if (!l)
         return;
     struct ls_abi_loop *r = l->record;
-    record_begin(&r->seq);
+    uint32_t seq = record_begin(&r->seq);
     r->tid = gettid();
     r->current = l->current ? (uint64_t)l->current->id : 0;
     r->busy_since_ns = (uint64_t)l->busy_since_ns;
     r->address = (uint64_t)(uintptr_t)l->uv;
     r->flags = (l->debug ? LS_ABI_LOOP_DEBUG : 0) | (l->own_uv ? 0 : LS_ABI_LOOP_ATTACHED);
     memcpy(r->name, l->name, sizeof(r->name));
-    record_end(&r->seq);
+    record_end(&r->seq, seq);
     ls__table.loop_taken[l->index] = true;
     show_all_again(l);
 }

@@ -48,9 +48,9 @@ void ls__group_add(struct ls_group *g, struct task *t)
 
 static void tell_owner_if_empty(struct ls_group *g)
 {
-    if (g->running == 0 && g->waiting == 0 && g->closing && g->owner->wait &&
-        g->owner->wait->op == g)
-        wake(g->owner, 0);
+    if (g->running == 0 && g->waiting == 0 && g->closing &&
+        g->owner->wait_kind == LS_ABI_WAIT_GROUP && g->owner->wait_op == g)
+        wake(g->loop, g->owner, 0);
 }
 
 static int wait_for_room(struct ls_group *g, struct task *t, struct ls_site *site)
@@ -152,7 +152,7 @@ int ls_group_cancel(ls_group *g)
 
 static void group_abort(struct task *t, int why)
 {
-    wake(t, why);
+    wake(t->loop, t, why);
 }
 
 // Parks the owner until no task and no spawner is left. held: whatever happens to the owner.

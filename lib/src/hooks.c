@@ -89,6 +89,7 @@ static void set_observe(struct ls_loop *l, uint32_t bit, bool on)
         l->observe |= bit;
     else
         l->observe &= ~bit;
+    ls__drop_quota(l);
 }
 
 int ls_hook_add(ls_loop *l, unsigned kinds, ls_hook_fn fn, void *ctx)
@@ -164,6 +165,7 @@ void ls__observe_turn(struct ls_loop *l)
 {
     l->timed_left = TIMED_STEPS;
     l->observe |= OBSERVE_TURN;
+    ls__drop_quota(l);
     l->step_ticks = l->event_ticks = l->clock.ticks_ref; // read a moment ago
 }
 
@@ -212,7 +214,7 @@ static void tell_suspended(struct ls_loop *l, struct task *t)
 
 static void tell_resumed(struct ls_loop *l, struct task *t)
 {
-    bool first = t->steps == 0;
+    bool first = t->slot->steps == 0;
 #ifdef LS_HAVE_USDT
     if (first && LS_PROBE_USED(task_started))
         DTRACE_PROBE1(loopscope, task_started, t->id);

@@ -21,7 +21,7 @@
 //     ... start the operation; if that fails, return ...
 //     status = ls__park(t, &w);
 //
-// In abort, t->wait->op is the operation. `held` waits through interrupts: for clean-up that must be finished.
+// In abort, t->wait_op is the operation. `held` waits through interrupts: for clean-up that must be finished.
 //
 // WHO OWNS WHAT. `struct own` is a node of a task's clean-up stack. Objects embed one (ls__own_push, ls__own_remove): the
 // task's end calls fn(arg) for those still there, last first, under a shield.
@@ -108,7 +108,8 @@ struct task {
     void *arg;
     int64_t result;
 
-    struct wait *wait; // while parked
+    uint8_t wait_kind; // enum ls_abi_wait while parked, else 0
+    bool wait_held;    // interrupts do not reach it
     int32_t wake_status;
     int32_t interrupt; // what the next await point returns: 0, -ECANCELED, -ETIMEDOUT
     uint16_t flags;    // enum ls_abi_flag, the truth behind the slot's
@@ -116,6 +117,8 @@ struct task {
         state; // enum ls_abi_state, likewise, but coarse: NEW, RUNNING (or ready, or waiting), ENDING, DONE, FAILED, CANCELLED
     bool cancel_requested, cancel_queued;
     uint32_t shields;
+    void (*wait_abort)(struct task *t, int why); // NULL: called already
+    void *wait_op;
     struct timer timer; // of the call it is parked in
 
     struct task *awaiter;
@@ -136,7 +139,6 @@ struct task {
     int64_t *result_at; // of a group's task
     char *name;         // NULL: not named
     int64_t created_ns, cancel_ns;
-    uint64_t steps;
     char *stack; // lowest address, guard included
     void (*on_end)(struct task *t,
                    void *ctx); // a ticket's; called when it has ended, before it is freed
@@ -181,12 +183,13 @@ struct ls_loop {
     // the fast path
     struct task *current; // NULL: the loop itself
     struct task *ready, **ready_tail;
-    uint32_t observe; // enum observe
-    int32_t quota;    // steps until the clock is looked at
+    int32_t quota;    // steps until ls__next_slow must look: at the clock, or at whoever observes
+    uint32_t observe; // enum observe; while any is set, quota stays 0
     struct context context;
     struct ls_abi_loop *record;
     int64_t now_ns; // of the turn; exact while steps are timed
-    uint64_t switches;
+    uint64_t steps;
+    int32_t steps_left; // until the clock is looked at
     uint32_t *free_slots;
     uint32_t nfree_slots, slots_cap;
     struct site_stats *stats; // by site id
@@ -285,7 +288,10 @@ struct task *ls__wake_first(struct list *queue, int status); // NULL: nobody wai
 void ls__waiter_abort(struct task *t, int why);              // w->op is a struct waiter
 
 // loop.c
-int ls__refill(struct ls_loop *l);              // a new quota of steps; 0: the turn is over
+// The next task of this turn when the fast path cannot tell; `from` is being suspended, NULL: it has ended, or is
+// the loop. NULL: none, or the turn is over.
+struct task *ls__next_slow(struct ls_loop *l, struct task *from);
+void ls__drop_quota(struct ls_loop *l);         // what is left of it: the next step asks again
 void ls__busy(struct ls_loop *l);               // the loop has left its wait
 void ls__loop_tasks_changed(struct ls_loop *l); // live has become 0 or 1
 

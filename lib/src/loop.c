@@ -24,17 +24,46 @@ __thread struct ls_loop *ls__loop;
 
 // ---- turns ----
 
-int ls__refill(struct ls_loop *l)
+static void look_at_clock(struct ls_loop *l)
 {
     l->now_ns = clock_ticks_to_ns(&l->clock, clock_ticks());
     ls__wheel_settle(&l->wheel, l->now_ns);
     ls__wheel_advance(&l->wheel, l->now_ns);
-    if (l->now_ns >= l->turn_end_ns) {
-        l->quota = 0;
-        return 0;
+}
+
+// A new quota, of one step while somebody observes. 0: the turn is over.
+static int give_quota(struct ls_loop *l)
+{
+    if (l->steps_left <= 0) {
+        look_at_clock(l);
+        if (l->now_ns >= l->turn_end_ns) {
+            l->quota = 0;
+            return 0;
+        }
+        l->steps_left = STEPS_PER_LOOK;
     }
-    l->quota = STEPS_PER_LOOK - 1;
+    int32_t quota = unlikely(l->observe) ? 1 : l->steps_left;
+    l->quota = quota - 1; // the step that asks is the first
+    l->steps_left -= quota;
+    l->steps += (uint64_t)quota;
     return 1;
+}
+
+void ls__drop_quota(struct ls_loop *l)
+{
+    l->steps -= (uint64_t)l->quota;
+    l->steps_left += l->quota;
+    l->quota = 0;
+}
+
+struct task *ls__next_slow(struct ls_loop *l, struct task *from)
+{
+    if (l->quota < 0)
+        l->quota = 0;
+    struct task *next = l->ready && give_quota(l) ? ready_pop(l) : NULL;
+    if (l->observe)
+        ls__observe_switch(l, from, next);
+    return next;
 }
 
 void ls__busy(struct ls_loop *l)
@@ -48,7 +77,8 @@ static void begin_turn(struct ls_loop *l)
 {
     l->now_ns = ls__clock_sync(&l->clock);
     l->turn_end_ns = l->now_ns + l->turn_ns;
-    l->quota = STEPS_PER_LOOK;
+    l->quota = 0;
+    l->steps_left = STEPS_PER_LOOK;
     ls__wheel_advance(&l->wheel, l->now_ns);
     if (l->now_ns >= l->next_look_ns)
         ls__observe_look(l);
@@ -58,13 +88,12 @@ static void run_tasks(struct ls_loop *l)
 {
     struct task *t;
     ls__observe_turn(l);
-    while ((t = ready_pop(l))) {
-        if (unlikely(l->observe))
-            ls__observe_switch(l, NULL, t);
+    while ((t = next_task(l, NULL))) {
         mark_running(l, t);
         context_switch(&l->context, &t->context, 0);
     }
     l->observe &= ~(uint32_t)OBSERVE_TURN;
+    ls__drop_quota(l);
 }
 
 static void run_turn(struct ls_loop *l)
@@ -75,7 +104,7 @@ static void run_turn(struct ls_loop *l)
         l->now_ns = ls__clock_sync(&l->clock);
     }
     ls__wheel_settle(&l->wheel, l->now_ns);
-    __atomic_store_n(&l->record->switches, l->switches, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->record->switches, l->steps, __ATOMIC_RELAXED);
     __atomic_store_n(&l->record->stacks, l->stacks.total, __ATOMIC_RELAXED);
     __atomic_store_n(&l->record->timers_armed, l->wheel.armed, __ATOMIC_RELAXED);
 }

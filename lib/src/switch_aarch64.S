@@ -1,4 +1,5 @@
-// Context switch for aarch64 (AAPCS64): x19 to x30 and the low halves of v8 to v15. See switch_x86_64.S.
+// Context switch for aarch64 (AAPCS64): x19 to x30 and the low halves of v8 to v15. By call: not
+// measured otherwise (see context.h).
 #if defined(__aarch64__)
 	.text
 

@@ -277,11 +277,11 @@ void ls__table_set_clock(uint64_t ticks_ref, int64_t ns, uint64_t mult)
     struct ls_abi_header *h = ls__table.header;
     if (pthread_mutex_trylock(&ls__table.lock) != 0)
         return; // another loop does it right now
-    record_begin(&h->ticks_seq);
+    uint32_t seq = record_begin(&h->ticks_seq);
     h->ticks_ref = ticks_ref;
     h->ticks_ns = (uint64_t)ns;
     h->ticks_mult = mult;
-    record_end(&h->ticks_seq);
+    record_end(&h->ticks_seq, seq);
     pthread_mutex_unlock(&ls__table.lock);
 }
 

@@ -83,15 +83,17 @@ static inline void record_fence(void)
 #endif
 }
 
-static inline void record_begin(uint32_t *seq)
+static inline uint32_t record_begin(uint32_t *seq) // what record_end needs
 {
-    __atomic_store_n(seq, *seq + 1, __ATOMIC_RELAXED);
+    uint32_t now = *seq;
+    __atomic_store_n(seq, now + 1, __ATOMIC_RELAXED);
     record_fence();
+    return now;
 }
 
-static inline void record_end(uint32_t *seq)
+static inline void record_end(uint32_t *seq, uint32_t begun)
 {
-    __atomic_store_n(seq, *seq + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(seq, begun + 2, __ATOMIC_RELEASE);
 }
 
 #endif

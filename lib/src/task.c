@@ -44,7 +44,7 @@ static int more_slots(struct ls_loop *l)
 
 static struct task *place_task(struct ls_loop *l, char *stack)
 {
-    size_t colour = ((uintptr_t)stack / l->stacks.size) % COLOURS * COLOUR_STEP;
+    size_t colour = ((uintptr_t)stack >> 16) % COLOURS * COLOUR_STEP;
     size_t size = (sizeof(struct task) + 63) & ~(size_t)63;
     return (struct task *)(void *)(stack + l->stacks.size - size - colour);
 }
@@ -79,7 +79,7 @@ static void sanitizers_task_freed(struct task *t)
 static void fill_slot(const struct task *t, uint32_t site)
 {
     struct ls_abi_task *s = t->slot;
-    record_begin(&s->seq);
+    uint32_t seq = record_begin(&s->seq);
     s->loop = t->loop->index;
     s->id = (uint64_t)t->id;
     slot_set_state(s, LS_ABI_NEW, LS_ABI_WAIT_NONE, t->flags, SITE_UNKNOWN);
@@ -95,7 +95,7 @@ static void fill_slot(const struct task *t, uint32_t site)
     s->context = (uint64_t)(uintptr_t)&t->context;
     s->cancel_ns = (uint64_t)t->cancel_ns;
     s->name[0] = 0;
-    record_end(&s->seq);
+    record_end(&s->seq, seq);
 }
 
 static void join_family(struct task *t, struct task *parent, struct ls_group *group)
@@ -158,7 +158,7 @@ ls_task ls__task_new(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *ar
     t->spawn_site = site;
     t->created_ns = l->now_ns;
     t->state = LS_ABI_NEW;
-    t->wait = NULL;
+    t->wait_kind = 0;
     t->shields = 0;
     t->awaiter = NULL;
     t->live_children = 0;
@@ -166,7 +166,6 @@ ls_task ls__task_new(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *ar
     t->deadline = NULL;
     t->result_at = NULL;
     t->name = NULL;
-    t->steps = 0;
     t->on_end = NULL;
     timer_init(&t->timer, ls__call_timeout);
     list_init(&t->children);
@@ -244,13 +243,13 @@ static uint8_t end_state(const struct task *t)
 static void tell_ended(struct task *t)
 {
     struct task *parent = t->parent;
-    if (parent && --parent->live_children == 0 && unlikely(parent->wait != NULL) &&
-        parent->wait->kind == LS_ABI_WAIT_CHILDREN)
-        wake(parent, 0);
+    if (parent && --parent->live_children == 0 &&
+        unlikely(parent->wait_kind == LS_ABI_WAIT_CHILDREN))
+        wake(t->loop, parent, 0);
     if (unlikely(t->on_end != NULL))
         t->on_end(t, t->on_end_ctx);
     if (t->awaiter)
-        wake(t->awaiter, 0);
+        wake(t->loop, t->awaiter, 0);
     else if (t->group)
         ls__group_task_ended(t);
     else if (t->flags & LS_ABI_DETACHED)
@@ -262,10 +261,10 @@ static void end_task(struct task *t)
     struct ls_loop *l = t->loop;
     struct ls_abi_task *s = t->slot;
     t->state = end_state(t);
-    record_begin(&s->seq);
+    uint32_t seq = record_begin(&s->seq);
     slot_set_state(s, t->state, LS_ABI_WAIT_NONE, t->flags, SITE_UNKNOWN);
     s->error = t->result < 0 ? (int32_t)t->result : 0;
-    record_end(&s->seq);
+    record_end(&s->seq, seq);
     count_end(t);
     if (unlikely(l->observe))
         ls__observe_ended(t);
@@ -276,11 +275,8 @@ static void end_task(struct task *t)
 
 static void die(struct ls_loop *l, struct task *t)
 {
-    struct task *next = ready_pop(l);
-    l->switches++;
-    if (unlikely(l->observe))
-        ls__observe_switch(l, NULL, next);
-    if (next)
+    struct task *next = next_task(l, NULL);
+    if (likely(next != NULL))
         mark_running(l, next);
     else
         mark_idle(l);
@@ -373,10 +369,10 @@ void ls__task_free(struct task *t)
     struct ls_abi_task *s = t->slot;
     uint32_t slot = LS_ABI_SLOT_OF((uint64_t)t->id);
     ls__table.owners[slot].task = NULL;
-    record_begin(&s->seq);
+    uint32_t seq = record_begin(&s->seq);
     s->id = 0;
     slot_set_state(s, LS_ABI_FREE, 0, 0, 0);
-    record_end(&s->seq);
+    record_end(&s->seq, seq);
     l->free_slots[l->nfree_slots++] = slot;
     if (unlikely(t->name != NULL))
         free(t->name);
@@ -417,22 +413,20 @@ void ls__task_reap(struct task *t, bool read)
 
 static void await_abort(struct task *t, int why)
 {
-    struct task *awaited = t->wait->op;
+    struct task *awaited = t->wait_op;
     awaited->awaiter = NULL;
     awaited->flags &= (uint16_t)~LS_ABI_AWAITED;
     slot_show_flags(awaited);
-    wake(t, why);
+    wake(t->loop, t, why);
 }
 
 // Whether t would wait, through others, for itself.
 static bool is_cycle(const struct task *t, const struct task *awaited)
 {
-    for (const struct task *x = awaited; x != t; x = x->wait->op) {
-        if (!x->wait)
-            return false;
-        if (x->wait->kind == LS_ABI_WAIT_GROUP)
-            return t->group && x->wait->object == (uint64_t)(uintptr_t)t->group;
-        if (x->wait->kind != LS_ABI_WAIT_TASK)
+    for (const struct task *x = awaited; x != t; x = x->wait_op) {
+        if (x->wait_kind == LS_ABI_WAIT_GROUP)
+            return t->group && x->wait_op == t->group;
+        if (x->wait_kind != LS_ABI_WAIT_TASK)
             return false;
     }
     return true;
@@ -489,7 +483,7 @@ int64_t ls_await_at(struct ls_site *site, ls_task task, int64_t timeout_ns)
     if (unlikely(!awaited))
         return ls__stale(site, task, "ls_await");
     int r;
-    if ((unlikely(awaited->group || awaited->awaiter || awaited->wait ||
+    if ((unlikely(awaited->group || awaited->awaiter || awaited->wait_kind ||
                   awaited->flags & LS_ABI_DETACHED || awaited == t)) &&
         (r = may_await(site, t, awaited)) < 0)
         return r;
@@ -659,9 +653,9 @@ void ls__task_name(struct task *t, const char *name)
     free(t->name);
     t->name = copy;
     memcpy(shown, copy, strlen(copy));
-    record_begin(&t->slot->seq);
+    uint32_t seq = record_begin(&t->slot->seq);
     memcpy(t->slot->name, shown, sizeof(shown));
-    record_end(&t->slot->seq);
+    record_end(&t->slot->seq, seq);
 }
 
 int ls_set_name(ls_task task, const char *name)

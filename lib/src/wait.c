@@ -15,14 +15,18 @@ int ls__park(struct task *t, struct wait *w)
 
 void ls__wake(struct task *t, int status)
 {
-    if (t->wait)
-        wake(t, status);
+    struct ls_loop *l = t->loop;
+    if (!t->wait_kind)
+        return;
+    wake(t->loop, t, status);
+    if (!l->busy_since_ns) // by a callback in the poll: so the wait has ended
+        ls__busy(l);
 }
 
 static void abort_wait(struct task *t, int why)
 {
-    void (*abort)(struct task *, int) = t->wait->abort;
-    t->wait->abort = NULL; // once
+    void (*abort)(struct task *, int) = t->wait_abort;
+    t->wait_abort = NULL; // once
     if (abort)
         abort(t, why);
 }
@@ -47,7 +51,7 @@ static int interrupt_status(const struct task *t)
 void ls__interrupt(struct task *t)
 {
     t->interrupt = interrupt_status(t);
-    if (t->interrupt && t->wait && !t->wait->held)
+    if (t->interrupt && t->wait_kind && !t->wait_held)
         abort_wait(t, t->interrupt);
 }
 
@@ -92,9 +96,9 @@ int ls_check(void)
 
 void ls__waiter_abort(struct task *t, int why)
 {
-    struct waiter *waiter = t->wait->op;
+    struct waiter *waiter = t->wait_op;
     list_del(&waiter->link);
-    wake(t, why);
+    wake(t->loop, t, why);
 }
 
 int ls__wait_in(struct list *queue, struct task *t, struct wait *w)
@@ -103,10 +107,9 @@ int ls__wait_in(struct list *queue, struct task *t, struct wait *w)
     int r = may_wait(t, w->held, w->timeout_ns);
     if (r < 0)
         return r;
-    w->abort = ls__waiter_abort;
-    w->op = &waiter;
     list_add_tail(queue, &waiter.link);
-    return park(t, w);
+    return park_at(t->loop, t, (uint8_t)w->kind, w->object, w->site, w->timeout_ns,
+                   ls__waiter_abort, &waiter, w->held);
 }
 
 struct task *ls__wake_first(struct list *queue, int status)
@@ -115,7 +118,7 @@ struct task *ls__wake_first(struct list *queue, int status)
     if (!node)
         return NULL;
     struct task *t = list_entry(node, struct waiter, link)->task;
-    wake(t, status);
+    wake(t->loop, t, status);
     return t;
 }
 
@@ -137,7 +140,7 @@ int ls_yield_at(struct ls_site *site)
 // The call's own timeout is the wake-up; an interrupt comes through ls__interrupt, which has set t->interrupt.
 static void sleep_abort(struct task *t, int why)
 {
-    wake(t, t->interrupt ? t->interrupt : (why == -ETIMEDOUT ? 0 : why));
+    wake(t->loop, t, t->interrupt ? t->interrupt : (why == -ETIMEDOUT ? 0 : why));
 }
 
 int ls_sleep_at(struct ls_site *site, int64_t ns)
@@ -149,10 +152,8 @@ int ls_sleep_at(struct ls_site *site, int64_t ns)
         return ls_yield_at(site);
     if (unlikely(t->interrupt))
         return t->interrupt;
-    struct wait w = {
-        .kind = LS_ABI_WAIT_SLEEP, .site = site, .timeout_ns = ns, .abort = sleep_abort};
-    w.object = ns < 0 ? 0 : (uint64_t)(t->loop->now_ns + ns);
-    return park(t, &w);
+    uint64_t until = ns < 0 ? 0 : (uint64_t)(t->loop->now_ns + ns);
+    return park_at(t->loop, t, LS_ABI_WAIT_SLEEP, until, site, ns, sleep_abort, NULL, false);
 }
 
 // ---- deadlines and shields ----

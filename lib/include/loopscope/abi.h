@@ -216,7 +216,7 @@ struct ls_abi_task { // one slot, 128 bytes
 
 // A saved context. While a task is not RUNNING the 8 bytes at `context` are its saved stack pointer
 // sp, and there lie
-//   x86-64:  r15 r14 r13 r12 rbx rbp, then the return address (pc); the caller's rsp is sp + 56
+//   x86-64:  rbp, then the pc; the rsp to go on with is sp + 16. The other registers are in the frame (CFI tells where)
 //   aarch64: x19 .. x30, then d8 .. d15 (8 bytes each); pc is x30, the caller's sp is sp + 160
 // The stack of the task lies below `context`, at most stack_size long. Unwinding ends at the task's
 // entry. With LS_ABI_ARCH_UCONTEXT the saved registers cannot be read.

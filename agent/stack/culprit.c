@@ -203,6 +203,13 @@ bool is_runtime_function(const char *name)
     return false;
 }
 
+bool is_runtime_source(const char *file)
+{
+    return file && (starts_with(file, "/rustc/") || strstr(file, "/rustlib/src/rust/library/") ||
+                    strstr(file, "/include/c++/") || starts_with(file, "library/core/") ||
+                    starts_with(file, "library/std/") || starts_with(file, "library/alloc/"));
+}
+
 bool is_start_function(const char *name)
 {
     static const char *const starts[] = {"main",    "_start",   "start_thread", "clone",   "clone3",

@@ -18,6 +18,8 @@ enum module_role role_of_path(const char *path); // NULL, JIT code: ROLE_USER
 // A function that belongs to none of the above by its module but by its name: uv_run linked statically,
 // redis's ae.c, nanosleep in a static program.
 bool is_runtime_function(const char *name);
+// Source that comes with the compiler: instantiated or inlined into every program.
+bool is_runtime_source(const char *file); // NULL: false
 // Where a program or a thread begins (main, _start, clone).
 bool is_start_function(const char *name);
 // The frames that run a loop (uv_run, aeMain, run_forever, ...).

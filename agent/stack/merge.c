@@ -118,9 +118,10 @@ static void add_jit(const struct merge_input *in, const struct raw_frame *raw, s
     add(ret, f);
 }
 
-static bool is_runtime(const struct raw_frame *raw, const char *function)
+static bool is_runtime(const struct raw_frame *raw, const struct frame *f)
 {
-    return role_of(raw->place.module) != ROLE_USER || (function && is_runtime_function(function));
+    return role_of(raw->place.module) != ROLE_USER || is_runtime_source(f->file) ||
+           (f->function && is_runtime_function(f->function));
 }
 
 // Inlined calls are frames of their own, innermost first; the last is the function itself.
@@ -150,13 +151,13 @@ static void add_native(const struct merge_input *in, int i, struct merged *ret)
         f.function = name ? demangle(in->arena, name) : NULL;
         f.file = lines[k].file;
         f.line = lines[k].line;
-        f.runtime = is_runtime(raw, f.function);
+        f.runtime = is_runtime(raw, &f);
         add(ret, f);
     }
     if (n > 0)
         return;
     f.function = symbol ? demangle(in->arena, symbol) : NULL;
-    f.runtime = is_runtime(raw, f.function);
+    f.runtime = is_runtime(raw, &f);
     add(ret, f);
 }
 

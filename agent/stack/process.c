@@ -8,6 +8,7 @@
 
 #include "cache.h"
 #include "image.h"
+#include "lines.h"
 #include "perf_map.h"
 #include "walkers.h"
 
@@ -298,20 +299,30 @@ struct module *process_exe(struct process *p)
     return m ? process_module(p, m) : NULL;
 }
 
+// What the first look at it would otherwise have to wait for: sorts the symbols, finds the units of debug
+// data.
+static void warm_up(struct module *m, bool lines)
+{
+    struct symbol s;
+    struct source_line ignored[LINES_INLINES];
+    module_load_cfi(m);
+    module_symbol_at(m, m->entry, &s);
+    if (lines)
+        lines_at(m, m->entry, ignored);
+}
+
 void process_preload(struct process *p)
 {
-    struct symbol ignored;
     int opened = 0;
+    struct module *exe = process_exe(p);
     for (int i = 0; i < p->maps.n && opened < PRELOAD_MODULES; i++) {
         struct mapping *m = &p->maps.list[i];
         struct module *module = m->exec ? process_module(p, m) : NULL;
         if (!module)
             continue;
         opened++;
-        module_load_cfi(module);
-        module_symbol_at(module, module->entry, &ignored); // sorts the table
+        warm_up(module, module == exe);
     }
-    struct module *exe = process_exe(p);
     if (exe && !exe->is_64bit)
         p->why_not = "the target is a 32-bit program";
 }

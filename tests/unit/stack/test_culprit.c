@@ -180,6 +180,11 @@ static void roles(void **state)
     assert_int_equal(role_of_path(NULL), ROLE_USER);
     assert_true(is_runtime_function("uv__io_poll"));
     assert_true(is_runtime_function("__libc_start_call_main"));
+    assert_true(is_runtime_function("std::sort<int*>"));
+    assert_true(is_runtime_source("/rustc/0123/library/core/src/num/mod.rs"));
+    assert_true(is_runtime_source("/usr/include/c++/12/bits/stl_algo.h"));
+    assert_false(is_runtime_source("/srv/app/src/library.rs"));
+    assert_false(is_runtime_source(NULL));
     assert_false(is_runtime_function("read_config"));
     assert_false(is_runtime_function("uvector_push"));
 }

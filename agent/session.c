@@ -15,6 +15,7 @@
 #include "target/procs.h"
 #include "target/self.h"
 #include "target/stalls.h"
+#include "target/tasks.h"
 #include "target/threads.h"
 #include "target/trust.h"
 #include "target/window.h"
@@ -250,6 +251,8 @@ static void do_what_is_due(struct session *s)
         take_inventory(s);
     if (now >= s->next_second)
         turn_second(s);
+    for (struct proc *p = s->model.procs; p; p = p->hh.next)
+        tasks_tick(&s->model, p);
     stall_tick(&s->model);
     if (!s->command_ended && s->command.pid > 0 && command_poll(&s->command)) {
         s->command_ended = true;
@@ -319,6 +322,7 @@ int64_t session_wait_ns(struct session *s)
     if (follow_scanned(s->follow))
         next = sooner(next, s->next_snapshot);
     next = sooner(next, follow_next_ns(s->follow));
+    next = sooner(next, tasks_next_ns(&s->model));
     next = sooner(next, stacker_deadline_ns(s->model.stacker));
     if (is_learning(s))
         next = sooner(next, s->next_learn);

@@ -38,6 +38,9 @@ struct seen_stall { // one that is still open
     struct known *finding, *hung;
 };
 
+struct held;
+struct recent;
+
 struct setting {
     const struct rule *rule;
     const struct rule_key *key;
@@ -50,6 +53,8 @@ struct rules {
     double time_scale;
     struct known *by_key, *list;
     struct seen_stall *stalls;
+    struct held *held;
+    struct recent *recent;
     uint64_t next_id;
     struct snap *now;    // being judged
     int64_t lost_before; // self-degraded: records lost that were told
@@ -90,6 +95,15 @@ void store_free(struct rules *r);
 void rules_not_judged(struct rules *r, const struct rule *rule, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+// held.c: for how long something has been so, as far as the looks at it tell.
+int64_t rules_held_ns(struct rules *r, const struct rule *rule, int pid, const char *what);
+void held_forget(struct rules *r, bool all); // those not seen lately
+
+// recent.c: how much a counter has grown within the rule's window, as far as it was watched.
+int64_t rules_recent(struct rules *r, const struct rule *rule, int pid, const char *what,
+                     const char *counter, int64_t value);
+void recent_forget(struct rules *r, bool all);
+
 // stall_findings.c
 void stalls_judge(struct rules *r);
 void stalls_forget(struct rules *r);
@@ -107,6 +121,9 @@ const struct snap_process *find_process(const struct snap *now, int pid);
 
 extern const struct rule rule_loop_blocked, rule_loop_hung, rule_loop_cpu, rule_loop_sync_io,
     rule_loop_sync_log, rule_loop_lock, rule_loop_starved, rule_loop_saturated, rule_loop_spin,
-    rule_pool_exhausted, rule_fd_limit, rule_child_zombie, rule_self_degraded;
+    rule_pool_exhausted, rule_task_unbounded, rule_task_orphan, rule_task_timeout_runs_on,
+    rule_task_cancel_ignored, rule_task_never_awaited, rule_task_error_unread, rule_task_fail_rate,
+    rule_task_deadlock, rule_task_stuck, rule_task_self_wake, rule_fd_limit, rule_child_zombie,
+    rule_self_degraded;
 
 #endif

@@ -4,13 +4,30 @@
 
 // Rules that name a stall come first, the most specific of them first of all.
 const struct rule *const all_rules[] = {
-    &rule_loop_sync_log, &rule_loop_sync_io,
-    &rule_loop_lock,     &rule_loop_starved,
-    &rule_loop_cpu,      &rule_loop_blocked,
-    &rule_loop_hung,     &rule_loop_saturated,
-    &rule_loop_spin,     &rule_pool_exhausted,
-    &rule_fd_limit,      &rule_child_zombie,
-    &rule_self_degraded, NULL,
+    &rule_loop_sync_log,
+    &rule_loop_sync_io,
+    &rule_loop_lock,
+    &rule_loop_starved,
+    &rule_loop_cpu,
+    &rule_loop_blocked,
+    &rule_loop_hung,
+    &rule_loop_saturated,
+    &rule_loop_spin,
+    &rule_pool_exhausted,
+    &rule_task_unbounded,
+    &rule_task_orphan,
+    &rule_task_timeout_runs_on,
+    &rule_task_cancel_ignored,
+    &rule_task_never_awaited,
+    &rule_task_error_unread,
+    &rule_task_fail_rate,
+    &rule_task_deadlock,
+    &rule_task_stuck,
+    &rule_task_self_wake,
+    &rule_fd_limit,
+    &rule_child_zombie,
+    &rule_self_degraded,
+    NULL,
 };
 
 const struct rule *rule_find(const char *id)
@@ -28,6 +45,8 @@ void rules_judge(struct rules *r, struct snap *s)
     for (int i = 0; all_rules[i]; i++)
         if (all_rules[i]->check)
             all_rules[i]->check(r, all_rules[i], s);
+    held_forget(r, false);
+    recent_forget(r, false);
     store_close_quiet(r);
     store_output(r);
     r->now = NULL;

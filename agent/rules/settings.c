@@ -147,6 +147,8 @@ void rules_free(struct rules *r)
     if (!r)
         return;
     stalls_forget(r);
+    held_forget(r, true);
+    recent_forget(r, true);
     store_free(r);
     free(r->settings);
     free(r);

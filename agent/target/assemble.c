@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "procfs.h"
 #include "stalls.h"
+#include "tasks.h"
 #include "threads.h"
 #include "window.h"
 
@@ -292,6 +293,7 @@ void assemble(struct model *m, struct snap *s)
     for (int i = 0; i < 8; i++)
         s->tasks_by_state[i] = SNAP_UNKNOWN;
     put_processes(m, s);
+    tasks_assemble(m, s);
     put_stalls(m, s);
     put_calls(m, s);
     put_events(m, s);

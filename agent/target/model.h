@@ -32,6 +32,7 @@
 struct model;
 struct proc;
 struct interned;
+struct task_book;
 
 // A stall's facts and the memory they lie in.
 struct stall {
@@ -145,6 +146,7 @@ struct proc {
     int64_t fd_count, fd_limit, fd_limit_hard, rss_bytes;
     int64_t zombies, zombie_since_ns;
     char zombie_command[NAME_MAX_LEN];
+    struct task_book *tasks; // NULL: none can be read
     // capture budget
     int64_t budget_second, budget_used;
 };

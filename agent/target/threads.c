@@ -8,6 +8,7 @@
 #include "procfs.h"
 #include "procs.h"
 #include "stalls.h"
+#include "tasks.h"
 #include "trust.h"
 #include "window.h"
 
@@ -155,6 +156,7 @@ void proc_remove(struct model *m, struct proc *p)
     stacker_remove_process(m->stacker, p->pid);
     remove_threads(m, p);
     HASH_DEL(m->procs, p);
+    tasks_free(p->tasks);
     proc_free(p);
 }
 
@@ -178,6 +180,8 @@ static void process_execed(struct model *m, struct proc *p)
     p->why_not[0] = '\0';
     p->attached_said = false;
     p->asked = 0;
+    tasks_free(p->tasks);
+    p->tasks = NULL;
     stacker_add_process(m->stacker, p->pid, &err);
     ask_identity(m, p);
     model_add_thread(m, p, p->pid);

@@ -224,6 +224,8 @@ static void judge_answer(struct model *m, struct thread *t, const struct ask *as
     if (w->kind == WAIT_NONE) {
         if (ask->first && t->at_attach && a->loop_run_frames >= 1 && t->trust == TRUST_NO)
             guess(m, t, -1);
+        else if (t->trust == TRUST_NO && a->loop_run_frames == 0)
+            guess_if_certain(m, t);
         return;
     }
     if (waits_in_loop(a)) {

@@ -1,0 +1,34 @@
+#include "task_flags.h"
+
+static const struct rule_key keys[] = {
+    {"after", "ns", 1 * SECOND, "CPython's pstree exits here", true}};
+
+static const char *const remedy[] = {
+    "break the cycle: one of them must not await the other",
+    "take locks in one order everywhere",
+    NULL,
+};
+
+static bool counts(const struct snap *now, const struct snap_task *t)
+{
+    (void)now;
+    return !task_is_over(t);
+}
+
+static void check(struct rules *r, const struct rule *rule, const struct snap *now)
+{
+    static const struct task_words words = {
+        .one = "waits for itself through others", .many = "wait for each other", .counts = counts};
+    task_flags_judge(r, rule, now, TASKF_CYCLE, &words);
+}
+
+const struct rule rule_task_deadlock = {
+    .id = "task-deadlock",
+    .meaning = "tasks wait for each other",
+    .evidence = "the cycle",
+    .severity = SEV_CRITICAL,
+    .nkeys = 1,
+    .keys = keys,
+    .remedy = remedy,
+    .check = check,
+};

@@ -1,0 +1,36 @@
+#include "task_flags.h"
+
+static const struct rule_key keys[] = {{"after", "ns", 1 * SECOND, "asyncio", true}};
+
+static const char *const remedy[] = {
+    "await it, or hand it to create_task; a coroutine that is only called does nothing",
+    "turn on the runtime's warnings for it (PYTHONASYNCIODEBUG=1, -Wunused-result)",
+    NULL,
+};
+
+static bool counts(const struct snap *now, const struct snap_task *t)
+{
+    // While the loop is blocked nothing can start: that is the block's fault.
+    for (int i = 0; i < now->nloops; i++)
+        if (now->loops[i].pid == t->pid && now->loops[i].blocked_ns > 0)
+            return false;
+    return true;
+}
+
+static void check(struct rules *r, const struct rule *rule, const struct snap *now)
+{
+    static const struct task_words words = {
+        .one = "was created and never ran", .many = "were created and never ran", .counts = counts};
+    task_flags_judge(r, rule, now, TASKF_NEVER_AWAITED | TASKF_NEVER_STARTED, &words);
+}
+
+const struct rule rule_task_never_awaited = {
+    .id = "task-never-awaited",
+    .meaning = "created, never started or never awaited",
+    .evidence = "creation site, age",
+    .severity = SEV_WARNING,
+    .nkeys = 1,
+    .keys = keys,
+    .remedy = remedy,
+    .check = check,
+};

@@ -1,0 +1,29 @@
+#include "task_flags.h"
+
+static const struct rule_key keys[] = {
+    {"after", "ns", 0 * SECOND, "console#150: waits of 30 s and more", true}};
+
+static const char *const remedy[] = {
+    "give the wait a deadline",
+    "look at what it waits for: the peer or lock it names",
+    NULL,
+};
+
+static void check(struct rules *r, const struct rule *rule, const struct snap *now)
+{
+    static const struct task_words words = {
+        .one = "waits ten times as long as its peers, and has been seen so",
+        .many = "wait ten times as long as their peers, and have been seen so"};
+    task_flags_judge(r, rule, now, TASKF_STUCK, &words);
+}
+
+const struct rule rule_task_stuck = {
+    .id = "task-stuck",
+    .meaning = "one wait far above its peers",
+    .evidence = "how long it waits, at least ten times the 90th percentile of its site",
+    .severity = SEV_WARNING,
+    .nkeys = 1,
+    .keys = keys,
+    .remedy = remedy,
+    .check = check,
+};

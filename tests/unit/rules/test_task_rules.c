@@ -1,0 +1,193 @@
+// Rules on tasks: each fires when its flag or count has held for long enough, and not before.
+#include "facts.h"
+
+#include <math.h>
+#include <string.h>
+
+static struct snap *with_task(double now_s, unsigned flags, enum task_state state)
+{
+    struct snap *s = facts_new(now_s);
+    s->tasks_total = 1;
+    s->host.cpus = 2;
+    s->tasks = snap_alloc(s, sizeof(*s->tasks) * 4);
+    s->tasks[s->ntasks++] =
+        (struct snap_task){.id = "T1",
+                           .name = "fetch",
+                           .pid = FACTS_PID,
+                           .tid = FACTS_PID,
+                           .state = state,
+                           .flags = flags,
+                           .age_ns = (int64_t)(now_s * 1e9),
+                           .spawn_site = "/src/app.py:12",
+                           .await_site = "/src/app.py:30",
+                           .error = flags & TASKF_ERROR_UNREAD ? "ValueError: x" : NULL};
+    return s;
+}
+
+// Shows the same task each second; the second from which the rule fires, or -1.
+static int fires_at(const char *rule, unsigned flags, enum task_state state, int seconds)
+{
+    struct rules *r = facts_rules(NULL);
+    int fired = -1;
+    for (int t = 10; t <= 10 + seconds && fired < 0; t++) {
+        struct snap *s = with_task(t, flags, state);
+        rules_judge(r, s);
+        const struct finding *f = facts_finding(s, rule);
+        if (f) {
+            fired = t - 10;
+            assert_non_null(strstr(f->title, "fetch"));
+            assert_non_null(strstr(f->title, "app.py:12"));
+            assert_string_equal(f->task.id, "T1");
+            assert_non_null(facts_evidence(f, "tasks"));
+        }
+        snap_unref(s);
+    }
+    rules_free(r);
+    return fired;
+}
+
+static void test_flags_fire_after_their_time(void **state)
+{
+    (void)state;
+    assert_int_equal(fires_at("task-orphan", TASKF_ORPHANED, TASK_WAITING, 20), 5);
+    assert_int_equal(fires_at("task-timeout-runs-on", TASKF_TIMED_OUT, TASK_WAITING, 20), 1);
+    assert_int_equal(fires_at("task-cancel-ignored", TASKF_CANCEL_REQUESTED, TASK_WAITING, 20), 5);
+    assert_int_equal(fires_at("task-never-awaited", TASKF_NEVER_AWAITED, TASK_NEW, 20), 1);
+    assert_int_equal(fires_at("task-never-awaited", TASKF_NEVER_STARTED, TASK_NEW, 20), 1);
+    assert_int_equal(fires_at("task-error-unread", TASKF_ERROR_UNREAD, TASK_FAILED, 90), 60);
+    assert_int_equal(fires_at("task-deadlock", TASKF_CYCLE, TASK_WAITING, 20), 1);
+    assert_int_equal(fires_at("task-stuck", TASKF_STUCK, TASK_WAITING, 20), 0);
+    assert_int_equal(fires_at("task-self-wake", TASKF_SELF_WAKING, TASK_READY, 20), 0);
+}
+
+static void test_healthy_twins_do_not(void **state)
+{
+    (void)state;
+    assert_int_equal(fires_at("task-orphan", 0, TASK_WAITING, 90), -1);
+    assert_int_equal(fires_at("task-orphan", TASKF_ORPHANED | TASKF_DETACHED, TASK_WAITING, 90),
+                     -1);
+    assert_int_equal(fires_at("task-orphan", TASKF_ORPHANED, TASK_DONE, 90), -1);
+    assert_int_equal(fires_at("task-cancel-ignored", TASKF_CANCEL_REQUESTED, TASK_CANCELLED, 90),
+                     -1);
+    assert_int_equal(fires_at("task-timeout-runs-on", TASKF_TIMED_OUT, TASK_DONE, 90), -1);
+    assert_int_equal(fires_at("task-deadlock", TASKF_CYCLE | TASKF_UNSTABLE, TASK_WAITING, 90), -1);
+}
+
+static void test_a_flag_that_comes_and_goes_starts_anew(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    for (int t = 10; t < 70; t++) { // there for 3 s, then gone for 17
+        struct snap *s = with_task(t, t % 20 < 3 ? TASKF_ORPHANED : 0, TASK_WAITING);
+        rules_judge(r, s);
+        assert_null(facts_finding(s, "task-orphan"));
+        snap_unref(s);
+    }
+    rules_free(r);
+}
+
+static void test_blocked_loop_starts_nothing(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    for (int t = 10; t < 20; t++) {
+        struct snap *s = with_task(t, TASKF_NEVER_STARTED, TASK_NEW);
+        facts_loop(s)->blocked_ns = SECOND;
+        rules_judge(r, s);
+        assert_null(facts_finding(s, "task-never-awaited"));
+        snap_unref(s);
+    }
+    rules_free(r);
+}
+
+static void test_unreadable_tasks_are_not_judged(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    s->tasks_total = SNAP_UNKNOWN;
+    rules_judge(r, s);
+    assert_true(facts_not_judged(s, "task-orphan"));
+    assert_true(facts_not_judged(s, "task-unbounded"));
+    snap_unref(s);
+    rules_free(r);
+}
+
+static struct snap *with_site(double now_s, int64_t live, double growth)
+{
+    struct snap *s = facts_new(now_s);
+    s->tasks_total = live;
+    s->host.cpus = 2;
+    s->task_sites = snap_alloc(s, sizeof(*s->task_sites) * 2);
+    s->task_sites[s->ntask_sites++] = (struct snap_task_site){.pid = FACTS_PID,
+                                                              .site = "/src/app.py:12",
+                                                              .name = "fetch",
+                                                              .live = live,
+                                                              .growth_per_s = growth};
+    return s;
+}
+
+static int unbounded(int64_t live, double growth)
+{
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = with_site(60, live, growth);
+    rules_judge(r, s);
+    const struct finding *f = facts_finding(s, "task-unbounded");
+    int severity = f ? (int)f->severity : -1;
+    snap_unref(s);
+    rules_free(r);
+    return severity;
+}
+
+static void test_unbounded(void **state)
+{
+    (void)state;
+    assert_int_equal(unbounded(101, 5), SEV_WARNING);
+    assert_int_equal(unbounded(100, 5), -1);
+    assert_int_equal(unbounded(150, 0), -1);   // many, and steady
+    assert_int_equal(unbounded(150, NAN), -1); // too early
+    assert_int_equal(unbounded(201, 0), SEV_CRITICAL);
+}
+
+static void test_fail_rate(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    bool fired = false;
+    for (int t = 0; t < 60; t++) { // one in two fails, one a second
+        struct snap *s = with_site(10 + t, 3, 0);
+        s->task_sites[0].failed = 1000 + t / 2; // what failed before we came does not count
+        s->task_sites[0].completed = t / 2;
+        rules_judge(r, s);
+        fired = facts_finding(s, "task-fail-rate") != NULL;
+        if (t < 15)
+            assert_false(fired);
+        snap_unref(s);
+    }
+    assert_true(fired);
+    rules_free(r);
+    r = facts_rules(NULL);
+    for (int t = 0; t < 100; t++) { // one in a hundred
+        struct snap *s = with_site(10 + t, 3, 0);
+        s->task_sites[0].failed = t / 10;
+        s->task_sites[0].completed = t * 10;
+        rules_judge(r, s);
+        assert_null(facts_finding(s, "task-fail-rate"));
+        snap_unref(s);
+    }
+    rules_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flags_fire_after_their_time),
+        cmocka_unit_test(test_healthy_twins_do_not),
+        cmocka_unit_test(test_a_flag_that_comes_and_goes_starts_anew),
+        cmocka_unit_test(test_blocked_loop_starts_nothing),
+        cmocka_unit_test(test_unreadable_tasks_are_not_judged),
+        cmocka_unit_test(test_unbounded),
+        cmocka_unit_test(test_fail_rate),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

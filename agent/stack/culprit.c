@@ -233,9 +233,13 @@ static bool is_language(const struct frame *f)
 
 static bool is_loop_run(const struct frame *f)
 {
-    static const char *const native[] = {
-        "uv_run", "aeMain",          "aeProcessEvents", "event_base_loop",
-        "ev_run", "g_main_loop_run", "ls_run",          "ngx_process_events_and_timers"};
+    static const char *const native[] = {"uv_run",
+                                         "aeMain",
+                                         "aeProcessEvents",
+                                         "event_base_loop",
+                                         "ev_run",
+                                         "g_main_loop_run",
+                                         "ngx_process_events_and_timers"};
     if (!f->function)
         return false;
     if (is_language(f))

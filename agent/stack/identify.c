@@ -68,7 +68,7 @@ static enum runtime_kind runtime_of(struct process *p, struct identity *id)
 {
     const char *exe = exe_name(p);
     enum runtime_kind python;
-    if (has_mapping(p, "/memfd:loopscope"))
+    if (p->own_runtime)
         return RUNTIME_LOOPSCOPE;
     if (is_go(p))
         return RUNTIME_GO;

@@ -118,10 +118,12 @@ static void add_jit(const struct merge_input *in, const struct raw_frame *raw, s
     add(ret, f);
 }
 
-static bool is_runtime(const struct raw_frame *raw, const struct frame *f)
+static bool is_runtime(const struct process *p, const struct raw_frame *raw, const struct frame *f)
 {
-    return role_of(raw->place.module) != ROLE_USER || is_runtime_source(f->file) ||
-           (f->function && is_runtime_function(f->function));
+    if (role_of(raw->place.module) != ROLE_USER || is_runtime_source(f->file))
+        return true;
+    return f->function && (is_runtime_function(f->function) ||
+                           (p->own_runtime && starts_with(f->function, "ls_")));
 }
 
 // Inlined calls are frames of their own, innermost first; the last is the function itself.
@@ -151,13 +153,13 @@ static void add_native(const struct merge_input *in, int i, struct merged *ret)
         f.function = name ? demangle(in->arena, name) : NULL;
         f.file = lines[k].file;
         f.line = lines[k].line;
-        f.runtime = is_runtime(raw, &f);
+        f.runtime = is_runtime(in->process, raw, &f);
         add(ret, f);
     }
     if (n > 0)
         return;
     f.function = symbol ? demangle(in->arena, symbol) : NULL;
-    f.runtime = is_runtime(raw, &f);
+    f.runtime = is_runtime(in->process, raw, &f);
     add(ret, f);
 }
 

@@ -12,6 +12,7 @@
 #include "perf_map.h"
 #include "walkers.h"
 
+#define OWN_TABLE         "/memfd:loopscope"
 #define PRELOAD_MODULES   96
 #define PERF_MAP_RETRY_NS 10000000000ll
 
@@ -116,6 +117,8 @@ int process_refresh(struct process *p)
     for (int i = 0; i < p->nheld; i++)
         p->held[i].mapped = false;
     for (int i = 0; i < maps.n; i++) {
+        if (!strncmp(maps.list[i].path, OWN_TABLE, strlen(OWN_TABLE)))
+            p->own_runtime = true;
         struct held *h = maps.list[i].inode ? find_held(p, &maps.list[i]) : NULL;
         if (!h)
             continue;

@@ -50,6 +50,7 @@ struct process {
     int64_t perf_map_tried_ns;
     struct walkers *walkers;
     struct module *vdso;
+    bool own_runtime;    // runs on loopscope's own library: its ls_ functions are the runtime's
     const char *why_not; // every request is answered with it (32-bit target); NULL
 };
 

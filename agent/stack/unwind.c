@@ -104,9 +104,10 @@ static void to_dwarf(const struct ls_regs *from, struct regset *to)
                                     from->r15, from->ip};
     memcpy(to->value, values, sizeof(values));
     to->known = (1u << NREGS) - 1;
-    // Without privilege only these two are to be had of a sleeping thread; the rest come as zeros.
-    if (!(from->bp | from->bx | from->r12 | from->r13 | from->r14 | from->r15))
-        to->known = 1u << REGNO_RSP | 1u << REGNO_RIP;
+    // Of a thread that sleeps only sp and pc are to be had without privilege, of a suspended task of our
+    // runtime rbp too: the others come as zeros.
+    if (!(from->bx | from->r12 | from->r13 | from->r14 | from->r15))
+        to->known = 1u << REGNO_RSP | 1u << REGNO_RIP | (from->bp ? 1u << REGNO_RBP : 0);
 }
 
 void unwind(struct process *p, const struct ls_regs *regs, struct unwound *ret)

@@ -186,17 +186,26 @@ static int open_of(int pid, const char *what)
     return fd < 0 ? -errno : fd;
 }
 
+static int cannot_open(int pid, int failed, struct error *err)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d", pid);
+    const char *why = strerror(-failed);
+    if (failed == -ENOENT || failed == -ESRCH)
+        why = access(path, F_OK) != 0 ? "no such process" : "it is a kernel thread, or has ended";
+    error_set(err, STATUS_NO_ATTACH, -failed, "cannot read the memory of process %d: %s", pid, why);
+    if (failed == -EACCES || failed == -EPERM)
+        error_hint(err, "run as the user of the process, as root, or with CAP_SYS_PTRACE");
+    return failed;
+}
+
 int open_process_files(int pid, struct process_files *ret, struct error *err)
 {
     *ret = (struct process_files){.mem_fd = open_of(pid, "mem"), .maps_fd = open_of(pid, "maps")};
     int failed = ret->mem_fd < 0 ? ret->mem_fd : ret->maps_fd < 0 ? ret->maps_fd : 0;
     if (failed) {
         close_process_files(ret);
-        error_set(err, STATUS_NO_ATTACH, -failed, "cannot read the memory of process %d: %s", pid,
-                  failed == -ENOENT ? "no such process" : strerror(-failed));
-        if (failed == -EACCES || failed == -EPERM)
-            error_hint(err, "run as the user of the process, as root, or with CAP_SYS_PTRACE");
-        return failed;
+        return cannot_open(pid, failed, err);
     }
     ret->entry = entry_of(pid);
     return 0;

@@ -7,6 +7,7 @@
 // How far above the copy an address still counts as this thread's stack (the usual RLIMIT_STACK).
 #define STACK_REACH (8u << 20)
 #define RUN_PAGES   64 // the longest single fetch
+#define CLOCK_READS 8192
 #define RECENT      256
 #define AHEAD_PAGES 16
 #define GAP_PAGES   1 // pages not asked for that a run may bridge: cheaper than a second system call
@@ -28,6 +29,7 @@ struct mem {
     uint64_t pages, max_pages;
     int64_t deadline_ns;
     bool spent, went_live;
+    unsigned reads; // cached ones too: a walk round a circle of cached pages must end as well
 
     struct page *table; // open addressing, power of two
     size_t capacity, used;
@@ -238,6 +240,10 @@ static const uint8_t *look_up(struct mem *m, uint64_t number)
 
 static inline const uint8_t *page_bytes(struct mem *m, uint64_t number)
 {
+    if (++m->reads % CLOCK_READS == 0)
+        within_budget(m, 0);
+    if (m->spent)
+        return NULL;
     const struct page *p = &m->recent[number % RECENT];
     return p->number == number ? p->bytes : look_up(m, number);
 }

@@ -48,7 +48,7 @@ void mem_prefetch(struct mem *m, const uint64_t *addresses, size_t count, size_t
 // For walks along pointers: when the address's page is missing, its neighbourhood comes with it.
 void mem_ahead(struct mem *m, uint64_t address);
 
-bool mem_spent(const struct mem *m);     // budget or deadline is used up: every further fetch fails
+bool mem_spent(const struct mem *m); // budget or deadline is used up: every further live read fails
 bool mem_went_live(const struct mem *m); // something above the stack copy was read live
 uint64_t mem_pages(const struct mem *m); // fetched since mem_begin
 

@@ -192,7 +192,8 @@ static void put_processes(struct model *m, struct snap *s)
     s->processes = snap_alloc(s, sizeof(*s->processes) * (HASH_COUNT(m->procs) + 1));
     s->loops = snap_alloc(s, sizeof(*s->loops) * (loops + 1));
     for (struct proc *p = m->procs; p; p = p->hh.next)
-        put_process(m, p, s);
+        if (!m->only_loops || p->why_not[0] || count_loops(p) > 0)
+            put_process(m, p, s);
 }
 
 static void copy_stall(struct snap *s, struct snap_stall *to, const struct snap_stall *from)

@@ -166,6 +166,7 @@ struct model {
     int64_t threshold_ns;
     double time_scale;
     bool native, gc_walk;
+    bool only_loops; // show no process without a loop (--all)
     struct proc *procs;     // by pid
     struct thread *threads; // by tid
     struct stall *stalls;   // open ones, and ended ones no snapshot has had

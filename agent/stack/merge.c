@@ -142,11 +142,12 @@ static void add_native(const struct merge_input *in, int i, struct merged *ret)
     f.build_id = *m->build_id ? m->build_id : NULL;
     const char *symbol = in->native[i].symbol;
     struct source_line lines[LINES_INLINES];
-    // libc's separate debug data take 13 MB and 100 ms for lines that nobody needs.
-    bool own = role_of(m) == ROLE_USER, wanted = in->lines && (own || !m->debug_elf);
+    // An interpreter's or a library's own lines are for those who ask: in the evaluation loop of a CPython
+    // with debug data they cost a millisecond each, and libc's separate file 13 MB.
+    bool own = role_of(m) == ROLE_USER, wanted = in->lines && (own || in->keep_native);
     if (wanted && own)
         process_add_debug_file(in->process, m);
-    int n = wanted ? lines_at(m, raw->address, lines) : 0;
+    int n = wanted && (own || !m->debug_elf) ? lines_at(m, raw->address, lines) : 0;
     for (int k = 0; k < n; k++) {
         const char *name = lines[k].function ? lines[k].function : symbol;
         f.kind = k < n - 1 ? FRAME_INLINED : FRAME_NATIVE;

@@ -172,6 +172,25 @@ static void drain(struct perf_event_mmap_page *page, struct stacker *s, struct c
     page->data_tail = at;
 }
 
+static void on_identity(void *arg, const struct identity *id)
+{
+    (void)id;
+    *(bool *)arg = true;
+}
+
+// Identities queue behind the preload: when one is answered, the helper is warm.
+static void wait_for_preload(struct stacker *s, int pid)
+{
+    bool done = false;
+    if (stacker_identify(s, pid, on_identity, &done) < 0)
+        return;
+    while (!done) {
+        struct pollfd p = {.fd = stacker_fd(s), .events = POLLIN};
+        poll(&p, 1, 100);
+        stacker_dispatch(s);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], STACK_HELPER_ARG))
@@ -194,6 +213,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.text);
         return 3;
     }
+    wait_for_preload(s, pid);
+    int64_t cpu = stacker_cpu_ns(s);
     int fd = open_perf(tid);
     struct perf_event_mmap_page *page =
         mmap(NULL, (1 + PAGES) * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -213,10 +234,11 @@ int main(int argc, char **argv)
     int n = c.n ? c.n : 1;
     printf("%d stacks: main %.1f%%, torn %d, loop %.1f%%, culprit %.1f%%, language %.1f%%, "
            "uncertain %d; "
-           "mean %.0f us, worst %.0f us; helper RssAnon %lld kB, restarts %lld\n",
+           "mean %.0f us, worst %.0f us; helper CPU %.0f us each, RssAnon %lld kB, restarts %lld\n",
            c.n, 100.0 * c.main / n, c.torn, 100.0 * c.loop / n, 100.0 * c.culprit / n,
            100.0 * c.language / n, c.rescued, c.us / n, c.worst,
-           (long long)stacker_rss_anon(s) / 1024, (long long)stacker_restarts(s));
+           (double)(stacker_cpu_ns(s) - cpu) / 1e3 / n, (long long)stacker_rss_anon(s) / 1024,
+           (long long)stacker_restarts(s));
     for (int i = 0; c.show_culprits && i < NAMES && *c.names[i].name; i++)
         printf("%5d %s\n", c.names[i].count, c.names[i].name);
     stacker_close(s);

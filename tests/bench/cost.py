@@ -160,6 +160,16 @@ def agent_cpu(processes, seconds):
             process.wait()
 
 
+def wait_for_line(path, word, seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with open(path) as log:
+            if any(line.startswith(word) for line in log):
+                return
+        time.sleep(0.1)
+    raise SystemExit("bench: the target did not finish its plan")
+
+
 def node_memory(stalls):
     """RssAnon of agent and helper after that many stalls on Node."""
     with tempfile.TemporaryDirectory(prefix="loopscope-bench.") as folder:
@@ -170,7 +180,7 @@ def node_memory(stalls):
         try:
             time.sleep(1)
             agent = Agent(target.pid)
-            target.wait(stalls)
+            wait_for_line(log, "done", 3 * stalls)
             pids = agent.pids()
             memory = measure.rss_anon(*pids)
             found = sum(finding["count"] for finding in agent.findings.values())

@@ -7,20 +7,30 @@
 
 static long count;
 
+// There is no yield: two threads of the same kind that hand over to each other.
+static st_cond_t turn[2];
+
 static void *yield_loop(void *arg)
 {
-    for (long i = (long)(intptr_t)arg; i > 0; i--)
-        st_usleep(0);
+    long me = (long)(intptr_t)arg;
+    for (long i = count / 2; i > 0; i--) {
+        st_cond_signal(turn[!me]);
+        st_cond_wait(turn[me]);
+    }
+    st_cond_signal(turn[!me]);
     return NULL;
 }
 
 static void bench_switch(void)
 {
-    st_thread_t other = st_thread_create(yield_loop, (void *)(intptr_t)(count / 2), 1, 65536);
+    st_thread_t threads[2];
     struct usage from = usage_now();
-    yield_loop((void *)(intptr_t)(count / 2));
+    for (long i = 0; i < 2; i++) {
+        turn[i] = st_cond_new();
+        threads[i] = st_thread_create(yield_loop, (void *)(intptr_t)i, 1, 65536);
+    }
+    st_thread_join(threads[0], NULL);
     print_usage("state-threads", "switch", count, from);
-    st_thread_join(other, NULL);
 }
 
 static void *nothing(void *arg)
@@ -61,28 +71,32 @@ static uint64_t receive_value(struct channel *c)
     return c->value;
 }
 
-static struct channel there, back;
+struct relay {
+    struct channel *from, *to;
+};
 
-static void *echo(void *arg)
+static void *relay(void *arg)
 {
-    (void)arg;
-    for (;;)
-        send_value(&back, receive_value(&there));
+    struct channel *from = ((struct relay *)arg)->from, *to = ((struct relay *)arg)->to;
+    for (uint64_t v; (v = receive_value(from)) > 0;)
+        send_value(to, v - 1);
     return NULL;
 }
 
 static void bench_channel(const char *name, st_utime_t timeout)
 {
-    uint64_t v = 1;
-    there.changed = st_cond_new();
-    back.changed = st_cond_new();
-    there.timeout = back.timeout = timeout;
-    st_thread_create(echo, NULL, 0, 65536);
-    struct usage from = usage_now();
-    for (long i = 0; i < count / 2; i++) {
-        send_value(&there, v);
-        v = receive_value(&back);
+    static struct channel channels[2];
+    static struct relay relays[2] = {{&channels[0], &channels[1]}, {&channels[1], &channels[0]}};
+    st_thread_t threads[2];
+    for (int i = 0; i < 2; i++) {
+        channels[i].changed = st_cond_new();
+        channels[i].timeout = timeout;
     }
+    struct usage from = usage_now();
+    for (int i = 0; i < 2; i++)
+        threads[i] = st_thread_create(relay, &relays[i], 1, 65536);
+    send_value(&channels[0], (uint64_t)count & ~1ul);
+    st_thread_join(threads[0], NULL);
     print_usage("state-threads", name, count, from);
 }
 

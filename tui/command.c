@@ -323,6 +323,7 @@ static bool switch_command(struct ui *ui, enum command c)
     case CMD_ON_CPU: ui->cpu_mode = (ui->cpu_mode + 1) % 3; break;
     case CMD_ORPHANS: ui->orphans_only = !ui->orphans_only; break;
     case CMD_SUSPECTS: ui->suspects_only = !ui->suspects_only; break;
+    case CMD_OPENERS: ui->opening_stacks = !ui->opening_stacks; break;
     case CMD_MUTE: mute(ui); break;
     default: return false;
     }

@@ -64,6 +64,7 @@ const struct binding key_table[] = {
     {CMD_FOLD, {'f'}, "f", "fold children", GROUP_HERE, IN(VIEW_TASKS), NULL},
     {CMD_ON_CPU, {'o'}, "o", "all, on, off CPU", GROUP_HERE, IN(VIEW_LOOP), NULL},
     {CMD_ORPHANS, {'o'}, "o", "orphans only", GROUP_HERE, IN(VIEW_TASKS), NULL},
+    {CMD_OPENERS, {'o'}, "o", "opening stacks", GROUP_HERE, IN(VIEW_FDS), NULL},
     {CMD_SUSPECTS, {'u'}, "u", "suspects only", GROUP_HERE, IN(VIEW_FDS), NULL},
     {CMD_MUTE, {'m'}, "m", "mute, unmute", GROUP_HERE, IN(VIEW_FINDINGS), NULL},
     {.command = CMD_NONE},

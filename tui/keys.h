@@ -86,6 +86,7 @@ enum command {
     CMD_ON_CPU,
     CMD_ORPHANS,
     CMD_SUSPECTS,
+    CMD_OPENERS,
     CMD_MUTE,
     CMD_COUNT,
 };

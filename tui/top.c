@@ -106,7 +106,7 @@ static void wish(struct top *t)
     if (t->source && t->source->ops->wishes)
         w = t->source->ops->wishes(t->source);
     if (w)
-        ui_wishes(&t->ui, w);
+        ui_wishes(&t->ui, (int64_t)uv_hrtime(), w);
 }
 
 static bool due(const struct top *t, const struct snap *s)

@@ -221,6 +221,7 @@ static const char *why_not_recorded(enum command c)
 {
     switch (c) {
     case CMD_RECORD: return "this is a recording already";
+    case CMD_OPENERS: return "a recording has the stacks it has";
     case CMD_RESAMPLE:
     case CMD_FASTER:
     case CMD_SLOWER: return "a recording gets no new data; [ and ] step through it";
@@ -264,7 +265,7 @@ const char *ui_why_not(const struct ui *ui, enum command c)
     return why ? why : why_not_here(ui, c);
 }
 
-static void wish_for_tasks(const struct ui *ui, struct wish_rows *w)
+static void wish_for_tasks(const struct ui *ui, int64_t until_ns, struct wish_rows *w)
 {
     w->pid = ui->nav.scope.pid;
     w->tid = ui->nav.scope.tid;
@@ -276,25 +277,26 @@ static void wish_for_tasks(const struct ui *ui, struct wish_rows *w)
         w->pid = ui->snap->task_sites[site].pid;
         text_clean(w->filter, sizeof(w->filter), ui->snap->task_sites[site].site);
     }
-    snprintf(w->sort, sizeof(w->sort), "-age");
-    w->until_ns = ui->latest->now_ns + WISH_LASTS_NS;
+    snprintf(w->sort, sizeof(w->sort), "age"); // the oldest first
+    w->until_ns = until_ns;
 }
 
-void ui_wishes(const struct ui *ui, struct wishes *w)
+void ui_wishes(const struct ui *ui, int64_t mono_ns, struct wishes *w)
 {
     w->tasks.until_ns = w->fds.until_ns = 0;
     if (!ui->latest || ui->ended)
         return;
     if (ui->nav.view == VIEW_TASKS)
-        wish_for_tasks(ui, &w->tasks);
+        wish_for_tasks(ui, mono_ns + WISH_LASTS_NS, &w->tasks);
     if (ui->nav.view == VIEW_FDS) {
-        w->fds = (struct wish_rows){.until_ns = ui->latest->now_ns + WISH_LASTS_NS,
+        w->fds = (struct wish_rows){.until_ns = mono_ns + WISH_LASTS_NS,
                                     .pid = ui->nav.scope.pid,
                                     .count = WISH_ROWS,
                                     .state = -1,
-                                    .sort = "-age"};
-        w->fd_stacks_until_ns = w->fds.until_ns;
+                                    .sort = "age"};
     }
+    if (ui->opening_stacks)
+        w->fd_stacks_until_ns = mono_ns + WISH_LASTS_NS;
 }
 
 void ui_click(struct ui *ui, const struct hit *hit)

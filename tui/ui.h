@@ -125,6 +125,7 @@ struct ui {
     enum stack_mode stack_mode;
     int cpu_mode; // samples of a stall: 0 all, 1 on CPU, 2 off CPU
     bool orphans_only, suspects_only;
+    bool opening_stacks; // descriptors' openers are probed, which costs the target a little
     uint64_t muted[MUTED_MAX];
     int nmuted;
     uint64_t folded[FOLDED_MAX]; // task ids
@@ -160,8 +161,8 @@ void ui_seek(struct ui *ui, int direction);
 // Another target: forgets the pictures, keeps what the user chose.
 void ui_forget(struct ui *ui);
 void ui_click(struct ui *ui, const struct hit *hit); // NULL is fine
-// What the views need of rows, until 3 s after the snapshot's now.
-void ui_wishes(const struct ui *ui, struct wishes *w);
+// What the views need of rows, until 3 s after now (CLOCK_MONOTONIC, as the session counts).
+void ui_wishes(const struct ui *ui, int64_t mono_ns, struct wishes *w);
 
 // NULL: can be done. Else the reason, for the status row.
 const char *ui_why_not(const struct ui *ui, enum command c);

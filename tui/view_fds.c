@@ -211,7 +211,9 @@ static void head(const struct ui *ui, struct pane p)
             pane_printf(p, 0, x, STYLE_WARNING, "  at this rate the limit is reached in %s",
                         fmt_ns(in).s);
     }
-    draw_kinds(ui, p, 1);
+    int x = draw_kinds(ui, p, 1);
+    pane_printf(p, 1, x, ui->opening_stacks ? STYLE_BANNER : STYLE_DIM, "opening stacks %s (o)",
+                ui->opening_stacks ? "on" : "as rules need them");
 }
 
 static void detail_row(const struct snap_fd *d, struct lines *out)
@@ -291,5 +293,5 @@ const struct view view_fds = {
     .head = head,
     .detail = detail,
     .page = page,
-    .hint = "Enter: full stack  u: only suspects  c: copy",
+    .hint = "Enter: full stack  o: opening stacks  u: suspects  c: copy",
 };

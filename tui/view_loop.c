@@ -19,7 +19,7 @@ static const struct column columns[] = {
     [COL_TOTAL] = {.title = "total", .width = 7, .right = true, .priority = 2, .big_first = true},
     [COL_COUNT] = {.title = "count", .width = 6, .right = true, .priority = 1, .big_first = true},
     [COL_MAX] = {.title = "max", .width = 6, .right = true, .big_first = true},
-    [COL_WHEN] = {.title = "when", .width = 8, .right = true, .priority = 5, .big_first = true},
+    [COL_WHEN] = {.title = "when", .width = 9, .right = true, .priority = 5, .big_first = true},
 };
 
 // Items: findings (stalls by culprit), then open stalls that have no finding yet, then calls that were

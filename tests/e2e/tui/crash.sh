@@ -5,7 +5,7 @@ for signal in SEGV:139 BUS:135 ABRT:134 FPE:136 ILL:132 TERM:143 HUP:129 INT:0; 
     wait_for F10Quit
     kill -"${signal%:*}" "$(pid_of_demo)"
     wait_for "status=${signal#*:}"
-    keys "stty -g >$home/after; echo compared" Enter
+    keys "stty -g >$home/after; echo comp''ared" Enter
     wait_for compared
     cmp "$home/before" "$home/after" || fail "SIG${signal%:*}: the terminal is not as before"
     screen | grep -q F10Quit && fail "SIG${signal%:*}: the full-screen mode was not left"

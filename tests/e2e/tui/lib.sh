@@ -31,7 +31,7 @@ keys() { mux send-keys "$@"; }
 fail() {
     echo "$*"
     echo "the screen is:"
-    screen
+    screen 2>/dev/null
     exit 1
 }
 

@@ -84,7 +84,7 @@ static void one_step(struct ui *ui, struct canvas *c)
     ui->recording = next(20) == 0;
     ui->requests = 0;
     struct wishes w = {0};
-    ui_wishes(ui, &w);
+    ui_wishes(ui, 0, &w);
 }
 
 static void random_use_does_no_harm(void **state)

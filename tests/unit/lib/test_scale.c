@@ -1,0 +1,101 @@
+// Many: 100 000 tasks asleep at once, 1 000 000 through a group with a limit, spawning beyond memory.
+#include "lib_test.h"
+
+#include <sys/resource.h>
+
+static long ended;
+static int64_t nap(void *arg)
+{
+    int r = ls_sleep((intptr_t)arg);
+    ended++;
+    return r;
+}
+
+TEST(a_hundred_thousand_asleep)
+{
+    enum { N = 100000 };
+    ls_group *g;
+    ended = 0;
+    ls_group_open(&g, LS_FAIL_FAST, 0);
+    for (int i = 0; i < N; i++)
+        assert_true(ls_group_spawn(g, nap, (void *)(intptr_t)LS_MSEC(1 + i % 50), NULL).id > 0);
+    struct ls_group_stats stats;
+    ls_group_get_stats(g, &stats);
+    assert_int_equal(stats.running, N);
+    assert_int_equal(ls_group_wait(g), 0);
+    assert_int_equal(ended, N);
+}
+
+TEST(a_hundred_thousand_cancelled)
+{
+    ls_group *g;
+    ended = 0;
+    ls_group_open(&g, LS_COLLECT_ALL, 0);
+    for (int i = 0; i < 100000; i++)
+        ls_group_spawn(g, nap, (void *)(intptr_t)LS_SEC(3600), NULL);
+    assert_int_equal(ls_group_wait_for(g, LS_MSEC(1)), -ETIMEDOUT);
+    assert_int_equal(ended, 100000);
+}
+
+static int64_t step(void *arg)
+{
+    ended++;
+    return ls_yield() + (intptr_t)arg;
+}
+
+TEST(a_million_through_a_group_with_a_limit)
+{
+    ls_group *g;
+    ended = 0;
+    ls_group_open(&g, LS_FAIL_FAST, 100);
+    for (int i = 0; i < 1000000; i++)
+        if (ls_group_spawn(g, step, NULL, NULL).id < 0)
+            fail_msg("spawn %d failed", i);
+    assert_int_equal(ls_group_wait(g), 0);
+    assert_int_equal(ended, 1000000);
+}
+
+static int64_t until_memory_ends(void *arg)
+{
+    ls_group *g;
+    long n = 0;
+    (void)arg;
+    ls_group_open(&g, LS_COLLECT_ALL, 0);
+    for (;; n++) {
+        ls_task t = ls_group_spawn(g, nap, (void *)(intptr_t)LS_SEC(3600), NULL);
+        if (t.id < 0) {
+            assert_int_equal(t.id, -ENOMEM);
+            break;
+        }
+    }
+    assert_true(n > 100);
+    assert_int_equal(ls_group_wait_for(g, LS_MSEC(1)), -ETIMEDOUT);
+    return n; // and the program lives
+}
+
+static void spawn_beyond_memory_is_an_error(void **state)
+{
+    struct rlimit before, small;
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); // their shadow does not fit below the limit
+#endif
+    getrlimit(RLIMIT_AS, &before);
+    small = before;
+    small.rlim_cur = (rlim_t)2 << 30;
+    setrlimit(RLIMIT_AS, &small);
+    assert_true(ls_run(until_memory_ends, NULL) > 100);
+    setrlimit(RLIMIT_AS, &before);
+    assert_int_equal(ls_run(nap, NULL), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hundred_thousand_asleep),
+        cmocka_unit_test(a_hundred_thousand_cancelled),
+        cmocka_unit_test(a_million_through_a_group_with_a_limit),
+        cmocka_unit_test(spawn_beyond_memory_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

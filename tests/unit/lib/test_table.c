@@ -1,0 +1,280 @@
+// The live table and the event ring, read from outside; hooks; what a fork leaves.
+#include "lib_test.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include "table_reader.h"
+
+static int64_t forever(void *arg)
+{
+    (void)arg;
+    return ls_sleep(LS_SEC(3600));
+}
+
+TEST(shows_tasks_as_they_are)
+{
+    struct table_reader r;
+    struct ls_abi_task s;
+    char text[256], expected[64];
+    struct ls_deadline d;
+    unsigned line = __LINE__ + 1;
+    ls_task t = ls_spawn(forever, NULL);
+    assert_int_equal(reader_open(&r, getpid()), 0);
+    assert_int_equal(reader_slot(&r, LS_ABI_SLOT_OF(t.id), &s), 1);
+    assert_int_equal(s.id, t.id);
+    assert_int_equal(s.state, LS_ABI_NEW);
+    assert_int_equal(s.parent, ls_self().id);
+    snprintf(expected, sizeof(expected), "test_table.c:%u forever", line);
+    assert_string_equal(reader_site(&r, s.spawn_site, text, sizeof(text)), expected);
+    ls_set_name(t, "sleeper");
+    ls_yield();
+    assert_int_equal(reader_slot(&r, LS_ABI_SLOT_OF(t.id), &s), 1);
+    assert_int_equal(s.state, LS_ABI_WAITING);
+    assert_int_equal(s.wait, LS_ABI_WAIT_SLEEP);
+    assert_int_equal(s.steps, 1);
+    assert_string_equal(s.name, "sleeper");
+    assert_true(strstr(reader_site(&r, s.await_site, text, sizeof(text)), "test_table.c:") == text);
+    uint64_t saved_sp = *(uint64_t *)(uintptr_t)s.context;
+    assert_in_range(saved_sp, s.context - r.header.stack_size, s.context);
+    ls_cancel(t);
+    assert_int_equal(reader_slot(&r, LS_ABI_SLOT_OF(t.id), &s), 1);
+    assert_true(s.flags & LS_ABI_CANCEL_REQUESTED);
+    assert_true(s.cancel_ns > 0);
+    assert_int_equal(s.state, LS_ABI_READY);
+    ls_yield();
+    assert_int_equal(reader_slot(&r, LS_ABI_SLOT_OF(t.id), &s), 1);
+    assert_int_equal(s.state, LS_ABI_CANCELLED);
+    assert_int_equal(s.error, -ECANCELED);
+    assert_int_equal(ls_await(t), -ECANCELED);
+    assert_int_equal(reader_slot(&r, LS_ABI_SLOT_OF(t.id), &s), 0);
+    ls_deadline_begin(&d, LS_SEC(100));
+    assert_int_equal(reader_slot(&r, LS_ABI_SLOT_OF(ls_self().id), &s), 1);
+    assert_int_equal(s.state, LS_ABI_RUNNING);
+    assert_true(s.deadline_ns > (uint64_t)ls_now());
+    ls_deadline_end(&d);
+}
+
+TEST(shows_the_loop)
+{
+    struct table_reader r;
+    struct ls_abi_loop l;
+    assert_int_equal(reader_open(&r, getpid()), 0);
+    uint64_t before = 0;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(reader_copy(&r, &l, r.header.loops_offset, sizeof(l)), 0);
+        assert_int_equal(l.tid, gettid());
+        assert_int_equal(l.current, ls_self().id);
+        assert_true(l.busy_since_ns > 0 && l.busy_since_ns <= (uint64_t)ls_now());
+        assert_true(l.iteration >= before);
+        before = l.iteration + 1;
+        ls_sleep(LS_MSEC(2));
+    }
+}
+
+static uint64_t slot_busy(const struct table_reader *r)
+{
+    struct ls_abi_task s;
+    assert_int_equal(reader_slot(r, LS_ABI_SLOT_OF(ls_self().id), &s), 1);
+    return s.busy_ns;
+}
+
+TEST(busy_time_of_a_blocking_step_is_seen_without_a_watcher)
+{
+    struct table_reader r;
+    assert_int_equal(reader_open(&r, getpid()), 0);
+    ls_sleep(LS_MSEC(1));
+    uint64_t before = slot_busy(&r);
+    usleep(20000);
+    ls_sleep(LS_MSEC(1));
+    assert_in_range(slot_busy(&r) - before, 19000000, 500000000);
+}
+
+static int64_t nothing(void *arg)
+{
+    (void)arg;
+    return 3;
+}
+
+static uint64_t events_of(const struct table_reader *r, const struct ls_abi_loop *l, uint64_t id,
+                          uint8_t kind)
+{
+    uint64_t n = 0, from = l->ring_head > r->header.ring_records
+                               ? l->ring_head - r->header.ring_records
+                               : 0;
+    for (uint64_t i = from; i < l->ring_head; i++) {
+        struct ls_abi_event e;
+        uint64_t at = r->header.rings_offset + (i & (r->header.ring_records - 1)) * sizeof(e);
+        assert_int_equal(reader_copy(r, &e, at, sizeof(e)), 0);
+        n += e.kind == kind && (e.a == id || e.b == id);
+    }
+    return n;
+}
+
+TEST(watching_by_lock_turns_the_ring_on_and_off)
+{
+    struct table_reader r;
+    struct ls_abi_loop l;
+    char path[64];
+    assert_int_equal(reader_open(&r, getpid()), 0);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", r.header.fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    struct flock lock = {.l_type = F_RDLCK, .l_start = LS_ABI_WATCH_BYTE, .l_len = 1};
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    ls_sleep(LS_MSEC(250));
+    ls_task t = ls_spawn(nothing, NULL);
+    assert_int_equal(ls_await(t), 3);
+    ls_yield();
+    reader_copy(&r, &l, r.header.loops_offset, sizeof(l));
+    assert_true(l.flags & LS_ABI_LOOP_WATCHED);
+    uint64_t id = (uint64_t)t.id;
+    assert_int_equal(events_of(&r, &l, id, LS_ABI_EV_CREATED), 1);
+    assert_int_equal(events_of(&r, &l, id, LS_ABI_EV_ENDED), 1);
+    assert_int_equal(events_of(&r, &l, id, LS_ABI_EV_AWAITED), 1);
+    assert_int_equal(events_of(&r, &l, id, LS_ABI_EV_SWITCH), 1);
+    close(fd); // the watcher is gone
+    ls_sleep(LS_MSEC(250));
+    reader_copy(&r, &l, r.header.loops_offset, sizeof(l));
+    assert_false(l.flags & LS_ABI_LOOP_WATCHED);
+    uint64_t head = l.ring_head;
+    assert_int_equal(ls_await(ls_spawn(nothing, NULL)), 3);
+    reader_copy(&r, &l, r.header.loops_offset, sizeof(l));
+    assert_int_equal(l.ring_head, head);
+}
+
+// ---- a second process reads while tasks come and go
+
+static int64_t hold_parent(void *arg)
+{
+    return ls_await(ls_spawn(nothing, arg));
+}
+
+static int64_t churn(void *arg)
+{
+    int64_t until = ls_now() + (intptr_t)arg;
+    while (ls_now() < until)
+        for (int i = 0; i < 200; i++)
+            if (ls_await(ls_spawn(hold_parent, NULL)) != 3)
+                return -EINVAL;
+    return 0;
+}
+
+// What must hold in every accepted record; anything else is a tear.
+static int is_sane(const struct table_reader *r, uint32_t i, const struct ls_abi_task *s)
+{
+    return LS_ABI_SLOT_OF(s->id) == i && s->state >= LS_ABI_NEW && s->state <= LS_ABI_CANCELLED &&
+           s->loop == 0 && s->wait <= LS_ABI_WAIT_OTHER && s->created_ns > 0 &&
+           s->spawn_site < r->header.sites_capacity && s->parent != s->id &&
+           (s->state != LS_ABI_DONE || s->error == 0) && s->context != 0;
+}
+
+static int read_at_100_hz(pid_t pid, int rounds)
+{
+    struct table_reader r;
+    int wrong = 0, accepted = 0;
+    if (reader_open(&r, pid) < 0)
+        return 100;
+    for (int round = 0; round < rounds; round++) {
+        if (reader_copy(&r, &r.header, 0, sizeof(r.header)) < 0)
+            return 101;
+        for (uint32_t i = 0; i < r.header.slots_used; i++) {
+            struct ls_abi_task s;
+            if (reader_slot(&r, i, &s) != 1)
+                continue;
+            accepted++;
+            wrong += !is_sane(&r, i, &s);
+        }
+        usleep(10000);
+    }
+    return wrong > 99 ? 99 : wrong ? wrong : accepted > rounds / 2 ? 0 : 102;
+}
+
+TEST(reader_process_accepts_no_tear)
+{
+    pid_t self = getpid(), reader = fork();
+    if (reader == 0)
+        _exit(read_at_100_hz(self, 100));
+    assert_int_equal(ls_await(ls_spawn(churn, (void *)(intptr_t)LS_MSEC(1200))), 0);
+    int status;
+    assert_int_equal(waitpid(reader, &status, 0), reader);
+    assert_int_equal(status, 0);
+}
+
+static int64_t in_child(void *arg)
+{
+    struct table_reader r;
+    struct ls_abi_task s;
+    ls_task other = *(ls_task *)arg;
+    if (reader_open(&r, getpid()) < 0)
+        return 1;
+    if (reader_slot(&r, LS_ABI_SLOT_OF(other.id), &s) != 1 || s.id != (uint64_t)other.id)
+        return 2;
+    if (reader_slot(&r, LS_ABI_SLOT_OF(ls_self().id), &s) != 1 || s.state != LS_ABI_RUNNING)
+        return 3;
+    ls_cancel(other);
+    return ls_await(other) == -ECANCELED ? 0 : 4; // tasks go on in the child
+}
+
+TEST(a_forked_child_has_a_table_of_its_own)
+{
+    struct table_reader r;
+    struct ls_abi_task s;
+    ls_task t = ls_spawn(forever, NULL);
+    ls_yield();
+    pid_t child = fork();
+    if (child == 0)
+        _exit((int)in_child(&t));
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(reader_open(&r, getpid()), 0);
+    assert_int_equal(reader_slot(&r, LS_ABI_SLOT_OF(t.id), &s), 1); // ours is as it was
+    assert_false(s.flags & LS_ABI_CANCEL_REQUESTED);
+    ls_cancel(t);
+    assert_int_equal(ls_await(t), -ECANCELED);
+}
+
+// ---- hooks
+
+static unsigned seen[2];
+static int64_t hooked_task;
+static void on_hook(const struct ls_hook_info *info, void *ctx)
+{
+    if (info->task.id == hooked_task || (info->kind == LS_HOOK_CREATED && !hooked_task))
+        *(unsigned *)ctx |= info->kind;
+    assert_int_equal(ls_yield(), -EPERM); // must not block
+}
+
+TEST(hooks_see_a_life)
+{
+    memset(seen, 0, sizeof(seen));
+    hooked_task = 0;
+    assert_int_equal(ls_hook_add(ls_loop_current(), LS_HOOK_ALL, on_hook, &seen[0]), 0);
+    assert_int_equal(ls_hook_add(ls_loop_current(), LS_HOOK_CREATED, on_hook, &seen[1]), 0);
+    ls_task t = ls_spawn(forever, NULL);
+    hooked_task = t.id;
+    ls_yield();
+    ls_cancel(t);
+    assert_int_equal(ls_await(t), -ECANCELED);
+    assert_int_equal(seen[0], LS_HOOK_CREATED | LS_HOOK_STARTED | LS_HOOK_SUSPENDED |
+                                  LS_HOOK_RESUMED | LS_HOOK_CANCELLED | LS_HOOK_AWAITED);
+    assert_int_equal(seen[1], LS_HOOK_CREATED);
+    assert_int_equal(ls_hook_remove(ls_loop_current(), on_hook, &seen[0]), 0);
+    assert_int_equal(ls_hook_remove(ls_loop_current(), on_hook, &seen[0]), -ENOENT);
+    assert_int_equal(ls_hook_remove(ls_loop_current(), on_hook, &seen[1]), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shows_tasks_as_they_are),
+        cmocka_unit_test(shows_the_loop),
+        cmocka_unit_test(busy_time_of_a_blocking_step_is_seen_without_a_watcher),
+        cmocka_unit_test(watching_by_lock_turns_the_ring_on_and_off),
+        cmocka_unit_test(reader_process_accepts_no_tear),
+        cmocka_unit_test(a_forked_child_has_a_table_of_its_own),
+        cmocka_unit_test(hooks_see_a_life),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -62,9 +62,8 @@ void inspector_free(struct inspector *i)
 {
     if (!i)
         return;
-    struct entry *e, *next;
-    HASH_ITER (hh, i->processes, e, next)
-        drop(i, e);
+    while (i->processes)
+        drop(i, i->processes); // NOLINT(clang-analyzer-unix.Malloc): HASH_DEL moves it on
     memory_close(&i->memory);
     module_cache_free(i->cache);
     free(i);
@@ -184,19 +183,9 @@ static void unwind_fresh(struct process *p, const struct stack_request *r, struc
     unwind(p, &r->regs, u);
 }
 
-void inspector_stack(struct inspector *i, const struct stack_request *r, bool plain,
-                     struct writer *ret)
+static void look(struct inspector *i, struct process *p, const struct stack_request *r, bool plain,
+                 struct writer *ret)
 {
-    struct process *p = inspector_process(i, r->pid);
-    if (!p || p->why_not) {
-        put_no_stack(ret, p ? p->why_not : "the process is not known");
-        return;
-    }
-    prepare(p, plain);
-    if (p->why_not) {
-        put_no_stack(ret, p->why_not);
-        return;
-    }
     struct arena *a = arena_new();
     struct stack_facts facts = {0};
     struct language_part part = {0};
@@ -221,6 +210,21 @@ void inspector_stack(struct inspector *i, const struct stack_request *r, bool pl
     facts.why_not = merged.to_main ? NULL : i->unwound.why_not;
     put_stack(ret, &merged, &facts);
     arena_free(a);
+}
+
+void inspector_stack(struct inspector *i, const struct stack_request *r, bool plain,
+                     struct writer *ret)
+{
+    struct process *p = inspector_process(i, r->pid);
+    const char *why_not = p ? p->why_not : "the process is not known";
+    if (!why_not) {
+        prepare(p, plain);
+        why_not = p->why_not;
+    }
+    if (why_not)
+        put_no_stack(ret, why_not);
+    else
+        look(i, p, r, plain, ret);
 }
 
 void inspector_identify(struct inspector *i, int pid, struct writer *ret)

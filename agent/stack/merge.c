@@ -126,30 +126,37 @@ static bool is_runtime(const struct process *p, const struct raw_frame *raw, con
                            (p->own_runtime && starts_with(f->function, "ls_")));
 }
 
+// An interpreter's or a library's own lines are for those who ask: in the evaluation loop of a CPython
+// with debug data they cost a millisecond each, and libc's separate file 13 MB.
+static int lines_of(const struct merge_input *in, const struct raw_frame *raw,
+                    struct source_line *lines)
+{
+    struct module *m = raw->place.module;
+    bool own = role_of(m) == ROLE_USER;
+    if (!in->lines || (!own && (!in->keep_native || m->debug_elf)))
+        return 0;
+    if (own)
+        process_add_debug_file(in->process, m);
+    return lines_at(m, raw->address, lines);
+}
+
 // Inlined calls are frames of their own, innermost first; the last is the function itself.
 static void add_native(const struct merge_input *in, int i, struct merged *ret)
 {
     const struct raw_frame *raw = &in->unwound->frames[i];
-    struct frame f = {.kind = FRAME_NATIVE,
-                      .uncertain = raw->how == FOUND_RESCUE,
-                      .module = in->native[i].module,
-                      .offset = raw->address};
-    struct module *m = raw->place.module;
-    if (!m) {
+    const struct native_frame *native = &in->native[i];
+    struct frame f = {
+        .uncertain = raw->how == FOUND_RESCUE, .module = native->module, .offset = raw->address};
+    if (!raw->place.module) {
         add_jit(in, raw, f, ret);
         return;
     }
-    f.build_id = *m->build_id ? m->build_id : NULL;
-    const char *symbol = in->native[i].symbol;
-    struct source_line lines[LINES_INLINES];
-    // An interpreter's or a library's own lines are for those who ask: in the evaluation loop of a CPython
-    // with debug data they cost a millisecond each, and libc's separate file 13 MB.
-    bool own = role_of(m) == ROLE_USER, wanted = in->lines && (own || in->keep_native);
-    if (wanted && own)
-        process_add_debug_file(in->process, m);
-    int n = wanted && (own || !m->debug_elf) ? lines_at(m, raw->address, lines) : 0;
-    for (int k = 0; k < n; k++) {
-        const char *name = lines[k].function ? lines[k].function : symbol;
+    if (*raw->place.module->build_id)
+        f.build_id = raw->place.module->build_id;
+    struct source_line lines[LINES_INLINES] = {{NULL, NULL, 0}};
+    int n = lines_of(in, raw, lines);
+    for (int k = 0; k == 0 || k < n; k++) {
+        const char *name = lines[k].function ? lines[k].function : native->symbol;
         f.kind = k < n - 1 ? FRAME_INLINED : FRAME_NATIVE;
         f.function = name ? demangle(in->arena, name) : NULL;
         f.file = lines[k].file;
@@ -157,11 +164,6 @@ static void add_native(const struct merge_input *in, int i, struct merged *ret)
         f.runtime = is_runtime(in->process, raw, &f);
         add(ret, f);
     }
-    if (n > 0)
-        return;
-    f.function = symbol ? demangle(in->arena, symbol) : NULL;
-    f.runtime = is_runtime(in->process, raw, &f);
-    add(ret, f);
 }
 
 static bool reaches_main(const struct merge_input *in)

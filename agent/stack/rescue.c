@@ -111,7 +111,8 @@ struct trial {
     struct regset regs;
     int frames; // longer is better; 0 none yet
     bool complete;
-    bool starts; // a thread or the program begins at its end
+    bool starts;  // a thread or the program begins at its end
+    bool certain; // not a guess
 };
 
 static bool better(const struct trial *a, const struct trial *b)
@@ -119,30 +120,46 @@ static bool better(const struct trial *a, const struct trial *b)
     return a->complete != b->complete ? a->complete : a->frames > b->frames;
 }
 
+// Unwinds from a candidate and takes the frames back again.
+static struct trial try_candidate(struct process *p, const struct candidate *c, struct unwound *ret)
+{
+    struct trial t = {.regs = c->regs};
+    struct regset walk = c->regs;
+    int start = ret->n;
+    t.complete = unwind_from(p, &walk, false, FOUND_RESCUE, ret);
+    t.frames = ret->n - start;
+    t.starts = t.frames > 0 && is_start_frame(&ret->frames[ret->n - 1]);
+    t.certain = c->certain && (t.complete || t.frames > 2);
+    ret->n = start;
+    return t;
+}
+
+static struct trial best_candidate(struct process *p, const struct regset *last,
+                                   struct unwound *ret)
+{
+    uint64_t function = start_of_function(&ret->frames[ret->n - 1]);
+    uint64_t slot = last->value[REGNO_RSP] & ~7ull, end = slot + SCAN_BYTES;
+    struct trial best = {.frames = 0};
+    int trials = 0;
+    for (; slot < end && trials < MAX_TRIALS && !mem_spent(p->mem); slot += 8) {
+        struct candidate c;
+        if (!make_candidate(p, last, slot, function, &c))
+            continue;
+        struct trial t = try_candidate(p, &c, ret);
+        trials++;
+        if (t.certain)
+            return t;
+        if (better(&t, &best))
+            best = t;
+    }
+    return best;
+}
+
 bool unwind_rescue(struct process *p, struct regset *last, struct unwound *ret)
 {
     if (!reg_known(last, REGNO_RSP) || ret->n == 0)
         return false;
-    uint64_t function = start_of_function(&ret->frames[ret->n - 1]);
-    uint64_t slot = last->value[REGNO_RSP] & ~7ull, end = slot + SCAN_BYTES;
-    struct trial best = {.frames = 0};
-    int start = ret->n, trials = 0;
-    bool certain = false;
-    for (; slot < end && trials < MAX_TRIALS && !certain && !mem_spent(p->mem); slot += 8) {
-        struct candidate c;
-        if (!make_candidate(p, last, slot, function, &c))
-            continue;
-        trials++;
-        struct trial t = {.regs = c.regs};
-        struct regset walk = c.regs;
-        t.complete = unwind_from(p, &walk, false, FOUND_RESCUE, ret);
-        t.frames = ret->n - start;
-        t.starts = t.frames > 0 && is_start_frame(&ret->frames[ret->n - 1]);
-        ret->n = start;
-        certain = c.certain && (t.complete || t.frames > 2);
-        if (certain || better(&t, &best))
-            best = t;
-    }
+    struct trial best = best_candidate(p, last, ret);
     // One lone address that leads nowhere is no frame, unless threads begin there.
     if (best.frames < 2 && !best.starts) {
         // Where musl's programs begin there is neither information nor a caller.
@@ -150,6 +167,6 @@ bool unwind_rescue(struct process *p, struct regset *last, struct unwound *ret)
         return ret->complete;
     }
     *last = best.regs;
-    ret->complete = unwind_from(p, last, false, certain ? FOUND_CFI : FOUND_RESCUE, ret);
+    ret->complete = unwind_from(p, last, false, best.certain ? FOUND_CFI : FOUND_RESCUE, ret);
     return true;
 }

@@ -61,9 +61,8 @@ void stacker_close(struct stacker *s)
     s->closing = true;
     for (int i = 0; i < LANES; i++)
         work_stop(&s->lanes[i], "loopscope is ending");
-    struct target *t, *next;
-    HASH_ITER (hh, s->targets, t, next)
-        free_target(s, t);
+    while (s->targets)
+        free_target(s, s->targets); // NOLINT(clang-analyzer-unix.Malloc): HASH_DEL moves it on
     if (s->wake >= 0)
         close(s->wake);
     if (s->epoll >= 0)

@@ -195,13 +195,10 @@ static int rank(const Elf64_Sym *s)
     return (type == STT_NOTYPE ? 0 : 2) + (ELF64_ST_BIND(s->st_info) == STB_GLOBAL);
 }
 
-bool symtab_at(struct symtab *t, uint64_t address, struct symbol *ret)
+// How many functions begin at or before the key.
+static uint32_t count_up_to(const struct symtab *t, uint32_t key)
 {
-    if (!t->sorted)
-        sort_functions(t);
-    if (t->nfunctions == 0 || address < t->low || address - t->low > UINT32_MAX)
-        return false;
-    uint32_t low = 0, high = t->nfunctions, key = (uint32_t)(address - t->low);
+    uint32_t low = 0, high = t->nfunctions;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
         if (t->functions[mid] >> 32 <= key)
@@ -209,25 +206,38 @@ bool symtab_at(struct symtab *t, uint64_t address, struct symbol *ret)
         else
             high = mid;
     }
+    return low;
+}
+
+// Nearest first: is s (which covers the address, or not) better than what was found so far?
+static bool improves(const Elf64_Sym *s, bool covers, const Elf64_Sym *best)
+{
+    if (!best)
+        return true;
+    if (s->st_value == best->st_value && rank(s) > rank(best))
+        return covers || best->st_size == 0;
+    return covers && best->st_size == 0;
+}
+
+bool symtab_at(struct symtab *t, uint64_t address, struct symbol *ret)
+{
+    if (!t->sorted)
+        sort_functions(t);
+    if (t->nfunctions == 0 || address < t->low || address - t->low > UINT32_MAX)
+        return false;
     const Elf64_Sym *best = NULL;
-    const char *best_name = NULL;
-    for (uint32_t back = 0; back < LOOK_BACK && back < low; back++) {
+    uint32_t n = count_up_to(t, (uint32_t)(address - t->low));
+    for (uint32_t i = n; i-- > 0 && n - i <= LOOK_BACK;) {
         const struct source *from;
-        const Elf64_Sym *s = symbol_of(t, t->functions[low - 1 - back], &from);
+        const Elf64_Sym *s = symbol_of(t, t->functions[i], &from);
         bool covers = address - s->st_value < s->st_size;
-        if (best && (s->st_value != best->st_value || rank(s) <= rank(best)) &&
-            !(covers && best->st_size == 0))
-            continue;
-        if (!covers && (s->st_size != 0 || best || !may_claim(from, s, address)))
-            continue;
-        const char *name = name_of(from, s);
+        bool claims = covers || (s->st_size == 0 && may_claim(from, s, address));
+        const char *name = claims && improves(s, covers, best) ? name_of(from, s) : NULL;
         if (!name)
             continue;
         best = s;
-        best_name = name;
+        *ret = (struct symbol){name, s->st_value, s->st_size};
     }
-    if (best)
-        *ret = (struct symbol){best_name, best->st_value, best->st_size};
     return best != NULL;
 }
 

@@ -6,6 +6,7 @@
 
 #define MAX_TASKS        4000000
 #define MAX_INTERPRETERS 64
+#define SET_TRIES        5
 #define MAX_THREADS      4096
 
 bool task_list_add(struct task_list *l, uint64_t address)
@@ -37,15 +38,27 @@ static void add_running(struct task_list *l, uint64_t task)
         l->running[l->nrunning++] = task;
 }
 
+// A set that was rebuilt under our eyes is read again, from the process and not from the cache: the new table
+// may lie where the one before the last lay.
+static uint64_t *read_set(struct cpython *py, struct task_list *l, uint64_t set, size_t *n)
+{
+    bool cut = true;
+    uint64_t *items = NULL;
+    for (int i = 0; cut && i < SET_TRIES && !mem_spent(py->m); i++) {
+        if (i)
+            mem_forget(py->m);
+        free(items);
+        items = py_set_items(py, set, n, &cut);
+    }
+    l->cut += cut;
+    return items;
+}
+
 // The weak references' targets; a dead one's is None, which is no task.
 static void add_weak_set(struct cpython *py, struct task_list *l, uint64_t weak_set)
 {
-    size_t n;
-    bool cut;
-    uint64_t *items = py_set_items(py, py_attribute(py, weak_set, "data"), &n, &cut);
-    if (cut) // once more: it was rebuilt under our eyes
-        free(items), items = py_set_items(py, py_attribute(py, weak_set, "data"), &n, &cut);
-    l->cut += cut;
+    size_t n = 0;
+    uint64_t *items = read_set(py, l, py_attribute(py, weak_set, "data"), &n);
     mem_prefetch(py->m, items, items ? n : 0, 32);
     for (size_t i = 0; items && i < n; i++)
         if (py_kind_of(py, items[i]) == PY_WEAKREF)
@@ -55,9 +68,8 @@ static void add_weak_set(struct cpython *py, struct task_list *l, uint64_t weak_
 
 static void add_set(struct cpython *py, struct task_list *l, uint64_t set)
 {
-    size_t n;
-    bool cut;
-    uint64_t *items = py_set_items(py, set, &n, &cut);
+    size_t n = 0;
+    uint64_t *items = read_set(py, l, set, &n);
     for (size_t i = 0; items && i < n; i++)
         task_list_add(l, items[i]);
     free(items);

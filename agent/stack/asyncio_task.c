@@ -111,7 +111,8 @@ uint64_t task_fingerprint(struct cpython *py, const struct task *t)
     uint64_t hash = 1;
     if (!mem_read(py->m, t->address, b, py->o.t_size))
         return 0;
-    hash = mix(hash, b + 8, py->o.t_size - 8);
+    // The node that links a task to its neighbours changes with those.
+    hash = mix(hash, b + 8, (py->o.t_node >= 0 ? py->o.t_node : py->o.t_size) - 8);
     for (int i = 0; i < t->nframes; i++) {
         struct task_frame f;
         enum py_frame_state state = PY_ENDED;
@@ -123,8 +124,10 @@ uint64_t task_fingerprint(struct cpython *py, const struct task *t)
         shown[3] = (uint64_t)state << 32 | f.kind;
         hash = mix(hash, (const uint8_t *)shown, sizeof shown);
     }
-    if (t->name && mem_read(py->m, t->name, b, 56))
-        hash = mix(hash, b + 8, 48);
+    char name[PY_NAME_MAX + 8] = {0}; // hashed in whole words
+    int64_t number;
+    task_name(py, t, name, sizeof name, &number);
+    hash = mix(hash, (const uint8_t *)name, (strlen(name) + 7) / 8 * 8);
     return hash | 1;
 }
 

@@ -13,7 +13,8 @@
 
 #include "cpython.h"
 
-#define MAX_FRAMES 512
+#define MAX_FRAMES      512
+#define PLAUSIBLE_TRIES 16
 
 void py_begin(struct cpython *py, struct mem *m)
 {
@@ -105,17 +106,21 @@ static void apply_debug_offsets(struct cpython *py)
         override(&py->o.ts_native_id, thread[6]);
 }
 
-// Offsets are right if the first thread's frame leads to a code object, or there is no frame yet.
+// Offsets are right if the first thread's frames lead to code objects, or there is no frame yet. A running
+// thread's frames may be torn when they are looked at, so it gets several chances.
 static bool is_plausible(struct cpython *py)
 {
+    struct py_frame frames[64];
     uint64_t interpreter = py_pointer(py, py->runtime + py->o.rt_interp_head);
     uint64_t thread = interpreter ? py_pointer(py, interpreter + py->o.is_threads) : 0;
-    if (!thread)
-        return false;
-    struct py_frame frames[64];
-    bool torn = false;
-    int n = py_thread_frames(py, thread, frames, 64, &torn);
-    return n > 0 || !torn;
+    for (int i = 0; thread && i < PLAUSIBLE_TRIES && !mem_spent(py->m); i++) {
+        bool torn = false;
+        mem_forget(py->m);
+        int n = py_thread_frames(py, thread, frames, 64, &torn);
+        if (n > 0 || !torn)
+            return true;
+    }
+    return false;
 }
 
 static void *attach(const struct lang_process *p, struct mem *m, char *note, char *version)
@@ -188,12 +193,15 @@ static void emit(struct cpython *py, int at, const struct py_frame *f, bool unce
     py->out[py->out_count++] = (struct lang_frame){at, frame};
 }
 
+// Below the leaf is where the thread has gone since: -1. Beyond a list that ends early counts as its end.
 static int spanning(const struct native_frame *native, int n, uint64_t address)
 {
+    if (!n || address < native[0].sp)
+        return -1;
     for (int i = 0; i + 1 < n; i++)
-        if (address >= native[i].sp && address < native[i + 1].sp)
+        if (address < native[i + 1].sp)
             return i;
-    return n && address >= native[n - 1].sp ? n - 1 : -1;
+    return n - 1;
 }
 
 static int next_eval(const struct native_frame *native, int n, int from)
@@ -222,10 +230,10 @@ static void merge(struct cpython *py, const struct native_frame *native, int n,
     for (int i = 0; i < nframes; i++) {
         if (i == 0 || frames[i - 1].entry) {
             at = native_of_run(native, n, frames, nframes, i, last + 1);
-            *torn |= at <= last;
+            *torn |= at < 0;
         }
-        bool uncertain = at < 0 || (at <= last && i > 0 && frames[i - 1].entry);
-        emit(py, at >= 0 ? at : last >= 0 ? last : n - 1, &frames[i], uncertain);
+        int place = at > last ? at : last >= 0 ? last : at >= 0 ? at : n - 1;
+        emit(py, place, &frames[i], at < 0);
         if (frames[i].entry && at > last)
             last = at;
     }

@@ -168,7 +168,7 @@ static bool walk_standard(struct v8 *v, int at, const struct native_frame *f,
     struct v8_place place = {shared, -1, false};
     struct v8_code caller;
     uint64_t pc = f->pc - (f->activation ? 0 : 1);
-    if (!c)
+    if (!c || c->kind == V8_CODE_OTHER) // its own copy of the interpreter's entry, for profilers
         place.position = interpreted_position(v, f->bp);
     if (place.position < 0 && !c && calling_code(v, f, &caller, &pc)) {
         if (caller.kind == V8_CODE_OPTIMIZED) {

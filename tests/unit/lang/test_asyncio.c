@@ -1,0 +1,218 @@
+// asyncio's tasks from outside against the program's own account, and against a program that makes and ends
+// tasks all the time.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "interpreters.h"
+#include "live.h"
+
+static const struct task_row *find(const struct tasks_answer *a, const char *name)
+{
+    for (int i = 0; i < a->nrows; i++)
+        if (a->rows[i].name && !strcmp(a->rows[i].name, name))
+            return &a->rows[i];
+    return NULL;
+}
+
+static const struct task_row *at(const struct tasks_answer *a, uint64_t address)
+{
+    for (int i = 0; address && i < a->nrows; i++)
+        if (a->rows[i].address == address)
+            return &a->rows[i];
+    return NULL;
+}
+
+static const char *state_name(enum task_state s)
+{
+    return s == TASK_WAITING ? "waiting" : s == TASK_FAILED ? "failed" : "other";
+}
+
+static const char *last_part(const char *qualname)
+{
+    const char *dot = strrchr(qualname, '.');
+    return dot ? dot + 1 : qualname;
+}
+
+// One line of the program's account: name|coroutine|state|awaiter|functions, outermost first.
+static void check_task(const struct tasks_answer *a, char *line)
+{
+    char *field[5] = {NULL}, chain[512] = "";
+    for (int i = 0; i < 5; i++)
+        field[i] = strsep(&line, "|");
+    const struct task_row *r = find(a, field[0]);
+    if (!r)
+        fail_msg("no task %s", field[0]);
+    assert_string_equal(r->coroutine, field[1]);
+    assert_string_equal(state_name(r->state), field[2]);
+    const struct task_row *by = at(a, r->awaiter);
+    assert_string_equal(by ? by->name : "-", field[3]);
+    for (int i = r->nchain - 1; i >= 0; i--) {
+        strcat(chain, last_part(r->chain[i].function));
+        strcat(chain, i ? " " : "");
+    }
+    assert_string_equal(chain, field[4]);
+    assert_false(r->flags & TASKF_UNSTABLE);
+}
+
+static void check_flags(const struct tasks_answer *a)
+{
+    assert_true(find(a, "orphan")->flags & TASKF_ORPHANED);
+    assert_false(find(a, "future")->flags & TASKF_ORPHANED);
+    assert_true(find(a, "ring-a")->flags & TASKF_CYCLE);
+    assert_false(find(a, "above")->flags & TASKF_CYCLE);
+    assert_true(find(a, "fails")->flags & TASKF_ERROR_UNREAD);
+    assert_string_equal(find(a, "fails")->error, "ValueError: lost");
+    const struct task_row *deep = find(a, "deep");
+    assert_int_equal(deep->chain[1].line, 16); // of leaf, where it awaits the sleep
+    assert_non_null(strstr(deep->spawn_site, "scene.py:23"));
+    assert_non_null(strstr(deep->await_site, "scene.py:16"));
+    assert_string_equal(deep->waits_on, "sleep");
+}
+
+static bool has_never_awaited(const struct tasks_answer *a)
+{
+    for (int i = 0; i < a->nrows; i++)
+        if (a->rows[i].flags & TASKF_NEVER_AWAITED && !strcmp(a->rows[i].coroutine, "never"))
+            return true;
+    return false;
+}
+
+static void scene(const char *program, const char *loop)
+{
+    struct live *l = calloc(1, sizeof *l);
+    const char *argv[] = {program, SCENE_PY, loop, NULL};
+    struct tasks_answer a;
+    char line[256];
+    int n = 0;
+    assert_true(live_start(l, argv));
+    if (!live_attach(l, "CPython"))
+        fail_msg("%s: %s", program, l->note);
+    live_tasks(l, false, 1000, &a);
+    assert_null(a.why_not);
+    assert_int_equal(a.total, a.nrows);
+    bool unlinked = !find(&a, "fails"); // from 3.14 on only the collector still has it
+    live_tasks(l, true, 1000, &a);
+    assert_true(!unlinked || find(&a, "fails"));
+    for (; live_read_line(l, line, sizeof line) && !strncmp(line, "TASK ", 5); n++) {
+        line[strcspn(line, "\n")] = 0;
+        check_task(&a, line + 5);
+    }
+    assert_int_equal(n, 11);
+    check_flags(&a);
+    assert_true(has_never_awaited(&a));
+    live_stop(l);
+    free(l);
+}
+
+static void run_scene(const char *program)
+{
+    scene(program, NULL);
+}
+
+static void test_scene(void **state)
+{
+    (void)state;
+    assert_true(each_interpreter("LOOPSCOPE_TEST_PYTHONS", "/usr/bin/python3", run_scene) > 0);
+}
+
+static void test_uvloop(void **state)
+{
+    (void)state;
+    if (system("/usr/bin/python3 -c 'import uvloop' 2>/dev/null") != 0)
+        skip();
+    scene("/usr/bin/python3", "uvloop");
+}
+
+struct tally {
+    int sleepers, whole, wrong, stable, workers;
+};
+
+static void judge(const struct task_row *r, struct tally *t)
+{
+    bool stable = !(r->flags & TASKF_UNSTABLE);
+    if (r->name && r->name[0] == 's') {
+        t->sleepers++;
+        t->whole += stable && r->nchain == 3;
+    }
+    if (!r->name || r->name[0] != 'w')
+        return;
+    t->workers++;
+    if (!stable)
+        return;
+    t->stable++;
+    int k = atoi(r->name + 1) % 8;
+    for (int i = 0; i < r->nchain; i++) {
+        const char *under = strrchr(r->chain[i].function, '_');
+        t->wrong += under && under[1] >= '0' && under[1] <= '9' && atoi(under + 1) != k;
+    }
+}
+
+static void churn(const char *program)
+{
+    struct live *l = calloc(1, sizeof *l);
+    const char *argv[] = {program, CHURN_PY, "5000", "50000", NULL};
+    assert_true(live_start(l, argv));
+    assert_true(live_attach(l, "CPython"));
+    int workers = 0;
+    for (int round = 0; round < 20; round++) {
+        struct tasks_answer a;
+        struct tally t = {0};
+        live_tasks(l, false, 10000, &a);
+        for (int i = 0; i < a.nrows; i++)
+            judge(&a.rows[i], &t);
+        if (t.sleepers != 5000 || t.whole != 5000 || t.wrong)
+            fail_msg("%s, round %d: %d sleepers, %d whole, %d wrong of %d stable, cut %ld", program,
+                     round, t.sleepers, t.whole, t.wrong, t.stable, (long)a.cut);
+        workers += t.workers;
+    }
+    assert_true(workers > 0);
+    live_stop(l);
+    free(l);
+}
+
+static void test_churn(void **state)
+{
+    (void)state;
+    assert_true(each_interpreter("LOOPSCOPE_TEST_PYTHONS", "/usr/bin/python3", churn) > 0);
+}
+
+static void test_row_limit(void **state)
+{
+    (void)state;
+    struct live *l = calloc(1, sizeof *l);
+    const char *argv[] = {"/usr/bin/python3", SCENE_PY, NULL};
+    struct tasks_answer a;
+    assert_true(live_start(l, argv));
+    assert_true(live_attach(l, "CPython"));
+    live_tasks(l, false, 5, &a);
+    assert_int_equal(a.nrows, 5);
+    assert_true(a.total > 5);
+    assert_int_equal(a.cut, a.total - 5);
+    assert_non_null(find(&a, "orphan")); // what has something to report comes first
+    assert_non_null(find(&a, "ring-a") ? find(&a, "ring-a") : find(&a, "fails"));
+    live_stop(l);
+    free(l);
+}
+
+int main(void)
+{
+    struct capture *c = capture_open(getpid());
+    if (!c) {
+        puts("skipped: perf events are not permitted");
+        return 77;
+    }
+    capture_close(c);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scene),
+        cmocka_unit_test(test_uvloop),
+        cmocka_unit_test(test_churn),
+        cmocka_unit_test(test_row_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -204,7 +204,10 @@ static int run(struct state *st)
 {
     static const struct source_callbacks callbacks = {on_snapshot, on_end};
     struct collect *c = st->c;
-    int rc = source_open(&st->source, &st->loop, c->opts, &callbacks, st, &c->err);
+    int rc = c->opening ? c->opening(c->arg, &c->err) : 0;
+    if (rc < 0)
+        return rc;
+    rc = source_open(&st->source, &st->loop, c->opts, &callbacks, st, &c->err);
     if (rc < 0)
         return rc;
     wish(st);

@@ -22,7 +22,8 @@ struct collect {
     int64_t for_ns;       // the command's default; FOREVER: until ^C
     bool waits_for_match; // no match is waited for (watch, serve, record), else it is an error
     bool keep_history;
-    void (*snapshot)(void *arg, struct snap *s); // NULL is fine
+    void (*snapshot)(void *arg, struct snap *s);  // NULL is fine
+    int (*opening)(void *arg, struct error *err); // when the loop is there; NULL is fine
     void (*closing)(void *arg); // before the loop winds down: close your handles; NULL is fine
     void *arg;
     // Out:

@@ -9,7 +9,7 @@ const struct command commands[] = {
      "loopscope top 4711                one process\n"
      "loopscope top night.lsr           a recording\n"
      "loopscope top 4711 --once         one frame as text\n",
-     TAKES_TARGET_ALL, cmd_top},
+     TAKES_TARGET_OPT, cmd_top},
     {"ps", "[TARGET]", "processes with event loops on this machine",
      "loopscope ps\n"
      "loopscope ps --json | jq '.processes[] | .name'\n",
@@ -54,6 +54,10 @@ const struct command commands[] = {
      TAKES_TARGET_OPT, cmd_report},
     {"diff", "A.lsr B.lsr", "what got better and worse between two recordings; 1: B is worse",
      "loopscope diff before.lsr after.lsr\n", TAKES_TWO_FILES, cmd_diff},
+    {"serve", "TARGET", "/metrics, /report.json, /healthz, /events over HTTP",
+     "loopscope serve --all\n"
+     "loopscope serve 4711 --listen 127.0.0.1:9464\n",
+     TAKES_TARGET, cmd_serve},
     {"doctor", "[TARGET]", "what this kernel and these privileges allow, proved by self-test",
      "loopscope doctor\n"
      "loopscope doctor 4711\n",

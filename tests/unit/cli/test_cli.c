@@ -96,7 +96,7 @@ static void default_command_is_top(void **state)
     (void)state;
     OK("");
     assert_string_equal(cli.command->name, "top");
-    assert_int_equal(cli.opts.target, TARGET_ALL);
+    assert_int_equal(cli.opts.target, TARGET_NONE); // the dashboard offers what there is
     OK("4711 --once");
     assert_string_equal(cli.command->name, "top");
     assert_int_equal(cli.opts.pid, 4711);

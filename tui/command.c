@@ -67,8 +67,9 @@ static void back(struct ui *ui)
         leave_scope(ui);
     } else if (ui->choosing && ui->nav.view == VIEW_OVERVIEW) {
         ui->nav.view = VIEW_CHOOSE;
+        if (ui->open_pid) // else all are watched already
+            ui->requests |= REQUEST_OPEN;
         ui->open_pid = 0;
-        ui->requests |= REQUEST_OPEN;
     }
 }
 

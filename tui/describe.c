@@ -104,9 +104,8 @@ const char *describe_culprit_place(const struct stack *s, char *buf, size_t size
     return buf;
 }
 
-void describe_frames(const struct stack *s, int width, struct lines *out)
+void describe_frames(const struct stack *s, bool blame, struct lines *out)
 {
-    (void)width;
     if (!s) {
         lines_add(out, STYLE_DIM, "no stack is known");
         return;
@@ -115,9 +114,10 @@ void describe_frames(const struct stack *s, int width, struct lines *out)
         char text[512];
         const struct frame *f = &s->frames[i];
         frame_text(f, text, sizeof(text));
-        enum style style = i == s->culprit ? STYLE_CRITICAL : f->runtime ? STYLE_DIM : STYLE_TEXT;
+        bool culprit = blame && i == s->culprit;
+        enum style style = culprit ? STYLE_CRITICAL : f->runtime ? STYLE_DIM : STYLE_TEXT;
         lines_add(out, style, "  #%-2d %s%s%s", i, text, f->uncertain ? "  ?" : "",
-                  i == s->culprit ? "  <- culprit" : "");
+                  culprit ? "  <- culprit" : "");
     }
     if (s->torn)
         lines_add(out, STYLE_DIM, "  (torn: the outer frames could not be read)");
@@ -232,13 +232,13 @@ static void add_occurrences(const struct snap *s, const struct finding *f, struc
                   (long long)f->suppressed);
 }
 
-static void add_stack(const char *title, const struct stack *stack, int width, struct lines *out)
+static void add_stack(const char *title, const struct stack *stack, bool blame, struct lines *out)
 {
     if (!stack)
         return;
     lines_add(out, STYLE_TEXT, "%s", "");
     lines_add(out, STYLE_STRONG, "%s", title);
-    describe_frames(stack, width, out);
+    describe_frames(stack, blame, out);
 }
 
 void describe_finding(const struct snap *s, const struct finding *f, int width, bool whole,
@@ -255,8 +255,10 @@ void describe_finding(const struct snap *s, const struct finding *f, int width, 
     add_list("RELATED", f->related, f->nrelated, width, out);
     if (!whole)
         return;
-    add_stack("STACK, leaf first", f->stack, width, out);
-    add_stack("STACK OF THE LOCK'S HOLDER", f->cause.holder_stack, width, out);
+    add_stack("STACK, leaf first", f->stack, true, out);
+    add_stack("STACK OF THE LOCK'S HOLDER", f->cause.holder_stack, false, out);
+    if (f->rule)
+        lines_add(out, STYLE_DIM, "(the rule: loopscope rules %s)", f->rule);
     add_occurrences(s, f, out);
 }
 

@@ -16,7 +16,8 @@ const char *describe_culprit_place(const struct stack *s, char *buf, size_t size
 // What is wrong, evidence, remedy, how to verify; `whole` adds stacks and occurrences.
 void describe_finding(const struct snap *s, const struct finding *f, int width, bool whole,
                       struct lines *out);
-void describe_frames(const struct stack *s, int width, struct lines *out);
+// blame: marks the culprit, which a stall has and a chain of waits has not.
+void describe_frames(const struct stack *s, bool blame, struct lines *out);
 // Samples of a finding: one a captured occurrence, weighted by its duration. Returns how many.
 int describe_samples(const struct snap *s, const struct finding *f, int cpu_mode,
                      struct flame_sample *out, int max);

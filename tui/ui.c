@@ -202,7 +202,6 @@ static const char *why_no_step(const struct ui *ui, int direction)
 static const char *why_not_choosing(enum command c)
 {
     switch (c) {
-    case CMD_VIEW_1:
     case CMD_VIEW_2:
     case CMD_VIEW_3:
     case CMD_VIEW_4:
@@ -212,7 +211,7 @@ static const char *why_not_choosing(enum command c)
     case CMD_RECORD:
     case CMD_PAUSE:
     case CMD_STEP_BACK:
-    case CMD_STEP_FORWARD: return "choose a process first: Enter";
+    case CMD_STEP_FORWARD: return "choose a process first: Enter; 1 shows all";
     default: return NULL;
     }
 }

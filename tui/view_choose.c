@@ -100,8 +100,7 @@ static void head(const struct ui *ui, struct pane p)
     (void)ui;
     pane_text(p, 0, 1, STYLE_STRONG, "Which process shall be watched?");
     pane_text(p, 1, 1, STYLE_DIM,
-              "Processes with an event loop that we may see.  Enter watches one; "
-              "/ searches.");
+              "Those with an event loop that we may see.  Enter watches one, 1 all.");
 }
 
 static void page(const struct ui *ui, int width, struct lines *out)
@@ -142,5 +141,5 @@ const struct view view_choose = {
     .detail = detail,
     .page = page,
     .enter = enter,
-    .hint = "Enter: watch it",
+    .hint = "Enter: watch it  1: all",
 };

@@ -280,7 +280,7 @@ static void page(const struct ui *ui, int width, struct lines *out)
     summary(ui, at(ui, i), width, out);
     lines_add(out, STYLE_TEXT, "%s", "");
     lines_add(out, STYLE_STRONG, "OPENED AT, leaf first");
-    describe_frames(at(ui, i)->stack, width, out);
+    describe_frames(at(ui, i)->stack, false, out);
     lines_add(out, STYLE_TEXT, "%s", "");
     detail_rows(at(ui, i), out);
 }

@@ -351,7 +351,7 @@ static void page(const struct ui *ui, int width, struct lines *out)
     if (it.finding)
         describe_finding(ui->snap, it.finding, width, true, out);
     else
-        describe_frames(stack_of(it), width, out);
+        describe_frames(stack_of(it), true, out);
 }
 
 const struct view view_loop = {

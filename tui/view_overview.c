@@ -123,7 +123,7 @@ static void draw_recording(const struct ui *ui, struct pane p, int y)
 static void head(const struct ui *ui, struct pane p)
 {
     int64_t worst[LOOP_SPARK];
-    int side = p.r.w >= 76 ? 42 : 0, chart = p.r.w - side > 70 ? 70 : p.r.w - side;
+    int side = p.r.w >= 76 ? 44 : 0, chart = p.r.w - side > 70 ? 70 : p.r.w - side;
     worst_of_all(ui, worst);
     pane_text(p, 0, 1, STYLE_STRONG, "Worst turn of all loops, last 60 s");
     chart_columns(pane_sub(p, 1, 0, p.r.h - 1, chart - 2), worst, LOOP_SPARK,

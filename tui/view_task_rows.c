@@ -249,15 +249,16 @@ void task_lines(const struct ui *ui, int index, int width, struct lines *out)
              t->parent ? " by #" : "", t->parent ? t->parent : "");
     lines_wrap(out, STYLE_TEXT, "SPAWNED", 11, width, buf);
     lines_wrap(out, STYLE_TEXT, "AWAITS", 11, width, awaits_text(t, buf, sizeof(buf)));
-    lines_add(out, STYLE_TEXT, "ran %s in %s steps, last ran %s ago", fmt_ns(t->busy_ns).s,
-              fmt_count(t->steps).s, fmt_ns(t->wait_ns).s);
+    if (t->busy_ns != SNAP_UNKNOWN || t->steps != SNAP_UNKNOWN)
+        lines_add(out, STYLE_TEXT, "ran %s in %s steps, last ran %s ago", fmt_ns(t->busy_ns).s,
+                  fmt_count(t->steps).s, fmt_ns(t->wait_ns).s);
     if (t->flags)
         lines_wrap(out, STYLE_WARNING, "FLAGS", 11, width, flags_text(t->flags, buf, sizeof(buf)));
     if (t->error)
         lines_wrap(out, STYLE_WARNING, "ERROR", 11, width, t->error);
     if (t->chain) {
         lines_add(out, STYLE_STRONG, "AWAIT CHAIN, innermost first");
-        describe_frames(t->chain, width, out);
+        describe_frames(t->chain, false, out);
     }
 }
 

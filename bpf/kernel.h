@@ -35,7 +35,6 @@ struct signal_struct {
 
 struct task_struct {
     unsigned int __state;
-    int on_cpu;
     int pid, tgid; // tid and process id in the kernel's words, of the initial namespace
     void *stack;
     struct mm_struct *mm;

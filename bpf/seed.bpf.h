@@ -12,6 +12,8 @@ static __always_inline u32 state_of(struct task_struct *task)
 }
 
 // Only a slot that has not seen a switch yet is seeded; if the thread moves meanwhile, sched_switch wins.
+// One whose state says that it sleeps may still be on its way there: its registers are as good, and its
+// next switch puts the rest right.
 SEC("iter/task")
 int seed(struct bpf_iter__task *ctx)
 {
@@ -22,7 +24,7 @@ int seed(struct bpf_iter__task *ctx)
     if (!slot || READ_ONCE(slot->off_seq))
         return 0;
     u32 state = state_of(task);
-    if (task->on_cpu || !state)
+    if (!state)
         return 0;
     struct ls_regs regs;
     read_regs(task, &regs);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "procfs.h"
@@ -50,12 +51,26 @@ static bool missing_capabilities(char *to, size_t size)
     return to[0];
 }
 
+// Atomic compare and exchange, and the current task as a typed pointer, came with 5.12.
+static bool kernel_too_old(char *release, size_t size)
+{
+    struct utsname name;
+    int major, minor;
+    if (uname(&name) || sscanf(name.release, "%d.%d", &major, &minor) != 2)
+        return false;
+    snprintf(release, size, "%d.%d", major, minor);
+    return major < 5 || (major == 5 && minor < 12);
+}
+
 int privilege_explain(struct error *err, int errnum, const char *what)
 {
-    char caps[64];
+    char caps[64], release[32];
     if ((errnum == EPERM || errnum == EACCES) && missing_capabilities(caps, sizeof(caps))) {
         error_set(err, STATUS_NO_ATTACH, errnum, "%s: missing %s", what, caps);
         error_hint(err, "run as root, or: %s; or --backend proc", SETCAP_LINE);
+    } else if (kernel_too_old(release, sizeof(release))) {
+        error_set(err, STATUS_NO_ATTACH, errnum, "%s: kernel %s is older than 5.12", what, release);
+        error_hint(err, "a newer kernel; or --backend proc");
     } else if (access("/sys/kernel/btf/vmlinux", R_OK)) {
         error_set(err, STATUS_NO_ATTACH, errnum, "%s: this kernel has no type information (BTF)",
                   what);

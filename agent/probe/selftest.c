@@ -28,7 +28,7 @@ struct trial {
     int waits, sleeping, running, turns;
     bool sleeping_stack, running_stack;
     int64_t sleeping_late_ns, running_late_ns;
-    const char *why_not; // no stack of the running thread
+    const char *running_why, *sleeping_why; // no stack
     bool traced;
     int traced_errno;
 };
@@ -56,11 +56,13 @@ static void on_sample(void *arg, const struct probe_sample *s)
         t->running_late_ns = late(s);
         t->running_stack |= s->stack_len > 0;
         if (!s->stack_len)
-            t->why_not = s->why_not;
+            t->running_why = s->why_not;
     } else {
         t->sleeping++;
         t->sleeping_late_ns = late(s);
         t->sleeping_stack |= s->stack_len > 0;
+        if (!s->stack_len)
+            t->sleeping_why = s->why_not;
     }
 }
 
@@ -78,7 +80,7 @@ static void on_thread(void *arg, const struct probe_thread_event *e)
 
 static bool trial_complete(const struct trial *t)
 {
-    return t->sleeping && t->running && t->turns;
+    return t->sleeping_stack && t->running_stack && t->turns;
 }
 
 static void watch_child(struct trial *t, int pid)
@@ -202,14 +204,14 @@ static void check_bpf_parts(struct report *r, const struct trial *t)
     if (c->ok)
         detail(c, "taken %.1f ms after the threshold", (double)t->running_late_ns / 1e6);
     else
-        detail(c, "%s", t->why_not ? t->why_not : "no sample of the computing child");
+        detail(c, "%s", t->running_why ? t->running_why : "no sample of the computing child");
     load_remedy(c, t);
 
     c = check(r, "sleeping_stack", "the stack of a sleeping thread", t->sleeping_stack);
     if (c->ok)
         detail(c, "read %.1f ms after the threshold", (double)t->sleeping_late_ns / 1e6);
     else
-        detail(c, "no sample of the sleeping child");
+        detail(c, "%s", t->sleeping_why ? t->sleeping_why : "no sample of the sleeping child");
     load_remedy(c, t);
 }
 

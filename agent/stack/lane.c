@@ -16,6 +16,8 @@
 
 extern char **environ;
 
+#define REAP_TRIES 100 // of half a millisecond
+
 // Own process group: ^C at the terminal is for the agent. No signal stays blocked or ignored.
 static int spawn(pid_t *pid, int socket)
 {
@@ -62,20 +64,38 @@ static int64_t timeval_ns(struct timeval t)
     return t.tv_sec * 1000000000ll + t.tv_usec * 1000ll;
 }
 
+static bool reap(struct lane *l, pid_t pid)
+{
+    struct rusage used = {0};
+    if (wait4(pid, NULL, WNOHANG, &used) == 0)
+        return false;
+    l->cpu_ns_of_dead += timeval_ns(used.ru_utime) + timeval_ns(used.ru_stime);
+    return true;
+}
+
+static void reap_ghosts(struct lane *l)
+{
+    int kept = 0;
+    for (int i = 0; i < l->nghosts; i++)
+        if (!reap(l, l->ghosts[i]))
+            l->ghosts[kept++] = l->ghosts[i];
+    l->nghosts = kept;
+}
+
 void lane_stop(struct lane *l)
 {
-    struct rusage used;
     if (l->pid == 0)
         return;
     wire_reset(&l->wire);
     close(l->wire.fd);
+    reap_ghosts(l);
     kill(l->pid, SIGKILL); // our own child, not reaped yet: the number is still its own
-    pid_t reaped;
-    do
-        reaped = wait4(l->pid, NULL, 0, &used);
-    while (reaped < 0 && errno == EINTR);
-    if (reaped == l->pid)
-        l->cpu_ns_of_dead += timeval_ns(used.ru_utime) + timeval_ns(used.ru_stime);
+    // Usually gone at once. One that waits for a target's memory in the kernel must not hold us up.
+    bool gone = false;
+    for (int i = 0; i < REAP_TRIES && !(gone = reap(l, l->pid)); i++)
+        usleep(500);
+    if (!gone && l->nghosts < (int)(sizeof(l->ghosts) / sizeof(*l->ghosts)))
+        l->ghosts[l->nghosts++] = l->pid;
     l->pid = 0;
 }
 

@@ -15,6 +15,8 @@ struct lane {
     uint32_t generation; // rises with each start: what an earlier one was told is lost
     int64_t cpu_ns_of_dead;
     int64_t started;
+    int nghosts;
+    pid_t ghosts[8]; // killed, not dead yet: stuck in the kernel on a target's memory
 };
 
 int lane_start(struct lane *l); // -errno

@@ -166,6 +166,13 @@ static void add_native(const struct merge_input *in, int i, struct merged *ret)
     }
 }
 
+static void add_gap(const struct merge_input *in, struct merged *ret)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "[%d frames left out]", in->unwound->left_out);
+    add(ret, (struct frame){.function = arena_strdup(in->arena, text), .runtime = true});
+}
+
 static bool reaches_main(const struct merge_input *in)
 {
     const struct unwound *u = in->unwound;
@@ -182,6 +189,8 @@ void merge(const struct merge_input *in, struct merged *ret)
     int next = 0;
     *ret = (struct merged){.frames = arena_alloc(in->arena, MERGED_FRAMES * sizeof(struct frame))};
     for (int i = 0; i < in->unwound->n; i++) {
+        if (i == UNWIND_INNER && in->unwound->left_out > 0)
+            add_gap(in, ret);
         bool replaced = false;
         for (; next < in->nlang && in->lang[next].at <= i; next++) {
             add(ret, in->lang[next].frame);

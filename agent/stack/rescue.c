@@ -126,11 +126,13 @@ static struct trial try_candidate(struct process *p, const struct candidate *c, 
     struct trial t = {.regs = c->regs};
     struct regset walk = c->regs;
     int start = ret->n;
+    ret->trial = true;
     t.complete = unwind_from(p, &walk, false, FOUND_RESCUE, ret);
     t.frames = ret->n - start;
     t.starts = t.frames > 0 && is_start_frame(&ret->frames[ret->n - 1]);
     t.certain = c->certain && (t.complete || t.frames > 2);
     ret->n = start;
+    ret->trial = false;
     return t;
 }
 

@@ -46,10 +46,23 @@ static enum cfi_result step_cfi(struct process *p, const struct raw_frame *f,
     return r;
 }
 
+// Endless recursion: what matters is where it is and how it began.
+static bool make_room(struct unwound *u)
+{
+    const int drop = (UNWIND_FRAMES - UNWIND_INNER) / 2;
+    if (u->trial || u->left_out + u->n >= UNWIND_DEPTH)
+        return false;
+    memmove(&u->frames[UNWIND_INNER], &u->frames[UNWIND_INNER + drop],
+            (size_t)(u->n - UNWIND_INNER - drop) * sizeof(*u->frames));
+    u->n -= drop;
+    u->left_out += drop;
+    return true;
+}
+
 static struct raw_frame *append(struct process *p, const struct regset *r, bool activation,
                                 enum frame_found how, struct unwound *ret)
 {
-    if (ret->n == UNWIND_FRAMES)
+    if (ret->n == UNWIND_FRAMES && !make_room(ret))
         return NULL;
     struct raw_frame *f = &ret->frames[ret->n++];
     uint64_t pc = r->value[REGNO_RIP], lookup = pc - !activation;
@@ -113,7 +126,8 @@ static void to_dwarf(const struct ls_regs *from, struct regset *to)
 void unwind(struct process *p, const struct ls_regs *regs, struct unwound *ret)
 {
     struct regset last;
-    ret->n = 0;
+    ret->n = ret->left_out = 0;
+    ret->trial = false;
     ret->why_not = NULL;
     to_dwarf(regs, &last);
     ret->complete = unwind_from(p, &last, true, FOUND_CFI, ret);

@@ -7,6 +7,8 @@
 #include "process.h"
 
 #define UNWIND_FRAMES 1024
+#define UNWIND_INNER  512   // of a deeper stack the innermost are kept, and the outermost
+#define UNWIND_DEPTH  65536 // beyond that it is given up
 
 enum frame_found { FOUND_CFI, FOUND_FRAME_POINTER, FOUND_RESCUE };
 
@@ -21,6 +23,8 @@ struct raw_frame {
 struct unwound {
     int n;
     struct raw_frame frames[UNWIND_FRAMES];
+    int left_out;        // frames after the innermost UNWIND_INNER; 0: all are here
+    bool trial;          // frames may be taken back: none is left out
     bool complete;       // the outermost frame said that it is the outermost
     const char *why_not; // of an incomplete one
 };

@@ -68,6 +68,15 @@ FRAME void deep(int n)
     sink += (unsigned char)pad[n];
 }
 
+FRAME void recurse(int n)
+{
+    if (n > 0)
+        recurse(n - 1);
+    else
+        stay();
+    sink++;
+}
+
 static void on_signal(int sig)
 {
     (void)sig;
@@ -138,6 +147,8 @@ int main(int argc, char **argv)
         has_inlines();
     else if (!strcmp(mode, "deep"))
         deep(40);
+    else if (!strcmp(mode, "recursion"))
+        recurse(20000);
     else if (!strcmp(mode, "signal")) {
         signal(SIGUSR1, on_signal);
         interrupted();

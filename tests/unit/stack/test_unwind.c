@@ -16,6 +16,7 @@
 #include "answer.h"
 #include "inspector.h"
 #include "target.h"
+#include "unwind.h"
 
 static int open_directly(void *arg, const struct file_wish *w)
 {
@@ -141,6 +142,26 @@ static void deep_stack_is_read_live(void **state)
     assert_true(a.stack->to_main);
     assert_true(a.live_reads);
     stack_unref(a.stack);
+}
+
+// Of 20 000 frames the innermost and the outermost are told, and how many lie between.
+static void endless_recursion(void **state)
+{
+    (void)state;
+    struct stack *s = stack_of("fixture_frames", "recursion", 16384);
+    int gap = -1, left_out = 0, shown = 0;
+    assert_true(s->to_main);
+    assert_true(s->nframes <= UNWIND_FRAMES + 1);
+    for (int i = 0; i < s->nframes; i++) {
+        const char *name = s->frames[i].function ? s->frames[i].function : "";
+        shown += !strcmp(name, "recurse");
+        if (sscanf(name, "[%d frames left out]", &left_out) == 1)
+            gap = i;
+    }
+    assert_int_equal(gap, UNWIND_INNER);
+    assert_int_equal(shown + left_out, 20001);
+    assert_true(find(s, gap, "main") > gap);
+    stack_unref(s);
 }
 
 static void whole_copy_needs_no_live_reads(void **state)
@@ -318,19 +339,13 @@ static void unreadable_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_frames),
-        cmocka_unit_test(lines_of_frames),
-        cmocka_unit_test(inlined_frames),
-        cmocka_unit_test(deep_stack_is_read_live),
-        cmocka_unit_test(whole_copy_needs_no_live_reads),
-        cmocka_unit_test(through_a_signal),
-        cmocka_unit_test(thread_start_is_the_end),
-        cmocka_unit_test(in_the_vdso),
-        cmocka_unit_test(assembly_without_cfi),
-        cmocka_unit_test(cxx_names),
-        cmocka_unit_test(stripped_program),
-        cmocka_unit_test(static_program),
-        cmocka_unit_test(deleted_program),
+        cmocka_unit_test(plain_frames),      cmocka_unit_test(lines_of_frames),
+        cmocka_unit_test(inlined_frames),    cmocka_unit_test(deep_stack_is_read_live),
+        cmocka_unit_test(endless_recursion), cmocka_unit_test(whole_copy_needs_no_live_reads),
+        cmocka_unit_test(through_a_signal),  cmocka_unit_test(thread_start_is_the_end),
+        cmocka_unit_test(in_the_vdso),       cmocka_unit_test(assembly_without_cfi),
+        cmocka_unit_test(cxx_names),         cmocka_unit_test(stripped_program),
+        cmocka_unit_test(static_program),    cmocka_unit_test(deleted_program),
         cmocka_unit_test(unreadable_files),
     };
     return cmocka_run_group_tests_name("unwind", tests, NULL, NULL);

@@ -131,11 +131,10 @@ static void open_input(struct ui *ui, enum input_kind kind, const char *text)
 
 static void search_again(struct ui *ui, int direction)
 {
-    enum table_id t = open_table(ui);
     if (!ui->search[0])
         ui_say(ui, "nothing was searched for yet: /");
-    else if (!rows_search(ui, t, ui->search, ui->tables[t].row + direction, direction))
-        ui_say(ui, "no row holds \"%s\"", ui->search);
+    else if (!ui_search(ui, direction, false))
+        ui_say(ui, "nothing holds \"%s\"", ui->search);
 }
 
 void ui_seek(struct ui *ui, int direction)

@@ -16,8 +16,8 @@ static void apply_input(struct ui *ui)
     } else if (ui->input.kind == INPUT_SEARCH) {
         text_clean(ui->search, sizeof(ui->search), ui->input.text);
         rows_update(ui, id);
-        if (ui->search[0] && !rows_search(ui, id, ui->search, t->row, 1))
-            ui_say(ui, "no row holds \"%s\"", ui->search);
+        if (ui->search[0] && !ui_search(ui, 1, true))
+            ui_say(ui, "nothing holds \"%s\"", ui->search);
     }
 }
 

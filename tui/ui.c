@@ -166,6 +166,26 @@ static int count_page_lines(const struct ui *ui)
     return n;
 }
 
+bool ui_search(struct ui *ui, int direction, bool from_here)
+{
+    if (!ui->nav.page) {
+        int row = ui_table(ui)->row + (from_here ? 0 : direction);
+        return rows_search(ui, open_table(ui), ui->search, row, direction);
+    }
+    struct lines lines = {0};
+    bool found = false;
+    views[ui->nav.view]->page(ui, ui->cols - 3, &lines);
+    int at = ui->page_top + (from_here ? 0 : direction);
+    for (int i = 0; i < lines.n && !found; i++, at += direction) {
+        int line = (at % lines.n + lines.n) % lines.n;
+        found = strcasestr(lines.v[line].text, ui->search) != NULL;
+        if (found)
+            ui->page_top = line;
+    }
+    lines_finish(&lines);
+    return found;
+}
+
 void ui_prepare(struct ui *ui)
 {
     struct layout l = layout_screen(ui->rows, ui->cols);

@@ -160,6 +160,8 @@ void ui_command(struct ui *ui, enum command c);
 void ui_seek(struct ui *ui, int direction);
 // Another target: forgets the pictures, keeps what the user chose.
 void ui_forget(struct ui *ui);
+// To the next place that holds ui->search: a row, or a line of the open page. False: there is none.
+bool ui_search(struct ui *ui, int direction, bool from_here);
 void ui_click(struct ui *ui, const struct hit *hit); // NULL is fine
 // What the views need of rows, until 3 s after now (CLOCK_MONOTONIC, as the session counts).
 void ui_wishes(const struct ui *ui, int64_t mono_ns, struct wishes *w);

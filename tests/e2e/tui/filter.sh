@@ -10,4 +10,4 @@ wait_for '1 of 5 rows'
 keys Escape
 wait_for gateway/main
 keys / nosuchthing
-wait_for 'no row holds'
+wait_for 'nothing holds'

@@ -170,7 +170,21 @@ static void search_moves_the_cursor_only(void **state)
     press('/');
     for (const char *c = "nothing like it"; *c; c++)
         press(*c);
-    assert_string_equal(ui.message, "no row holds \"nothing like it\"");
+    assert_string_equal(ui.message, "nothing holds \"nothing like it\"");
+}
+
+static void search_goes_through_an_open_page(void **state)
+{
+    (void)state;
+    press('5');
+    press(K_ENTER);
+    uint64_t cursor = ui.tables[TABLE_FINDINGS].cursor;
+    press('/');
+    for (const char *c = "REMEDY"; *c; c++)
+        press(*c);
+    press(K_ENTER);
+    assert_true(ui.page_top > 0);
+    assert_true(ui.tables[TABLE_FINDINGS].cursor == cursor);
 }
 
 static void sorting_by_menu_and_header(void **state)
@@ -326,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(filter_acts_while_typed_and_escape_restores, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(search_moves_the_cursor_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(search_goes_through_an_open_page, setup, teardown),
         cmocka_unit_test_setup_teardown(sorting_by_menu_and_header, setup, teardown),
         cmocka_unit_test_setup_teardown(pause_keeps_the_picture_while_data_comes, setup, teardown),
         cmocka_unit_test_setup_teardown(stepping_goes_back_second_by_second, setup, teardown),

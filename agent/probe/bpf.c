@@ -173,8 +173,37 @@ static void bpf_untrust(struct probe *p, struct thread *t)
     proof_stop(p, t);
 }
 
+// News of threads was lost: what is there is looked up.
+static void list_anew(struct probe *p)
+{
+    struct process *process, *next;
+    HASH_ITER (hh, p->processes, process, next) {
+        int pid = process->pid;
+        process_forget_dead_threads(p, process);
+        process = process_find(p, pid);
+        if (!process)
+            continue;
+        if (process_list_threads(p, process, true))
+            process_exited(p, pid, p->now_ns);
+        else
+            p->ops->seed(p, process, NULL);
+    }
+}
+
+static void look_for_losses(struct probe *p)
+{
+    struct bpf_backend *b = backend(p);
+    unsigned int lost = __atomic_load_n(&b->skel->bss->lost_records, __ATOMIC_RELAXED);
+    if (lost == b->lost_before)
+        return;
+    tell_lost(p, 0, (int64_t)(lost - b->lost_before));
+    b->lost_before = lost;
+    list_anew(p);
+}
+
 static void bpf_scan(struct probe *p)
 {
+    look_for_losses(p);
     for (struct thread *t = p->trusted; t; t = p->scan_next) {
         p->scan_next = t->next_trusted;
         if (p->estimated)

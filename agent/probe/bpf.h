@@ -27,6 +27,7 @@ struct bpf_backend {
     enum turn_source source;
     struct tracing tracing;
     int64_t trace_again_ns; // not before
+    unsigned int lost_before;
 };
 
 // bpf_load.c

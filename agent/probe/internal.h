@@ -135,6 +135,8 @@ void thread_remove(struct probe *p, struct thread *t);
 struct process *process_find(struct probe *p, int pid);
 void process_remove(struct probe *p, struct process *process);
 int process_list_threads(struct probe *p, struct process *process, bool tell);
+void process_forget_dead_threads(struct probe *p, struct process *process);
+void tell_lost(struct probe *p, int pid, int64_t records);
 // What has happened to a process, by either backend. They tell target and may free what they are given.
 void process_exited(struct probe *p, int pid, int64_t at_ns);
 void process_execed(struct probe *p, int pid, int64_t at_ns);

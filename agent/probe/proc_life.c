@@ -70,19 +70,6 @@ static bool look_at_process(struct probe *p, struct process *process)
     return true;
 }
 
-static void forget_dead_threads(struct probe *p, struct process *process)
-{
-    struct thread *next;
-    for (struct thread *t = process->threads; t; t = next) {
-        char path[64];
-        struct stat unused;
-        next = t->next;
-        snprintf(path, sizeof(path), "/proc/%d/task/%d", process->pid, t->tid);
-        if (stat(path, &unused) && errno == ENOENT)
-            thread_exited(p, t->tid, p->now_ns);
-    }
-}
-
 static void look_at_threads(struct probe *p, struct process *process)
 {
     char path[64];
@@ -96,7 +83,7 @@ static void look_at_threads(struct probe *p, struct process *process)
     if (same)
         return;
     process->looked_ns = p->now_ns;
-    forget_dead_threads(p, process);
+    process_forget_dead_threads(p, process);
     process = process_find(p, pid);
     if (process)
         process_list_threads(p, process, true);

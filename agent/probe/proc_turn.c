@@ -202,7 +202,7 @@ static void count_sleep(struct thread *t, const struct passed *d)
     struct proc_thread *pt = proc_thread(t);
     struct ls_slot *slot = &pt->slot;
     bool was_running = pt->last.call.running;
-    if (!d->slices || !d->asleep || (was_running && !(slot->off_seq & 1)))
+    if (!d->slices || (was_running && !(slot->off_seq & 1)))
         return; // seen running both times: what was not spent on a CPU was spent waiting for one
     int64_t slept = d->asleep;
     unsigned int kind = was_running ? LS_OFF_SYSCALL : slot->off_kind;
@@ -210,6 +210,8 @@ static void count_sleep(struct thread *t, const struct passed *d)
         slept += pt->last.at_ns - (int64_t)pt->slept_since;
     if (kind >= LS_OFF_N || kind == LS_OFF_WAIT || kind == LS_OFF_RUNQUEUE)
         kind = LS_OFF_SYSCALL;
+    if (!slept)
+        return;
     slot->turn.off_ns[kind] += (unsigned long long)slept;
     copy_top(slot, &pt->last.call, slept);
 }

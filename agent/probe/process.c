@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -112,6 +113,19 @@ int process_list_threads(struct probe *p, struct process *process, bool tell)
         p->callbacks.lost(p->arg, &lost);
     }
     return err;
+}
+
+void process_forget_dead_threads(struct probe *p, struct process *process)
+{
+    struct thread *next;
+    for (struct thread *t = process->threads; t; t = next) {
+        char path[64];
+        struct stat unused;
+        next = t->next;
+        snprintf(path, sizeof(path), "/proc/%d/task/%d", process->pid, t->tid);
+        if (stat(path, &unused) && errno == ENOENT)
+            thread_exited(p, t->tid, p->now_ns);
+    }
 }
 
 static int check_kind(int pid, const struct proc_stat *stat, struct error *err)

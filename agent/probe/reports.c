@@ -144,9 +144,10 @@ void report_calls(struct probe *p, struct thread *t, int64_t window_ns)
     }
 }
 
-static void tell_lost(struct probe *p, int pid, int64_t n)
+void tell_lost(struct probe *p, int pid, int64_t records)
 {
-    struct probe_lost lost = {.pid = pid, .records = n, .what = "records that found the ring full"};
+    struct probe_lost lost = {
+        .pid = pid, .records = records, .what = "records that found the ring full"};
     if (p->callbacks.lost)
         p->callbacks.lost(p->arg, &lost);
 }

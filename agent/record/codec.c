@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-static size_t put(uint8_t *at, uint64_t v)
+size_t varint_put(uint8_t *at, uint64_t v)
 {
     size_t n = 0;
     for (; v >= 0x80; v >>= 7)
@@ -12,7 +12,7 @@ static size_t put(uint8_t *at, uint64_t v)
     return n;
 }
 
-static int get(const uint8_t **at, const uint8_t *end, uint64_t *ret)
+int varint_get(const uint8_t **at, const uint8_t *end, uint64_t *ret)
 {
     *ret = 0;
     for (int shift = 0; shift < 64; shift += 7) {
@@ -61,10 +61,10 @@ size_t spark_pack(const int64_t now[LOOP_SPARK], const int64_t *before, uint8_t 
             best = shift;
         }
     }
-    size_t used = put(buf, (uint64_t)best);
-    used += put(buf + used, (uint64_t)length);
+    size_t used = varint_put(buf, (uint64_t)best);
+    used += varint_put(buf + used, (uint64_t)length);
     for (int i = LOOP_SPARK - length; i < LOOP_SPARK; i++)
-        used += put(buf + used, now[i] == SNAP_UNKNOWN ? 0 : zigzag(now[i]) + 1);
+        used += varint_put(buf + used, now[i] == SNAP_UNKNOWN ? 0 : zigzag(now[i]) + 1);
     return used;
 }
 
@@ -72,14 +72,14 @@ int spark_unpack(int64_t now[LOOP_SPARK], const int64_t *before, const uint8_t *
 {
     const uint8_t *at = buf, *end = buf + n;
     uint64_t shift, length, v;
-    if (get(&at, end, &shift) < 0 || get(&at, end, &length) < 0)
+    if (varint_get(&at, end, &shift) < 0 || varint_get(&at, end, &length) < 0)
         return -EINVAL;
     if (shift >= LOOP_SPARK || length > LOOP_SPARK)
         return -EINVAL;
     for (int i = 0; i < LOOP_SPARK - (int)length; i++)
         now[i] = shifted(before, (int)shift, i);
     for (int i = LOOP_SPARK - (int)length; i < LOOP_SPARK; i++) {
-        if (get(&at, end, &v) < 0)
+        if (varint_get(&at, end, &v) < 0)
             return -EINVAL;
         now[i] = v == 0 ? SNAP_UNKNOWN : unzigzag(v - 1);
     }
@@ -95,7 +95,7 @@ size_t hist_pack(const uint32_t now[16], const uint32_t *before, uint8_t *buf)
         n--;
     size_t used = 0;
     for (int i = 0; i < n; i++)
-        used += put(buf + used, zigzag((int64_t)now[i] - before[i]));
+        used += varint_put(buf + used, zigzag((int64_t)now[i] - before[i]));
     return used;
 }
 
@@ -106,7 +106,7 @@ int hist_unpack(uint32_t now[16], const uint32_t *before, const uint8_t *buf, si
     memcpy(now, before ? before : zeros, sizeof(zeros));
     for (int i = 0; at < end; i++) {
         uint64_t v;
-        if (i == 16 || get(&at, end, &v) < 0)
+        if (i == 16 || varint_get(&at, end, &v) < 0)
             return -EINVAL;
         now[i] += (uint32_t)unzigzag(v);
     }

@@ -9,6 +9,10 @@
 
 #define CODEC_MAX 1024 // bytes, of either
 
+// Seven bits a byte, lowest first. Returns the length, at most 10.
+size_t varint_put(uint8_t *at, uint64_t v);
+int varint_get(const uint8_t **at, const uint8_t *end, uint64_t *ret); // -EINVAL: cut short
+
 // before NULL: nothing known before. Returns the length written to buf[CODEC_MAX].
 size_t spark_pack(const int64_t now[LOOP_SPARK], const int64_t *before, uint8_t *buf);
 int spark_unpack(int64_t now[LOOP_SPARK], const int64_t *before, const uint8_t *buf, size_t n);

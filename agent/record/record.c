@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "codec.h"
+#include "order.h"
+#include "prune.h"
 #include "redact.h"
 #include "store.h"
 
@@ -24,7 +26,7 @@ struct recorder {
     sqlite3 *db;
     char *path;
     struct once *once;
-    sqlite3_stmt *insert[STORE_TABLES], *insert_snapshot;
+    sqlite3_stmt *insert[STORE_TABLES], *insert_snapshot, *insert_order;
     struct snap *before; // what the file holds
     int64_t snap;        // number of the last written
     int64_t committed_ns, key_ns, key_interval_ns, ring_ns, max_bytes;
@@ -108,12 +110,15 @@ static int prepare_all(struct recorder *r, struct error *err)
         if (!(r->insert[i] = store_insert(r->db, all[i])))
             return fail(r, err, "cannot be written");
     char sql[256];
-    size_t at = (size_t)snprintf(sql, sizeof(sql), "INSERT INTO snapshots VALUES(?,?,?");
+    size_t at = (size_t)snprintf(sql, sizeof(sql), "INSERT INTO snapshots VALUES(?,?,?,?");
     for (int i = 0; record_tables[i]; i++)
         if (!record_tables[i]->embedded)
             at += (size_t)snprintf(sql + at, sizeof(sql) - at, ",?");
     snprintf(sql + at, sizeof(sql) - at, ")");
     if (sqlite3_prepare_v3(r->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &r->insert_snapshot, NULL))
+        return fail(r, err, "cannot be written");
+    if (sqlite3_prepare_v3(r->db, "INSERT INTO orders VALUES(?,?,?,?)", -1,
+                           SQLITE_PREPARE_PERSISTENT, &r->insert_order, NULL))
         return fail(r, err, "cannot be written");
     r->once = once_new(r->db);
     return 0;
@@ -124,6 +129,7 @@ static void recorder_free(struct recorder *r)
     for (int i = 0; i < STORE_TABLES; i++)
         sqlite3_finalize(r->insert[i]);
     sqlite3_finalize(r->insert_snapshot);
+    sqlite3_finalize(r->insert_order);
     once_free(r->once);
     snap_unref(r->before);
     sqlite3_close(r->db);
@@ -213,20 +219,14 @@ static int bind_column(struct recorder *r, sqlite3_stmt *s, int i, const struct 
     return 0;
 }
 
-struct place {
-    int parent, pos, moved;
-};
-
-static int write_row(struct recorder *r, const struct table *t, struct place p, const char *row,
-                     const char *before)
+static int write_row(struct recorder *r, const struct table *t, int parent, int pos,
+                     const char *row, const char *before)
 {
     sqlite3_stmt *s = r->insert[store_table_index(t)];
     int i = 1;
     sqlite3_bind_int64(s, i++, r->snap);
-    sqlite3_bind_int(s, i++, p.parent);
-    sqlite3_bind_int(s, i++, p.pos);
-    if (t->newest_first)
-        sqlite3_bind_int(s, i++, p.moved);
+    sqlite3_bind_int(s, i++, parent);
+    sqlite3_bind_int(s, i++, pos);
     for (int k = 0; k < t->ncolumns; k++)
         if (bind_column(r, s, i++, &t->columns[k], row, before) < 0)
             return -1;
@@ -235,15 +235,36 @@ static int write_row(struct recorder *r, const struct table *t, struct place p, 
     return rc == SQLITE_DONE ? 0 : -1;
 }
 
-// By how many places the elements of a newest-first list have moved towards its end. The new ones at
-// its front are always written, and tell it.
-static int moved(const struct table *t, const char *now, int n, const char *before, int nbefore)
+static int write_order(struct recorder *r, const struct table *t, int parent, const int *from,
+                       int n)
 {
-    for (int k = 0; t->newest_first && k < 8 && k < n; k++)
-        if (nbefore > 1 && k + 1 < n &&
-            row_equal(t, now + (size_t)(k + 1) * t->size, before + t->size))
-            return k;
-    return n > nbefore ? n - nbefore : 0;
+    sqlite3_stmt *s = r->insert_order;
+    uint8_t *runs = malloc(20 * (size_t)n + 1);
+    if (!runs)
+        abort();
+    size_t size = order_pack(from, n, runs);
+    sqlite3_bind_int64(s, 1, r->snap);
+    sqlite3_bind_int(s, 2, t->id);
+    sqlite3_bind_int(s, 3, parent);
+    sqlite3_bind_blob(s, 4, runs, (int)size, free);
+    int rc = sqlite3_step(s);
+    sqlite3_reset(s);
+    return rc == SQLITE_DONE ? 0 : -1;
+}
+
+static int write_list(struct recorder *r, const struct table *t, int parent, const void *now,
+                      const void *before);
+
+static int write_element(struct recorder *r, const struct table *t, int parent, int pos,
+                         const char *row, const char *was)
+{
+    if (!was || !row_equal(t, row, was))
+        if (write_row(r, t, parent, pos, row, was) < 0)
+            return -1;
+    for (int i = 0; i < t->nchildren; i++)
+        if (write_list(r, t->children[i], pos, row, was) < 0)
+            return -1;
+    return 0;
 }
 
 static int write_list(struct recorder *r, const struct table *t, int parent, const void *now,
@@ -251,20 +272,16 @@ static int write_list(struct recorder *r, const struct table *t, int parent, con
 {
     int n = table_count(t, now), nbefore = before ? table_count(t, before) : 0;
     const char *rows = table_list(t, now), *old = before ? table_list(t, before) : NULL;
-    struct place p = {.parent = parent};
-    p.moved = t->newest_first ? moved(t, rows, n, old, nbefore) : 0;
-    for (p.pos = 0; p.pos < n; p.pos++) {
-        int k = p.pos - p.moved;
-        const char *row = rows + (size_t)p.pos * t->size;
-        const char *was = k >= 0 && k < nbefore ? old + (size_t)k * t->size : NULL;
-        if (!was || !row_equal(t, row, was))
-            if (write_row(r, t, p, row, was) < 0)
-                return -1;
-        for (int i = 0; i < t->nchildren; i++)
-            if (write_list(r, t->children[i], p.pos, row, was) < 0)
-                return -1;
-    }
-    return 0;
+    int *from = calloc((size_t)n + 1, sizeof(*from)), rc = 0;
+    if (!from)
+        abort();
+    if (order_match(t, rows, n, old, nbefore, from))
+        rc = write_order(r, t, parent, from, n);
+    for (int pos = 0; pos < n && rc == 0; pos++)
+        rc = write_element(r, t, parent, pos, rows + (size_t)pos * t->size,
+                           from[pos] == ORDER_NEW ? NULL : old + (size_t)from[pos] * t->size);
+    free(from);
+    return rc;
 }
 
 static int write_snapshot(struct recorder *r, const struct snap *s, const struct snap *before)
@@ -272,6 +289,7 @@ static int write_snapshot(struct recorder *r, const struct snap *s, const struct
     int i = 1;
     r->snap++;
     sqlite3_bind_int64(r->insert_snapshot, i++, r->snap);
+    sqlite3_bind_int64(r->insert_snapshot, i++, (int64_t)s->version);
     sqlite3_bind_int64(r->insert_snapshot, i++, s->now_ns);
     sqlite3_bind_int(r->insert_snapshot, i++, before == NULL);
     for (int k = 0; record_tables[k]; k++)
@@ -285,6 +303,14 @@ static int write_snapshot(struct recorder *r, const struct snap *s, const struct
         if (write_list(r, record_tables[k], 0, s, before) < 0)
             return -1;
     return 0;
+}
+
+static int prune(struct recorder *r, int64_t now_ns)
+{
+    int rc = r->ring_ns ? prune_older(r->db, now_ns - r->ring_ns) : SQLITE_OK;
+    if (rc == SQLITE_OK && r->max_bytes)
+        rc = prune_larger(r->db, r->max_bytes);
+    return rc;
 }
 
 static int commit(struct recorder *r, struct error *err)
@@ -309,8 +335,11 @@ int record_write(struct recorder *r, const struct snap *s, struct error *err)
     r->in_transaction = rc == 0;
     if (rc == 0 && write_snapshot(r, now, key ? NULL : r->before) < 0)
         rc = fail(r, err, "cannot be written");
-    if (key)
+    if (key) {
         r->key_ns = s->now_ns;
+        if (rc == 0 && prune(r, s->now_ns) != SQLITE_OK)
+            rc = fail(r, err, "cannot be shortened");
+    }
     snap_unref(r->before);
     r->before = now;
     if (rc == 0 && s->now_ns - r->committed_ns >= SECOND * 9 / 10) {

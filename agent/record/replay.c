@@ -9,6 +9,7 @@
 
 #include "codec.h"
 #include "lookup.h"
+#include "order.h"
 #include "store.h"
 
 #define MAX_ELEMENTS 100000 // in one array; more is no snapshot of ours
@@ -25,7 +26,7 @@ struct replay {
     struct lookup *lookup;
     struct cursor cursors[STORE_TABLES];
     int ncursors;
-    sqlite3_stmt *snapshots;
+    sqlite3_stmt *snapshots, *order;
     struct snap *before;
     int64_t length_ns, skip_until; // snap number: those before it are only steps on the way
 };
@@ -159,14 +160,15 @@ static int prepare_all(struct replay *r, struct error *err)
             return corrupt(r, err);
     }
     char sql[512];
-    size_t at = (size_t)snprintf(sql, sizeof(sql), "SELECT snap,now_ns,is_key");
+    size_t at = (size_t)snprintf(sql, sizeof(sql), "SELECT snap,version,now_ns,is_key");
     for (int i = 0; record_tables[i]; i++)
         if (!record_tables[i]->embedded)
             at += (size_t)snprintf(sql + at, sizeof(sql) - at, ",n_%s", record_tables[i]->name);
     snprintf(sql + at, sizeof(sql) - at, " FROM snapshots WHERE snap>=? ORDER BY snap");
     r->snapshots = prepare(r, sql);
+    r->order = prepare(r, "SELECT runs FROM orders WHERE snap=? AND tbl=? AND parent=?");
     r->lookup = lookup_new(r->db);
-    return r->snapshots && r->lookup ? 0 : corrupt(r, err);
+    return r->snapshots && r->order && r->lookup ? 0 : corrupt(r, err);
 }
 
 static int begin_at(struct replay *r, int64_t snap)
@@ -222,6 +224,7 @@ void replay_close(struct replay *r)
     for (int i = 0; i < r->ncursors; i++)
         sqlite3_finalize(r->cursors[i].stmt);
     sqlite3_finalize(r->snapshots);
+    sqlite3_finalize(r->order);
     lookup_free(r->lookup);
     snap_unref(r->before);
     sqlite3_close(r->db);
@@ -303,7 +306,7 @@ static int read_list(struct replay *r, struct snap *into, int64_t snap, const st
 static int read_element(struct replay *r, struct snap *into, int64_t snap, const struct table *t,
                         struct cursor *c, int parent, int pos, char *row, const char *was)
 {
-    int first = t->newest_first ? 4 : 3;
+    int first = 3; // after snap, parent, pos
     if (stands_on(c, snap, parent) && sqlite3_column_int64(c->stmt, 2) == pos) {
         for (int i = 0; i < t->ncolumns; i++)
             if (read_column(r, into, c->stmt, first + i, &t->columns[i], row, was) < 0)
@@ -321,6 +324,23 @@ static int read_element(struct replay *r, struct snap *into, int64_t snap, const
     return 0;
 }
 
+// How the elements of a list stood before.
+static int read_order(struct replay *r, const struct table *t, int parent, int n, int nbefore,
+                      int *from)
+{
+    order_plain(n, nbefore, from);
+    if (!t->key || nbefore == 0)
+        return 0;
+    int rc = 0;
+    sqlite3_bind_int(r->order, 2, t->id);
+    sqlite3_bind_int(r->order, 3, parent);
+    if (sqlite3_step(r->order) == SQLITE_ROW)
+        rc = order_unpack(from, n, nbefore, sqlite3_column_blob(r->order, 0),
+                          (size_t)sqlite3_column_bytes(r->order, 0));
+    sqlite3_reset(r->order);
+    return rc;
+}
+
 static int read_list(struct replay *r, struct snap *into, int64_t snap, const struct table *t,
                      int parent, void *now, const void *before)
 {
@@ -328,28 +348,27 @@ static int read_list(struct replay *r, struct snap *into, int64_t snap, const st
     int n = table_count(t, now), nbefore = before ? table_count(t, before) : 0;
     if (n < 0 || n > MAX_ELEMENTS)
         return -EBADMSG;
-    int moved = t->newest_first && stands_on(c, snap, parent) ? sqlite3_column_int(c->stmt, 3) : 0;
     char *rows = t->embedded ? table_list(t, now) : snap_alloc(into, t->size * (size_t)(n + 1));
     const char *old = before ? table_list(t, before) : NULL;
+    int *from = snap_alloc(into, sizeof(*from) * (size_t)(n + 1));
     if (!t->embedded)
         *(char **)((char *)now + t->list) = rows;
-    for (int pos = 0; pos < n; pos++) {
-        int64_t k = (int64_t)pos - moved;
-        const char *was = k >= 0 && k < nbefore ? old + (size_t)k * t->size : NULL;
-        int rc = read_element(r, into, snap, t, c, parent, pos, rows + (size_t)pos * t->size, was);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
+    int rc = read_order(r, t, parent, n, nbefore, from);
+    for (int pos = 0; pos < n && rc == 0; pos++)
+        rc = read_element(r, into, snap, t, c, parent, pos, rows + (size_t)pos * t->size,
+                          from[pos] == ORDER_NEW ? NULL : old + (size_t)from[pos] * t->size);
+    return rc;
 }
 
 static int read_snapshot(struct replay *r, struct snap *s)
 {
     int64_t snap = sqlite3_column_int64(r->snapshots, 0);
-    bool is_key = sqlite3_column_int(r->snapshots, 2) != 0;
-    int column = 3;
+    bool is_key = sqlite3_column_int(r->snapshots, 3) != 0;
+    int column = 4;
     s->recorded = true;
-    s->now_ns = sqlite3_column_int64(r->snapshots, 1);
+    s->version = (uint64_t)sqlite3_column_int64(r->snapshots, 1);
+    s->now_ns = sqlite3_column_int64(r->snapshots, 2);
+    sqlite3_bind_int64(r->order, 1, snap);
     for (int i = 0; record_tables[i]; i++)
         if (!record_tables[i]->embedded)
             *(int *)((char *)s + record_tables[i]->count) =

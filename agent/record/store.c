@@ -52,8 +52,6 @@ static void table_sql(FILE *f, const struct table *t)
 {
     fprintf(f, "CREATE TABLE %s(snap INTEGER NOT NULL,parent INTEGER NOT NULL,pos INTEGER NOT NULL",
             t->name);
-    if (t->newest_first)
-        fputs(",moved INTEGER NOT NULL", f);
     for (int i = 0; i < t->ncolumns; i++)
         fprintf(f, ",\"%s\" %s", t->columns[i].name, sql_type(t->columns[i].type));
     fputs(",PRIMARY KEY(snap,parent,pos)) WITHOUT ROWID;\n", f);
@@ -83,6 +81,8 @@ static const char fixed_sql[] =
     "runtime INTEGER);\n"
     "CREATE TABLE stacks(id INTEGER PRIMARY KEY,hash TEXT NOT NULL,culprit INTEGER,torn INTEGER,"
     "to_main INTEGER,nframes INTEGER);\n"
+    "CREATE TABLE orders(snap INTEGER NOT NULL,tbl INTEGER NOT NULL,parent INTEGER NOT NULL,"
+    "runs BLOB NOT NULL,PRIMARY KEY(snap,tbl,parent)) WITHOUT ROWID;\n"
     "CREATE TABLE stack_frames(stack INTEGER NOT NULL,pos INTEGER NOT NULL,frame INTEGER NOT NULL,"
     "PRIMARY KEY(stack,pos)) WITHOUT ROWID;\n"
     "CREATE VIEW v_stacks AS SELECT s.hash,s.torn,s.to_main,f.pos,f.pos=s.culprit AS culprit,"
@@ -102,8 +102,8 @@ int store_create(sqlite3 *db)
     if (!f)
         return SQLITE_NOMEM;
     fputs(fixed_sql, f);
-    fputs("CREATE TABLE snapshots(snap INTEGER PRIMARY KEY,now_ns INTEGER NOT NULL,"
-          "is_key INTEGER NOT NULL",
+    fputs("CREATE TABLE snapshots(snap INTEGER PRIMARY KEY,version INTEGER NOT NULL,"
+          "now_ns INTEGER NOT NULL,is_key INTEGER NOT NULL",
           f);
     for (int i = 0; record_tables[i]; i++)
         if (!record_tables[i]->embedded)
@@ -136,7 +136,7 @@ sqlite3_stmt *store_insert(sqlite3 *db, const struct table *t)
     FILE *f = open_memstream(&sql, &size);
     if (!f)
         return NULL;
-    fprintf(f, "INSERT INTO %s VALUES(?,?,?%s", t->name, t->newest_first ? ",?" : "");
+    fprintf(f, "INSERT INTO %s VALUES(?,?,?", t->name);
     for (int i = 0; i < t->ncolumns; i++)
         fputs(",?", f);
     fputc(')', f);
@@ -151,7 +151,7 @@ sqlite3_stmt *store_select(sqlite3 *db, const struct table *t)
     FILE *f = open_memstream(&sql, &size);
     if (!f)
         return NULL;
-    fprintf(f, "SELECT snap,parent,pos%s", t->newest_first ? ",moved" : "");
+    fputs("SELECT snap,parent,pos", f);
     for (int i = 0; i < t->ncolumns; i++)
         fprintf(f, ",\"%s\"", t->columns[i].name);
     fprintf(f, " FROM %s WHERE snap>=? ORDER BY snap,parent,pos", t->name);

@@ -81,8 +81,8 @@
     .count = offsetof(struct parent, count_)
 
 static const struct column session_columns[] = {
-    U64(snap, version),      I64(snap, started_unix_ns), REAL(snap, time_scale),
-    I64(snap, threshold_ns), I64(snap, target_exit),     SECRET(snap, source),
+    I64(snap, started_unix_ns), REAL(snap, time_scale), I64(snap, threshold_ns),
+    I64(snap, target_exit),     SECRET(snap, source),
 };
 static const struct table session = {
     .name = "session", .size = sizeof(struct snap), .embedded = true, COLUMNS(session_columns)};
@@ -143,7 +143,9 @@ static const struct column process_columns[] = {INT(snap_process, pid),
                                                 I64(snap_process, zombie_oldest_ns),
                                                 SECRET(snap_process, zombie_command),
                                                 I64(snap_process, rss_bytes)};
-static const struct table processes = {.name = "processes",
+static const struct table processes = {.key = &process_columns[0],
+                                       .id = 1,
+                                       .name = "processes",
                                        ARRAY(snap, struct snap_process, processes, nprocesses),
                                        COLUMNS(process_columns),
                                        CHILDREN(process_children)};
@@ -171,8 +173,11 @@ static const struct column loop_columns[] = {
     {"spark", COL_SPARK, offsetof(struct snap_loop, spark_ns), OPEN},
     {"lag_hist", COL_HIST, offsetof(struct snap_loop, lag_hist), OPEN},
     I64(snap_loop, busy_ns)};
-static const struct table loops = {
-    .name = "loops", ARRAY(snap, struct snap_loop, loops, nloops), COLUMNS(loop_columns)};
+static const struct table loops = {.key = &loop_columns[1],
+                                   .id = 2,
+                                   .name = "loops",
+                                   ARRAY(snap, struct snap_loop, loops, nloops),
+                                   COLUMNS(loop_columns)};
 
 static const struct column sample_columns[] = {
     I64(stall_sample, at_ns),   I64(stall_sample, elapsed_ns), INT(stall_sample, level),
@@ -202,7 +207,9 @@ static const struct column stall_columns[] = {NAMED("stall_id", COL_U64, snap_st
                                               TASK_REF(snap_stall, task),
                                               INT(snap_stall, nsamples),
                                               I64(snap_stall, suppressed)};
-static const struct table stalls = {.name = "stalls",
+static const struct table stalls = {.key = &stall_columns[0],
+                                    .id = 3,
+                                    .name = "stalls",
                                     ARRAY(snap, struct snap_stall, stalls, nstalls),
                                     COLUMNS(stall_columns),
                                     CHILDREN(stall_children)};
@@ -236,7 +243,8 @@ static const struct column occurrence_columns[] = {
 static const struct table finding_occurrences = {
     .name = "finding_occurrences",
     ARRAY(finding, struct occurrence, occurrences, noccurrences),
-    .newest_first = true,
+    .key = &occurrence_columns[0],
+    .id = 5,
     COLUMNS(occurrence_columns)};
 static const struct table *const finding_children[] = {
     &finding_also, &finding_related, &finding_remedy, &finding_evidence, &finding_occurrences};
@@ -269,7 +277,9 @@ static const struct column finding_columns[] = {NAMED("finding_id", COL_TEXT, fi
                                                 INT(finding, nevidence),
                                                 INT(finding, nremedy),
                                                 SECRET(finding, verify)};
-static const struct table findings = {.name = "findings",
+static const struct table findings = {.key = &finding_columns[0],
+                                      .id = 4,
+                                      .name = "findings",
                                       ARRAY(snap, struct finding, findings, nfindings),
                                       COLUMNS(finding_columns),
                                       CHILDREN(finding_children)};
@@ -291,8 +301,11 @@ static const struct column task_columns[] = {
     SECRET(snap_task, waits_on),
     SECRET(snap_task, error),
     STACK(snap_task, chain)};
-static const struct table tasks = {
-    .name = "tasks", ARRAY(snap, struct snap_task, tasks, ntasks), COLUMNS(task_columns)};
+static const struct table tasks = {.key = &task_columns[0],
+                                   .id = 6,
+                                   .name = "tasks",
+                                   ARRAY(snap, struct snap_task, tasks, ntasks),
+                                   COLUMNS(task_columns)};
 
 static const struct column task_site_columns[] = {
     INT(snap_task_site, pid),       SECRET(snap_task_site, site),
@@ -445,6 +458,7 @@ struct snap *snap_clone_with(const struct snap *s, text_hook hook, void *arg)
 {
     struct snap *to = snap_new();
     to->now_ns = s->now_ns;
+    to->version = s->version;
     to->recorded = s->recorded;
     for (int i = 0; record_tables[i]; i++)
         list_copy(record_tables[i], to, to, s, hook, arg);

@@ -46,7 +46,8 @@ struct table {
     size_t size;        // of an element
     size_t list, count; // where its array and length are in the parent (struct snap, or an element)
     bool embedded;      // the element lies in struct snap at `list`; count is 1
-    bool newest_first;  // a child whose elements move towards the end as new ones come
+    const struct column *key; // tells an element from another wherever it stands; NULL: its place
+    int id;                   // in `orders`; never reused
     int ncolumns;
     const struct column *columns;
     int nchildren;

@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "../../../agent/export/export.h"
-#include "../../../agent/record/replay.h"
 #include "../../../agent/record/record.h"
+#include "../../../agent/record/replay.h"
 #include "../fixture.h"
 
 #define TICKS 5
@@ -204,6 +204,71 @@ static void any_point_in_time_can_be_shown(void **state)
     assert_int_equal(s->now_ns, snaps[0]->now_ns);
     snap_unref(s);
     replay_close(r);
+    free_all(snaps, N);
+}
+
+static void a_ring_keeps_only_the_newest(void **state)
+{
+    (void)state;
+    enum { N = 200 };
+    struct opts opts = {.ring_ns = 30 * S};
+    struct snap *snaps[N], *s;
+    struct replay *r;
+    for (int i = 0; i < N; i++)
+        snaps[i] = fixture_rich(i);
+    write_all(snaps, N, &opts);
+    assert_int_equal(replay_open(&r, path, &err), 0);
+    assert_int_equal(replay_next(r, &s, &err), 1);
+    int64_t kept = snaps[N - 1]->now_ns - s->now_ns;
+    assert_true(kept >= 30 * S && kept < 42 * S);
+    char *wanted = json_of(snaps[N - 1 - kept / S]), *got = json_of(s);
+    assert_string_equal(got, wanted);
+    free(wanted);
+    free(got);
+    snap_unref(s);
+    replay_close(r);
+    free_all(snaps, N);
+}
+
+static void a_size_limit_holds(void **state)
+{
+    (void)state;
+    enum { N = 600, LIMIT = 400 << 10 };
+    struct opts opts = {.max_bytes = LIMIT};
+    struct recorder *r;
+    struct stat st;
+    assert_int_equal(record_open(&r, path, &opts, &err), 0);
+    for (int i = 0; i < N; i++) {
+        struct snap *s = with_occurrences(i + 1);
+        assert_int_equal(record_write(r, s, &err), 0);
+        snap_unref(s);
+    }
+    assert_int_equal(record_close(r, &err), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size <= LIMIT * 5 / 4);
+    assert_true(query("SELECT min(snap) FROM snapshots") > 1);
+    assert_int_equal(query("SELECT max(snap) FROM snapshots"), N);
+}
+
+static void sorting_anew_costs_nothing(void **state)
+{
+    (void)state;
+    enum { N = 20 };
+    struct opts opts = {0};
+    struct snap *snaps[N];
+    for (int i = 0; i < N; i++) {
+        snaps[i] = fixture_rich(0);
+        snaps[i]->now_ns += i * S;
+        struct finding f = snaps[i]->findings[0];
+        if (i % 2) {
+            snaps[i]->findings[0] = snaps[i]->findings[4];
+            snaps[i]->findings[4] = f;
+        }
+    }
+    write_all(snaps, N, &opts);
+    expect_same(snaps, N);
+    assert_int_equal(query("SELECT count(*) FROM findings"), 6);
+    assert_int_equal(query("SELECT count(*) FROM finding_occurrences"), 3);
     free_all(snaps, N);
 }
 
@@ -400,6 +465,9 @@ int main(void)
         cmocka_unit_test(facts_for_rejudging_come_back),
         cmocka_unit_test(occurrences_are_written_once),
         cmocka_unit_test(any_point_in_time_can_be_shown),
+        cmocka_unit_test(a_ring_keeps_only_the_newest),
+        cmocka_unit_test(a_size_limit_holds),
+        cmocka_unit_test(sorting_anew_costs_nothing),
         cmocka_unit_test(redacted_says_no_name),
         cmocka_unit_test(killed_recorder_leaves_a_file),
         cmocka_unit_test(what_is_no_recording_is_refused),

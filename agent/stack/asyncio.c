@@ -126,16 +126,16 @@ void asyncio_task_ref(struct cpython *py, uint64_t address, struct task_ref *ret
 {
     struct task t;
     int64_t number;
-    char *id = py->texts[0], *name = py->texts[1], *site = py->texts[3], qualname[PY_NAME_MAX];
-    size_t n = sizeof py->texts[0];
+    char *id = py->texts[0], *name = py->texts[1], *site = py->texts[2], buf[PY_NAME_MAX];
     *ret = (struct task_ref){0};
     if (!task_read(py, address, &t))
         return;
-    snprintf(id, n, "%#lx", (unsigned long)address);
+    const struct py_code *c = task_code(py, t.coroutine);
+    const char *coroutine = task_coroutine_name(py, t.coroutine, c, buf, sizeof buf);
+    snprintf(id, sizeof py->texts[0], "%#lx", (unsigned long)address);
     task_name(py, &t, name, PY_NAME_MAX, &number);
-    task_coroutine(py, t.coroutine, qualname, py->texts[2], PY_NAME_MAX);
-    if (*py->texts[2])
-        snprintf(site, n, "%.150s (%.170s)", qualname, py->texts[2]);
-    *ret = (struct task_ref){
-        .id = id, .name = *name ? name : NULL, .spawn_site = *py->texts[2] ? site : NULL};
+    if (c)
+        snprintf(site, sizeof py->texts[2], "%.140s (%.180s)", coroutine ? coroutine : "?",
+                 c->site);
+    *ret = (struct task_ref){.id = id, .name = *name ? name : NULL, .spawn_site = c ? site : NULL};
 }

@@ -52,8 +52,13 @@ bool task_read(struct cpython *py, uint64_t address, struct task *t);
 // Over all bytes that are shown of it, as the process holds them now; two equal ones prove a quiet task.
 uint64_t task_fingerprint(struct cpython *py, const struct task *t);
 void task_name(struct cpython *py, const struct task *t, char *buf, size_t n, int64_t *number);
-// "qualname", and "file:line" of its definition.
-void task_coroutine(struct cpython *py, uint64_t coroutine, char *name, char *site, size_t n);
+// The coroutine's code object (also when it has ended, from 3.11 on); NULL unknown. Who created a task is not
+// in its objects; the nearest thing that is there is where its coroutine function is defined, so that (the
+// code's site) stands for the spawn site.
+const struct py_code *task_code(struct cpython *py, uint64_t coroutine);
+// Its qualified name: the code's, or buf filled (up to 3.10 only the object has the whole name); NULL unknown.
+const char *task_coroutine_name(struct cpython *py, uint64_t coroutine, const struct py_code *code,
+                                char *buf, size_t n);
 // The task that is woken when this one ends; 0 nobody.
 uint64_t task_awaiter(struct cpython *py, const struct task *t);
 // Who else holds the task, by reference counts.

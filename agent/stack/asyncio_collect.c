@@ -6,8 +6,15 @@
 
 #define MAX_TASKS        4000000
 #define MAX_INTERPRETERS 64
+#define WEAK_BLOCK       8192
 #define SET_TRIES        5
 #define MAX_THREADS      4096
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
 
 bool task_list_add(struct task_list *l, uint64_t address)
 {
@@ -54,15 +61,23 @@ static uint64_t *read_set(struct cpython *py, struct task_list *l, uint64_t set,
     return items;
 }
 
-// The weak references' targets; a dead one's is None, which is no task.
+// The weak references' targets; a dead one's is None, which is no task. In order of address and in blocks, so
+// that only few of their pages are held at a time.
 static void add_weak_set(struct cpython *py, struct task_list *l, uint64_t weak_set)
 {
     size_t n = 0;
     uint64_t *items = read_set(py, l, py_attribute(py, weak_set, "data"), &n);
-    mem_prefetch(py->m, items, items ? n : 0, 32);
-    for (size_t i = 0; items && i < n; i++)
+    if (!items)
+        return;
+    qsort(items, n, sizeof *items, by_value);
+    for (size_t i = 0; i < n; i++) {
+        if (i % WEAK_BLOCK == 0) {
+            mem_forget(py->m);
+            mem_prefetch(py->m, items + i, n - i < WEAK_BLOCK ? n - i : WEAK_BLOCK, 32);
+        }
         if (py_kind_of(py, items[i]) == PY_WEAKREF)
             task_list_add(l, py_pointer(py, items[i] + py->o.wr_object));
+    }
     free(items);
 }
 
@@ -133,12 +148,6 @@ static void add_thread_tasks(struct cpython *py, struct task_list *l, uint64_t i
         thread = py_pointer(py, thread + py->o.ts_next);
     }
     add_linked(py, l, interpreter + py->o.is_tasks);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
 }
 
 void task_list_collect(struct cpython *py, struct task_list *l)

@@ -11,7 +11,8 @@
 #define MAX_FOUND   100000
 #define MAX_OBJECTS 50000000
 #define MAX_BROKEN  100
-#define GC_HEAD     16   // before each object: next and previous, low bits used as flags
+#define GC_HEAD     16 // before each object: next and previous, low bits used as flags
+#define HEAD_TRIES  12
 #define FORGET      8192 // pages kept while walking
 
 static uint64_t link_at(struct cpython *py, uint64_t address)
@@ -28,19 +29,32 @@ static int is_list_head(struct cpython *py, uint64_t head)
     return next == head ? 1 : 2;
 }
 
-static uint64_t find_heads(struct cpython *py, uint64_t from)
+// How many of the three heads at this place are such lists; 0 when all of them are empty.
+static int count_heads(struct cpython *py, uint64_t at)
 {
-    for (int wanted = 3; wanted >= 2; wanted--) // the youngest may be changing under us
-        for (uint64_t at = from; at <= from + 64; at += 4) {
-            int heads = 0, full = 0;
-            for (int i = 0; i < 3; i++) {
-                int is = is_list_head(py, at + 24 * (uint64_t)i);
-                heads += is > 0;
-                full += is > 1;
-            }
-            if (heads >= wanted && full)
+    int heads = 0, full = 0;
+    for (int i = 0; i < 3; i++) {
+        int is = is_list_head(py, at + 24 * (uint64_t)i);
+        heads += is > 0;
+        full += is > 1;
+    }
+    return full ? heads : 0;
+}
+
+// The expected place first; a younger generation may be changing under us, so it is looked at again and
+// again before two heads must do (the permanent generation behind them is a list as well).
+static uint64_t find_heads(struct cpython *py, uint64_t interpreter)
+{
+    uint64_t expected = interpreter + (uint64_t)py->o.is_gc, from = (expected & ~7ull) - 24;
+    for (int i = 0; i < HEAD_TRIES && !mem_spent(py->m); i++) {
+        mem_forget(py->m);
+        int wanted = i < HEAD_TRIES - 1 ? 3 : 2;
+        if (count_heads(py, expected) >= wanted)
+            return expected;
+        for (uint64_t at = from; i > HEAD_TRIES / 2 && at <= from + 64; at += 4)
+            if (count_heads(py, at) >= wanted)
                 return at;
-        }
+    }
     return 0;
 }
 
@@ -118,7 +132,7 @@ void asyncio_gc_walk(struct cpython *py, const uint64_t *coroutines, size_t n, s
     uint64_t interpreter = py_pointer(py, py->runtime + py->o.rt_interp_head);
     *ret = (struct gc_found){0};
     for (int i = 0; interpreter && i < 64 && !mem_spent(py->m); i++) {
-        uint64_t heads = find_heads(py, interpreter + (py->o.is_gc & ~7) - 24);
+        uint64_t heads = find_heads(py, interpreter);
         for (int g = 0; heads && g < 3; g++)
             walk_generation(&w, heads + 24 * (uint64_t)g);
         if (heads)

@@ -150,22 +150,22 @@ void task_name(struct cpython *py, const struct task *t, char *buf, size_t n, in
     }
 }
 
-// Who created a task is not in its objects; the nearest thing that is there is where its coroutine function
-// is defined, so that stands for the spawn site.
-void task_coroutine(struct cpython *py, uint64_t coroutine, char *name, char *site, size_t n)
+const struct py_code *task_code(struct cpython *py, uint64_t coroutine)
 {
     struct task_frame f;
     enum py_frame_state state;
     uint64_t next;
-    *name = *site = 0;
     task_step(py, coroutine, &f, &state, &next);
-    const struct py_code *c = f.code ? py_code_at(py, f.code) : NULL;
-    if (c) {
-        snprintf(name, n, "%s", c->function);
-        snprintf(site, n, "%s:%d", c->file, c->first_line);
-    }
-    enum py_kind kind =
-        py_kind_of(py, coroutine); // the name outlives the frame; 3.9, 3.10: only it is whole
-    if (kind == PY_COROUTINE || kind == PY_GENERATOR)
-        py_string(py, py_pointer(py, coroutine + py->o.gi_qualname), name, n);
+    return f.code ? py_code_at(py, f.code) : NULL;
+}
+
+const char *task_coroutine_name(struct cpython *py, uint64_t coroutine, const struct py_code *code,
+                                char *buf, size_t n)
+{
+    if (code && py->o.co_qualname >= 0)
+        return code->function;
+    enum py_kind kind = py_kind_of(py, coroutine);
+    if (kind != PY_COROUTINE && kind != PY_GENERATOR)
+        return NULL;
+    return py_string(py, py_pointer(py, coroutine + py->o.gi_qualname), buf, n) ? buf : NULL;
 }

@@ -157,7 +157,7 @@ static const char *waits_on(struct answer *a, const struct task *t)
     default: break;
     }
     const struct py_code *c = t->nframes ? py_code_at(a->py, t->frames[t->nframes - 1].code) : NULL;
-    return c && c->runtime && strstr(c->file, "/asyncio/") ? text(a, c->function) : "future";
+    return c && c->runtime && strstr(c->file, "/asyncio/") ? c->function : "future";
 }
 
 // Innermost first; await_site is the innermost frame of the program itself.
@@ -170,12 +170,12 @@ static void fill_chain(struct answer *a, const struct task *t, struct task_row *
         if (!c)
             continue;
         struct frame *f = &frames[n++];
-        *f = (struct frame){.function = text(a, c->function),
-                            .file = text(a, c->file),
+        *f = (struct frame){.function = c->function,
+                            .file = c->file,
                             .line = py_line(a->py, c, t->frames[i].instr),
+                            .module = c->file,
                             .kind = FRAME_PYTHON,
                             .runtime = c->runtime};
-        f->module = f->file;
         if (!row->await_site && !c->runtime)
             row->await_site = site_text(a, c->file, f->line);
     }
@@ -183,20 +183,27 @@ static void fill_chain(struct answer *a, const struct task *t, struct task_row *
     row->nchain = n;
 }
 
+static void fill_coroutine(struct answer *a, uint64_t coroutine, struct task_row *row, char *buf,
+                           size_t n)
+{
+    const struct py_code *c = task_code(a->py, coroutine);
+    const char *name = task_coroutine_name(a->py, coroutine, c, buf, n);
+    row->coroutine = name == buf ? text(a, buf) : name;
+    row->spawn_site = c ? c->site : NULL;
+}
+
 static void fill_row(struct answer *a, const struct task *t, enum task_state state, unsigned flags,
                      struct task_row *row)
 {
-    char name[PY_NAME_MAX], coroutine[PY_NAME_MAX], site[PY_NAME_MAX];
+    char name[PY_NAME_MAX], buf[PY_NAME_MAX];
     *row = (struct task_row){.address = t->address,
                              .awaiter = t->awaiter,
                              .state = state,
                              .flags = flags,
                              .sleep_since_ns = INT64_MIN};
     task_name(a->py, t, name, sizeof name, &row->number);
-    task_coroutine(a->py, t->coroutine, coroutine, site, sizeof site);
     row->name = text(a, name);
-    row->coroutine = text(a, coroutine);
-    row->spawn_site = text(a, site);
+    fill_coroutine(a, t->coroutine, row, buf, sizeof buf);
     fill_chain(a, t, row);
     if (state == TASK_WAITING) {
         row->waits_on = waits_on(a, t);
@@ -312,18 +319,16 @@ static void mark_cycles(struct answer *a) // edges come in order of address, as 
 
 static void add_never_awaited(struct answer *a, uint64_t coroutine)
 {
-    char name[PY_NAME_MAX], site[PY_NAME_MAX];
+    char buf[PY_NAME_MAX];
     int i = row_for(a, TASKF_NEVER_AWAITED);
     if (i < 0)
         return; // counted as cut
-    task_coroutine(a->py, coroutine, name, site, sizeof site);
     a->rows[i] = (struct task_row){.address = coroutine,
                                    .number = -1,
                                    .state = TASK_NEW,
                                    .flags = TASKF_NEVER_AWAITED | TASKF_NEVER_STARTED,
-                                   .coroutine = text(a, name),
-                                   .spawn_site = text(a, site),
                                    .sleep_since_ns = INT64_MIN};
+    fill_coroutine(a, coroutine, &a->rows[i], buf, sizeof buf);
 }
 
 // true: one that the task lists did not have.

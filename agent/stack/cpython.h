@@ -56,6 +56,7 @@ struct py_code {
     uint64_t address, filename_address, name_address, table_address;
     int first_line;
     char *function, *file;
+    char *site;   // "file:first line"
     bool runtime; // standard library or frozen
     unsigned walk;
     uint8_t *table; // line table
@@ -80,7 +81,7 @@ struct cpython {
     struct asyncio *asyncio; // NULL until tasks are asked for
     struct lang_frame *out;  // of the present walk
     int out_count, out_capacity;
-    char texts[4][PY_NAME_MAX + 32]; // task_ref of the present walk
+    char texts[3][PY_NAME_MAX + 64]; // task_ref of the present walk
 };
 
 struct py_frame { // one Python frame of a thread, leaf first

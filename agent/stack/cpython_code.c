@@ -1,4 +1,5 @@
 // Code objects and their line tables.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,7 @@ static void free_code(struct py_code *c)
         return;
     free(c->function);
     free(c->file);
+    free(c->site);
     free(c->table);
     free(c);
 }
@@ -137,9 +139,11 @@ static struct py_code *read_code(struct cpython *py, const struct py_code *ident
     *c = *identity;
     c->function = strdup(function);
     c->file = strdup(file);
+    if (asprintf(&c->site, "%s:%d", file, c->first_line) < 0)
+        c->site = NULL;
     c->runtime = is_standard_library(file);
     read_table(py, c);
-    if (c->function && c->file)
+    if (c->function && c->file && c->site)
         return c;
     free_code(c);
     return NULL;

@@ -1,9 +1,10 @@
 // asyncio's tasks read from outside, without the target's help.
 //
-// Where they are: up to 3.13 in a WeakSet of the module (and from 3.12 a set of eager tasks); from 3.14 on in
-// lists of task objects in the thread and interpreter states, plus the WeakSet for tasks not written in C.
-// The target runs meanwhile and reuses memory within microseconds, so all that is shown of a task is read a
-// second time, and a task that changed in between is marked unstable (asyncio_tasks.c).
+// Where they are: up to 3.13 in a WeakSet of the module (and from 3.12 a set of eager tasks); from
+// 3.14 on in lists of task objects in the thread and interpreter states, plus the WeakSet for tasks
+// not written in C. The target runs meanwhile and reuses memory within microseconds, so all that is
+// shown of a task is read a second time, and a task that changed in between is marked unstable
+// (asyncio_tasks.c).
 #include "asyncio.h"
 
 #include <stdio.h>

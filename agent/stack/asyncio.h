@@ -9,7 +9,8 @@ struct arena;
 #define TASK_CHAIN 24 // frames of an await chain that are kept
 #define TASK_BYTES 200
 
-// Where an interpreter keeps its tasks; found through sys.modules, which is searched again when it grows.
+// Where an interpreter keeps its tasks; found through sys.modules, which is searched again when it
+// grows.
 struct asyncio {
     uint64_t modules, modules_used;  // dict and its count when it was searched
     uint64_t tasks_module, c_module; // their dicts; 0: not imported
@@ -41,7 +42,8 @@ struct task {
 // Finds the modules; false: asyncio is not imported.
 bool asyncio_find(struct cpython *py, uint64_t interpreter);
 
-// Frames. One step of an await chain: *f when the object has a frame (true), *next what it awaits or 0.
+// Frames. One step of an await chain: *f when the object has a frame (true), *next what it awaits
+// or 0.
 bool task_step(struct cpython *py, uint64_t object, struct task_frame *f,
                enum py_frame_state *state, uint64_t *next);
 // Where a coroutine's frame lies; 0: ended or not a coroutine.
@@ -49,14 +51,16 @@ uint64_t task_frame_address(struct cpython *py, uint64_t coroutine);
 
 // Reads a task object and its await chain; false: torn or none.
 bool task_read(struct cpython *py, uint64_t address, struct task *t);
-// Over all bytes that are shown of it, as the process holds them now; two equal ones prove a quiet task.
+// Over all bytes that are shown of it, as the process holds them now; two equal ones prove a quiet
+// task.
 uint64_t task_fingerprint(struct cpython *py, const struct task *t);
 void task_name(struct cpython *py, const struct task *t, char *buf, size_t n, int64_t *number);
-// The coroutine's code object (also when it has ended, from 3.11 on); NULL unknown. Who created a task is not
-// in its objects; the nearest thing that is there is where its coroutine function is defined, so that (the
-// code's site) stands for the spawn site.
+// The coroutine's code object (also when it has ended, from 3.11 on); NULL unknown. Who created a
+// task is not in its objects; the nearest thing that is there is where its coroutine function is
+// defined, so that (the code's site) stands for the spawn site.
 const struct py_code *task_code(struct cpython *py, uint64_t coroutine);
-// Its qualified name: the code's, or buf filled (up to 3.10 only the object has the whole name); NULL unknown.
+// Its qualified name: the code's, or buf filled (up to 3.10 only the object has the whole name);
+// NULL unknown.
 const char *task_coroutine_name(struct cpython *py, uint64_t coroutine, const struct py_code *code,
                                 char *buf, size_t n);
 // The task that is woken when this one ends; 0 nobody.
@@ -79,8 +83,8 @@ bool task_list_add(struct task_list *l, uint64_t address);
 void task_list_collect(struct cpython *py, struct task_list *l);
 void task_list_free(struct task_list *l);
 
-// Coroutines that were never started and belong to no task, and tasks that no list holds, from the lists of
-// the collector. coroutines: those of the tasks, sorted.
+// Coroutines that were never started and belong to no task, and tasks that no list holds, from the
+// lists of the collector. coroutines: those of the tasks, sorted.
 struct gc_found {
     uint64_t *never_awaited, *unread; // tasks and futures with an unread error
     size_t nnever, nunread;

@@ -116,10 +116,10 @@ static int64_t count_in_locals(struct cpython *py, uint64_t object, uint64_t val
     return n;
 }
 
-// Subtracts from the reference counts what the wait itself accounts for: the future holds the task by its
-// wakeup callback, the task holds the future and so do the end of its chain and its innermost frame. If nothing
-// is left of the task's count only the future holds it; if nothing is left of the future's either, both
-// are a cycle that the next collection destroys.
+// Subtracts from the reference counts what the wait itself accounts for: the future holds the task
+// by its wakeup callback, the task holds the future and so do the end of its chain and its
+// innermost frame. If nothing is left of the task's count only the future holds it; if nothing is
+// left of the future's either, both are a cycle that the next collection destroys.
 enum task_hold task_hold(struct cpython *py, const struct task *t)
 {
     uint32_t refs;

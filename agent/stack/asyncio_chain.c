@@ -1,5 +1,6 @@
-// Await chains: from a task's coroutine through the coroutines, generators and async generators it awaits
-// down to the future at the end. What a suspended frame awaits lies on top of its value stack.
+// Await chains: from a task's coroutine through the coroutines, generators and async generators it
+// awaits down to the future at the end. What a suspended frame awaits lies on top of its value
+// stack.
 #include <string.h>
 
 #include "asyncio.h"
@@ -66,8 +67,8 @@ static bool step_frame_object(struct cpython *py, uint64_t frame, struct task_fr
     return true;
 }
 
-// 3.11, 3.12: a generator that yields to its caller has something else on top; the RESUME instruction behind
-// tells by the low bits of its argument: 2 yield from, 3 await.
+// 3.11, 3.12: a generator that yields to its caller has something else on top; the RESUME
+// instruction behind tells by the low bits of its argument: 2 yield from, 3 await.
 static bool awaits_here(struct cpython *py, enum py_kind kind, uint64_t instr)
 {
     uint8_t unit[2];

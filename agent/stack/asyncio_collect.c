@@ -1,5 +1,5 @@
-// Which tasks there are: the WeakSet and the set of the module, and from 3.14 on the lists in the states of
-// threads and interpreters.
+// Which tasks there are: the WeakSet and the set of the module, and from 3.14 on the lists in the
+// states of threads and interpreters.
 #include <stdlib.h>
 
 #include "asyncio.h"
@@ -45,8 +45,8 @@ static void add_running(struct task_list *l, uint64_t task)
         l->running[l->nrunning++] = task;
 }
 
-// A set that was rebuilt under our eyes is read again, from the process and not from the cache: the new table
-// may lie where the one before the last lay.
+// A set that was rebuilt under our eyes is read again, from the process and not from the cache: the
+// new table may lie where the one before the last lay.
 static uint64_t *read_set(struct cpython *py, struct task_list *l, uint64_t set, size_t *n)
 {
     bool cut = true;
@@ -61,8 +61,8 @@ static uint64_t *read_set(struct cpython *py, struct task_list *l, uint64_t set,
     return items;
 }
 
-// The weak references' targets; a dead one's is None, which is no task. In order of address and in blocks, so
-// that only few of their pages are held at a time.
+// The weak references' targets; a dead one's is None, which is no task. In order of address and in
+// blocks, so that only few of their pages are held at a time.
 static void add_weak_set(struct cpython *py, struct task_list *l, uint64_t weak_set)
 {
     size_t n = 0;
@@ -90,7 +90,8 @@ static void add_set(struct cpython *py, struct task_list *l, uint64_t set)
     free(items);
 }
 
-// A node that was removed has null links and ends the walk: then the rest is looked for from the other end.
+// A node that was removed has null links and ends the walk: then the rest is looked for from the
+// other end.
 static void add_linked(struct cpython *py, struct task_list *l, uint64_t head)
 {
     for (int direction = 0; direction < 2; direction++) {

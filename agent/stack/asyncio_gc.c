@@ -1,8 +1,10 @@
-// The collector's lists hold every container object: the one place to find coroutines that nothing awaits and
-// finished tasks that no task list holds any more. About 0.2 us an object, so only on request.
+// The collector's lists hold every container object: the one place to find coroutines that nothing
+// awaits and finished tasks that no task list holds any more. About 0.2 us an object, so only on
+// request.
 //
-// Where the three generations' heads lie within the interpreter state changed between patch releases; they
-// are found by what they are: circular lists, 24 bytes apart, whose neighbours point back.
+// Where the three generations' heads lie within the interpreter state changed between patch
+// releases; they are found by what they are: circular lists, 24 bytes apart, whose neighbours point
+// back.
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,8 +43,8 @@ static int count_heads(struct cpython *py, uint64_t at)
     return full ? heads : 0;
 }
 
-// The expected place first; a younger generation may be changing under us, so it is looked at again and
-// again before two heads must do (the permanent generation behind them is a list as well).
+// The expected place first; a younger generation may be changing under us, so it is looked at again
+// and again before two heads must do (the permanent generation behind them is a list as well).
 static uint64_t find_heads(struct cpython *py, uint64_t interpreter)
 {
     uint64_t expected = interpreter + (uint64_t)py->o.is_gc, from = (expected & ~7ull) - 24;

@@ -103,8 +103,8 @@ static uint64_t mix(uint64_t hash, const uint8_t *bytes, size_t n)
     return hash ^ hash >> 29;
 }
 
-// The reference count may move without a change of the task; everything else that is shown may not. 0 means
-// that something could not be read.
+// The reference count may move without a change of the task; everything else that is shown may not.
+// 0 means that something could not be read.
 uint64_t task_fingerprint(struct cpython *py, const struct task *t)
 {
     uint8_t b[TASK_BYTES];

@@ -1,9 +1,9 @@
 // The answer to "which tasks are there": rows decoded block by block, each block read twice.
 //
-// A block is some thousand tasks in order of address. Its pages are fetched in batches, level by level (task
-// objects, coroutines and names, what those await), decoded from the cache, then forgotten, fetched again
-// and compared: what changed in between is marked unstable. Memory is bounded by the block, not by the number
-// of tasks.
+// A block is some thousand tasks in order of address. Its pages are fetched in batches, level by
+// level (task objects, coroutines and names, what those await), decoded from the cache, then
+// forgotten, fetched again and compared: what changed in between is marked unstable. Memory is
+// bounded by the block, not by the number of tasks.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,8 +213,8 @@ static void fill_row(struct answer *a, const struct task *t, enum task_state sta
         row->error = error_text(a, t->exception);
 }
 
-// A row for the task, or -1. When all are taken, one that has something to report takes the place of one
-// that has not.
+// A row for the task, or -1. When all are taken, one that has something to report takes the place
+// of one that has not.
 static int row_for(struct answer *a, unsigned flags)
 {
     if (a->nrows < a->max_rows)

@@ -1,12 +1,13 @@
 // Python frames in place of the interpreter's own: attach, and the merge of one thread's native
 // frames with the Python frames that they execute.
 //
-// How the two lists are matched: each native call of the interpreter's loop executes a run of Python frames
-// that ends at the one which entered it. From 3.10 on that entry names an address among the call's locals
-// (cpython_frame.c), so the native frame that spans it is the one, even where the symbol table has no name
-// for a split-off part of the loop. Before, and where that fails, the k-th run belongs to the k-th frame of
-// _PyEval_EvalFrameDefault. Frames of C extensions between them keep their places. A thread that ran on
-// after its stack was copied shows by entries outside the copied frames or by unequal counts: uncertain.
+// How the two lists are matched: each native call of the interpreter's loop executes a run of
+// Python frames that ends at the one which entered it. From 3.10 on that entry names an address
+// among the call's locals (cpython_frame.c), so the native frame that spans it is the one, even
+// where the symbol table has no name for a split-off part of the loop. Before, and where that
+// fails, the k-th run belongs to the k-th frame of _PyEval_EvalFrameDefault. Frames of C extensions
+// between them keep their places. A thread that ran on after its stack was copied shows by entries
+// outside the copied frames or by unequal counts: uncertain.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,8 +107,8 @@ static void apply_debug_offsets(struct cpython *py)
         override(&py->o.ts_native_id, thread[6]);
 }
 
-// Offsets are right if the first thread's frames lead to code objects, or there is no frame yet. A running
-// thread's frames may be torn when they are looked at, so it gets several chances.
+// Offsets are right if the first thread's frames lead to code objects, or there is no frame yet. A
+// running thread's frames may be torn when they are looked at, so it gets several chances.
 static bool is_plausible(struct cpython *py)
 {
     struct py_frame frames[64];
@@ -137,6 +138,11 @@ static void *attach(const struct lang_process *p, struct mem *m, char *note, cha
     const struct cpython_offsets *row = row_of(number);
     if (!row) {
         snprintf(note, 160, "CPython %u.%u is not known: native frames only", major, minor);
+        return NULL;
+    }
+    uint64_t free_threaded = 0;
+    if (row->version >= 0x030d && mem_u64(m, runtime + 16, &free_threaded) && free_threaded) {
+        snprintf(note, 160, "CPython %s without a GIL is not known: native frames only", version);
         return NULL;
     }
     struct cpython *py = calloc(1, sizeof *py);
@@ -193,7 +199,8 @@ static void emit(struct cpython *py, int at, const struct py_frame *f, bool unce
     py->out[py->out_count++] = (struct lang_frame){at, frame};
 }
 
-// Below the leaf is where the thread has gone since: -1. Beyond a list that ends early counts as its end.
+// Below the leaf is where the thread has gone since: -1. Beyond a list that ends early counts as
+// its end.
 static int spanning(const struct native_frame *native, int n, uint64_t address)
 {
     if (!n || address < native[0].sp)
@@ -269,8 +276,8 @@ static bool ends_with(const char *text, const char *end)
     return n >= k && !strcmp(text + n - k, end);
 }
 
-// Whether the thread is inside what the program called, and not in the wait of its own loop: up to the loop's
-// run function there is more than the selector. (uvloop's loop is native.)
+// Whether the thread is inside what the program called, and not in the wait of its own loop: up to
+// the loop's run function there is more than the selector. (uvloop's loop is native.)
 static bool is_in_program(const struct cpython *py, const struct native_frame *native, int n)
 {
     int loop = n;

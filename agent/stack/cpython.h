@@ -114,8 +114,8 @@ uint64_t *py_set_items(struct cpython *py, uint64_t set, size_t *count, bool *cu
 // Code and lines. NULL: not a code object.
 const struct py_code *py_code_at(struct cpython *py, uint64_t address);
 int py_line(struct cpython *py, const struct py_code *code, uint64_t instr); // 0 unknown
-// The tables' formats; unit is the offset of the instruction in the table's units (2 bytes
-// from 3.10 on).
+// The tables' formats; unit is the offset of the instruction in the table's units (2 bytes from
+// 3.10 on).
 int py_line_locations(const uint8_t *table, size_t n, int first_line, int64_t unit); // 3.11+
 int py_line_ranges(const uint8_t *table, size_t n, int first_line, int64_t offset);  // 3.10
 int py_line_lnotab(const uint8_t *table, size_t n, int first_line, int64_t offset);  // up to 3.9

@@ -68,8 +68,8 @@ int py_line_lnotab(const uint8_t *table, size_t n, int first_line, int64_t offse
     return line <= 0 ? 0 : (int)line;
 }
 
-// The standard library and frozen modules are the runtime, and so is a loop library; what else is installed
-// beside them is not.
+// The standard library and frozen modules are the runtime, and so is a loop library; what else is
+// installed beside them is not.
 static bool is_standard_library(const char *file)
 {
     if (!strncmp(file, "<frozen ", 8) || strstr(file, "-packages/uvloop/"))

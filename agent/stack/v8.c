@@ -135,8 +135,8 @@ static bool is_jit(struct v8 *v, uint64_t address)
            (!path || !strncmp(path, "[anon", 5));
 }
 
-// A builtin without a frame of its own runs on the frame of the generated code that called it: the return
-// address into that code is the first one above sp.
+// A builtin without a frame of its own runs on the frame of the generated code that called it: the
+// return address into that code is the first one above sp.
 static bool calling_code(struct v8 *v, const struct native_frame *f, struct v8_code *code,
                          uint64_t *pc)
 {
@@ -190,7 +190,8 @@ static bool is_v8_module(const char *module)
     return name && strstr(name, "node");
 }
 
-// Only where V8's standard frames can be: its builtins, its generated code, or code that nothing names.
+// Only where V8's standard frames can be: its builtins, its generated code, or code that nothing
+// names.
 static bool may_be_javascript(const struct native_frame *f)
 {
     if (f->jit)

@@ -1,6 +1,6 @@
-// V8 from outside, within agent/stack: what its files share. Everything here reads through the walk's struct
-// mem. A tagged value is a uint64_t as the target holds it (heap objects end in 01, weak ones in 11, small
-// integers have a clear low half); 0 is "none or unreadable".
+// V8 from outside, within agent/stack: what its files share. Everything here reads through the
+// walk's struct mem. A tagged value is a uint64_t as the target holds it (heap objects end in 01,
+// weak ones in 11, small integers have a clear low half); 0 is "none or unreadable".
 #ifndef LOOPSCOPE_STACK_V8_H
 #define LOOPSCOPE_STACK_V8_H
 

@@ -58,8 +58,8 @@ bool v8_builtin_name(const char *builtin, char *buf, size_t n)
     return false;
 }
 
-// Assembled builtins are "Builtins_X"; those in C++ are v8::internal::Builtin_X(int, ...), in mangled form
-// with the length of the name before it, or Builtin_Impl_X beneath it.
+// Assembled builtins are "Builtins_X"; those in C++ are v8::internal::Builtin_X(int, ...), in
+// mangled form with the length of the name before it, or Builtin_Impl_X beneath it.
 bool v8_builtin_of_symbol(const char *symbol, char *buf, size_t n)
 {
     if (!symbol)

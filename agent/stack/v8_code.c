@@ -226,8 +226,9 @@ static void mark_uncertain(struct v8_place *places, int n, const struct v8_place
         places[i].uncertain = true;
 }
 
-// A call that the compiler added lies behind the code proper and jumps back to where it is needed: there the
-// positions are those of the source. Returns that offset, or `offset` where no such jump follows.
+// A call that the compiler added lies behind the code proper and jumps back to where it is needed:
+// there the positions are those of the source. Returns that offset, or `offset` where no such jump
+// follows.
 static int64_t continuation(struct v8 *v, const struct v8_code *c, int64_t offset)
 {
     uint8_t bytes[96];
@@ -253,8 +254,8 @@ static int surely(struct v8 *v, const struct v8_code *c, const struct position_e
     return n;
 }
 
-// Only calls have entries. A return address is exact where the entry before it is that call's own; any other
-// pc is given the entry before it, as far as the one behind agrees.
+// Only calls have entries. A return address is exact where the entry before it is that call's own;
+// any other pc is given the entry before it, as far as the one behind agrees.
 int v8_optimized_places(struct v8 *v, const struct v8_code *c, uint64_t pc, bool exact,
                         struct v8_place *places, int max)
 {
@@ -288,7 +289,8 @@ int v8_bytecode_position(struct v8 *v, uint64_t bytecodes, int offset)
     return any ? script_offset(found.position) : -1;
 }
 
-// Length of the bytecode at p, prefixes (Wide, ExtraWide and their debug twins: the first four) included.
+// Length of the bytecode at p, prefixes (Wide, ExtraWide and their debug twins: the first four)
+// included.
 static int bytecode_length(struct v8 *v, const uint8_t *p, size_t left)
 {
     int scale = 0, prefix = 0;
@@ -301,8 +303,8 @@ static int bytecode_length(struct v8 *v, const uint8_t *p, size_t left)
     return prefix + v->bytecode_sizes[scale * v->l.bytecodes + p[prefix]];
 }
 
-// The table gives, bytecode by bytecode, how much code was made for it; the lengths of the bytecodes
-// themselves come from V8's own table.
+// The table gives, bytecode by bytecode, how much code was made for it; the lengths of the
+// bytecodes themselves come from V8's own table.
 static int walk_baseline(struct v8 *v, const uint8_t *table, size_t n, const uint8_t *code,
                          size_t length, uint64_t pc_offset)
 {

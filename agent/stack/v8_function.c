@@ -7,8 +7,8 @@
 
 #define MAX_SCOPE_LOCALS 75 // more names than that lie in a table of their own, of one word
 
-// ScopeInfo's flags, the same from V8 10 to 13: bits 12 and 13 say where the function's own name lies (0: it
-// has none), bit 14 that an inferred name follows.
+// ScopeInfo's flags, the same from V8 10 to 13: bits 12 and 13 say where the function's own name
+// lies (0: it has none), bit 14 that an inferred name follows.
 static bool has_function_name(uint32_t flags)
 {
     return flags >> 12 & 3;
@@ -34,8 +34,8 @@ static bool is_position_pair(uint64_t start, uint64_t end)
     return v8_is_smi(start) && v8_is_smi(end) && v8_smi(start) >= 0 && v8_smi(end) > v8_smi(start);
 }
 
-// Flags, parameter count, number of locals, (from V8 13: start, end,) names, infos, [class variable], [name,
-// slot], [inferred name], (before V8 13: start, end), ...
+// Flags, parameter count, number of locals, (from V8 13: start, end,) names, infos, [class
+// variable], [name, slot], [inferred name], (before V8 13: start, end), ...
 static void read_scope(struct v8 *v, uint64_t info, struct scope *s)
 {
     bool early_positions = v->l.scope_first_vars >= 5;

@@ -35,8 +35,8 @@ uint64_t v8_field(struct v8 *v, uint64_t object, int offset)
     return value;
 }
 
-// While the collector moves objects, the first word of one that has moved is its new address, untagged; the
-// rest of the old copy is still whole.
+// While the collector moves objects, the first word of one that has moved is its new address,
+// untagged; the rest of the old copy is still whole.
 int v8_type(struct v8 *v, uint64_t object)
 {
     uint64_t map = v8_field(v, object, 0);
@@ -152,7 +152,8 @@ static size_t append_flat(struct v8 *v, const struct flat *f, char *buf, size_t 
     return len;
 }
 
-// Names made at run time are often cons strings: a tree, walked left to right, cut at the buffer's end.
+// Names made at run time are often cons strings: a tree, walked left to right, cut at the buffer's
+// end.
 static size_t append(struct v8 *v, uint64_t string, char *buf, size_t n, int depth)
 {
     struct flat f;

@@ -1,6 +1,6 @@
-// Where V8's fields lie. V8 exports many of them as v8dbg_* constants for debuggers; their names change with
-// the types of V8's own source, so each has its spellings here. What is not exported is known for the
-// versions that were looked at, and checked by the types of what the fields lead to.
+// Where V8's fields lie. V8 exports many of them as v8dbg_* constants for debuggers; their names
+// change with the types of V8's own source, so each has its spellings here. What is not exported is
+// known for the versions that were looked at, and checked by the types of what the fields lead to.
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,8 +139,8 @@ static void read_code_layout(const struct reader *r, struct v8_layout *l)
         read_constant(r, "DeoptimizationDataWrappedSharedFunctionInfoIndex", &l->deopt_sfi);
 }
 
-// V8's table of bytecode lengths: three rows, for operands of 1, 2 and 4 bytes. How many columns it has
-// follows from that rule: what the second row adds to the first, the third adds twice more.
+// V8's table of bytecode lengths: three rows, for operands of 1, 2 and 4 bytes. How many columns it
+// has follows from that rule: what the second row adds to the first, the third adds twice more.
 static int count_bytecodes(const uint8_t *t, int max)
 {
     for (int n = max / 3; n > 150; n--) {

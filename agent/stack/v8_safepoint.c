@@ -1,10 +1,12 @@
-// The safepoint table of generated code: the return address of every call in it, in ascending order. It tells
-// whether a source position that lies before a return address is that call's own. (Calls that the compiler
-// added, such as the slow path of an allocation at the end of the code, have no position of their own.)
+// The safepoint table of generated code: the return address of every call in it, in ascending
+// order. It tells whether a source position that lies before a return address is that call's own.
+// (Calls that the compiler added, such as the slow path of an allocation at the end of the code,
+// have no position of their own.)
 //
-// The table follows the instructions: count, [more], configuration, [more], entries. The configuration packs
-// how many bytes each part of an entry takes. Compilers and versions differ in the words between and in one
-// more byte an entry, so each known layout is tried; the right one ascends and holds the return address.
+// The table follows the instructions: count, [more], configuration, [more], entries. The
+// configuration packs how many bytes each part of an entry takes. Compilers and versions differ in
+// the words between and in one more byte an entry, so each known layout is tried; the right one
+// ascends and holds the return address.
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +55,8 @@ static bool read_table(struct v8 *v, const struct v8_code *c, const struct safep
     return t->bytes && mem_read(v->m, at + l->entries, t->bytes, (size_t)n * t->stride);
 }
 
-// 1: the first call behind `from` returns to `to`; 0: another does; -1: this is not the table's layout.
+// 1: the first call behind `from` returns to `to`; 0: another does; -1: this is not the table's
+// layout.
 static int first_call(const struct safepoints *t, uint32_t size, uint32_t from, uint32_t to)
 {
     uint32_t last = 0;

@@ -1,9 +1,10 @@
 // The language walkers on damaged memory: no crash, no endless walk.
 //
-// At the start a Python and a Node process are stalled on this machine; what the walkers read of them is
-// recorded (pages, symbols, mappings, native frames) and the processes are ended. Each input then is a list of
-// damages to those pages: words overwritten, pages shifted, filled at random or exchanged, memory that does
-// not exist invented. Walkers attach to and walk the damaged process as they would a live one.
+// At the start a Python and a Node process are stalled on this machine; what the walkers read of
+// them is recorded (pages, symbols, mappings, native frames) and the processes are ended. Each
+// input then is a list of damages to those pages: words overwritten, pages shifted, filled at
+// random or exchanged, memory that does not exist invented. Walkers attach to and walk the damaged
+// process as they would a live one.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

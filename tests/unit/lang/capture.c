@@ -82,7 +82,8 @@ static void ring_copy(const struct capture *c, uint64_t at, void *buf, size_t n)
     memcpy((uint8_t *)buf + first, c->data, n - first);
 }
 
-// Record: abi, registers by rising bit (ax bx cx dx si di bp sp ip r8..r15), size, bytes, dynamic size.
+// Record: abi, registers by rising bit (ax bx cx dx si di bp sp ip r8..r15), size, bytes, dynamic
+// size.
 static void take_record(struct capture *c, uint64_t at)
 {
     uint64_t abi, regs[17], size, dynamic = 0;

@@ -1,6 +1,6 @@
-// Registers and stack of a thread of a live process, for tests: two perf events (task clock, context
-// switches) with user registers and stack. What a test sees is therefore what the kernel copied at one
-// moment, as in the product, and the target is not stopped.
+// Registers and stack of a thread of a live process, for tests: two perf events (task clock,
+// context switches) with user registers and stack. What a test sees is therefore what the kernel
+// copied at one moment, as in the product, and the target is not stopped.
 #ifndef LOOPSCOPE_TEST_CAPTURE_H
 #define LOOPSCOPE_TEST_CAPTURE_H
 
@@ -20,8 +20,8 @@ struct sample {
 
 struct capture *capture_open(int tid); // NULL with errno: not permitted
 void capture_close(struct capture *c);
-// The newest sample: waits for a tick while the thread runs; a thread that sleeps is where it went to
-// sleep. false: nothing seen within the time.
+// The newest sample: waits for a tick while the thread runs; a thread that sleeps is where it went
+// to sleep. false: nothing seen within the time.
 bool capture_take(struct capture *c, struct sample *ret, int timeout_ms);
 
 #endif

@@ -1,4 +1,5 @@
-// Which interpreters a test runs on: the list of an environment variable ("a:b:c"), else the default.
+// Which interpreters a test runs on: the list of an environment variable ("a:b:c"), else the
+// default.
 #ifndef LOOPSCOPE_TEST_INTERPRETERS_H
 #define LOOPSCOPE_TEST_INTERPRETERS_H
 

@@ -1,4 +1,5 @@
-// Native frames of a captured thread by the product's unwinder, and what the walkers ask about the process.
+// Native frames of a captured thread by the product's unwinder, and what the walkers ask about the
+// process.
 #ifndef LOOPSCOPE_TEST_NATIVE_H
 #define LOOPSCOPE_TEST_NATIVE_H
 

@@ -1,5 +1,5 @@
-// asyncio's tasks from outside against the program's own account, and against a program that makes and ends
-// tasks all the time.
+// asyncio's tasks from outside against the program's own account, and against a program that makes
+// and ends tasks all the time.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

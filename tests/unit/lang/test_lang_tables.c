@@ -14,8 +14,8 @@
 #include "../../../agent/stack/cpython.h"
 #include "../../../agent/stack/v8.h"
 
-// Python prints one of its own functions: version, first line, table in hex, then offset:line for each
-// instruction as its own co_lines says (0: none).
+// Python prints one of its own functions: version, first line, table in hex, then offset:line for
+// each instruction as its own co_lines says (0: none).
 static const char account[] =
     "import sys,dis,json.decoder as d\n"
     "c=d.JSONDecoder.raw_decode.__code__ if len(sys.argv)<2 else d.py_scanstring.__code__\n"

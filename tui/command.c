@@ -17,10 +17,7 @@ static enum table_id open_table(const struct ui *ui)
 
 static int table_height(const struct ui *ui)
 {
-    const struct view *v = views[ui->nav.view];
-    struct split s =
-        layout_split(layout_screen(ui->rows, ui->cols).body, v->head ? v->head_rows : 0,
-                     ui_table_const(ui)->n, v->detail ? v->detail_rows : 0);
+    struct split s = view_split(ui, layout_screen(ui->rows, ui->cols).body);
     return s.table.h > 2 ? s.table.h - 1 : 1;
 }
 

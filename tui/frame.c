@@ -65,8 +65,8 @@ static void draw_title(const struct ui *ui, struct pane p)
     const struct snap *s = ui->snap;
     if (s && s->host.hostname)
         x = pane_printf(p, 0, x + 2, STYLE_TEXT, "%.20s", s->host.hostname);
-    const char *source = ui->source[0] ? ui->source : s ? s->source : NULL;
-    if (source && p.r.w >= 80)
+    const char *source = s && s->source && !ui->recorded ? s->source : ui->source;
+    if (source[0] && p.r.w >= 80)
         x = pane_printf(p, 0, x + 2, STYLE_SCOPE, "%.24s", source);
     if (ui->recording)
         x = pane_text(p, 0, x + 2, STYLE_BANNER, "REC");
@@ -149,8 +149,7 @@ static void draw_view(const struct ui *ui, struct canvas *c, struct rect body)
 {
     const struct view *v = views[ui->nav.view];
     enum table_id t = v->table(ui);
-    struct split s = layout_split(body, v->head ? v->head_rows : 0, ui->tables[t].n,
-                                  v->detail ? v->detail_rows : 0);
+    struct split s = view_split(ui, body);
     if (s.head.h > 0) {
         v->head(ui, canvas_pane(c, s.head));
         pane_rule(canvas_pane(c, (struct rect){s.head.y + s.head.h, body.x, 1, body.w}), 0);
@@ -158,8 +157,7 @@ static void draw_view(const struct ui *ui, struct canvas *c, struct rect body)
     table_draw(ui, t, canvas_pane(c, s.table));
     if (s.detail.h > 0) {
         pane_rule(canvas_pane(c, (struct rect){s.detail.y - 1, body.x, 1, body.w}), 0);
-        if (ui->tables[t].n > 0)
-            v->detail(ui, canvas_pane(c, s.detail));
+        v->detail(ui, canvas_pane(c, s.detail));
     }
 }
 

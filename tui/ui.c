@@ -189,12 +189,9 @@ bool ui_search(struct ui *ui, int direction, bool from_here)
 void ui_prepare(struct ui *ui)
 {
     struct layout l = layout_screen(ui->rows, ui->cols);
-    const struct view *v = views[ui->nav.view];
     enum table_id id = open_table(ui);
     rows_update(ui, id);
-    struct split s = layout_split(l.body, v->head ? v->head_rows : 0, ui->tables[id].n,
-                                  v->detail ? v->detail_rows : 0);
-    rows_scroll(&ui->tables[id], s.table.h - 1);
+    rows_scroll(&ui->tables[id], view_split(ui, l.body).table.h - 1);
     ui->page_lines = count_page_lines(ui);
 }
 

@@ -16,6 +16,14 @@ const struct table *const tables[TABLE_COUNT] = {
     [TABLE_FINDINGS] = &table_findings, [TABLE_PROCESSES] = &table_processes,
 };
 
+struct split view_split(const struct ui *ui, struct rect body)
+{
+    const struct view *v = views[ui->nav.view];
+    int items = ui_table_const(ui)->n;
+    return layout_split(body, v->head ? v->head_rows : 0, items,
+                        v->detail && items > 0 ? v->detail_rows : 0);
+}
+
 const struct snap_process *shown_process(const struct ui *ui, int pid)
 {
     for (int i = 0; i < ui->snap->nprocesses; i++)

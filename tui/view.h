@@ -62,6 +62,9 @@ extern const struct view view_overview, view_loop, view_tasks, view_fds, view_fi
 extern const struct table table_loops, table_stalls, table_sites, table_tasks, table_tree,
     table_fds, table_findings, table_processes;
 
+// How the open view shares its body. An empty table gets it all, to say why it is empty.
+struct split view_split(const struct ui *ui, struct rect body);
+
 // The whole screen.
 void frame_draw(const struct ui *ui, struct canvas *c);
 // A view as running text, for --once: as high as it needs, no keys.

@@ -214,13 +214,27 @@ static int expand(struct v8 *v, const struct v8_code *c, int64_t packed, struct 
     return n;
 }
 
-// From the outside in, what the entries before and behind the pc agree on is certain.
-static void mark_uncertain(struct v8_place *places, int n, const struct v8_place *next, int nnext)
+static int line_of(struct v8 *v, const struct v8_place *p)
+{
+    const struct v8_function *f = p->position >= 0 ? v8_function_at(v, p->shared) : NULL;
+    const struct v8_script *s = f && f->script ? v8_script_at(v, f->script) : NULL;
+    return s ? v8_line(s, p->position) : 0;
+}
+
+static bool is_same_line(struct v8 *v, const struct v8_place *a, const struct v8_place *b)
+{
+    if (a->shared != b->shared)
+        return false;
+    return a->position == b->position || (line_of(v, a) && line_of(v, a) == line_of(v, b));
+}
+
+// From the outside in, the lines that the entries before and behind the pc agree on are certain.
+static void mark_uncertain(struct v8 *v, struct v8_place *places, int n,
+                           const struct v8_place *next, int nnext)
 {
     int same = 0;
     while (same < n && same < nnext &&
-           places[n - 1 - same].shared == next[nnext - 1 - same].shared &&
-           places[n - 1 - same].position == next[nnext - 1 - same].position)
+           is_same_line(v, &places[n - 1 - same], &next[nnext - 1 - same]))
         same++;
     for (int i = 0; i < n - same; i++)
         places[i].uncertain = true;
@@ -250,7 +264,7 @@ static int surely(struct v8 *v, const struct v8_code *c, const struct position_e
     struct v8_place behind[MAX_INLINING + 2];
     int n = expand(v, c, found->position, places, max);
     int nbehind = next->offset < 0 ? 0 : expand(v, c, next->position, behind, MAX_INLINING + 2);
-    mark_uncertain(places, n, behind, nbehind);
+    mark_uncertain(v, places, n, behind, nbehind);
     return n;
 }
 

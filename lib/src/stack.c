@@ -110,10 +110,29 @@ int ls__stacks_init(struct stacks *s, size_t size, uint32_t keep, bool poison)
     return 0;
 }
 
+// Each stack by itself: within one, valgrind takes a jump of the stack pointer for growing or shrinking.
+static void tell_valgrind(const struct stacks *s, struct slab *slab)
+{
+    if (!RUNNING_ON_VALGRIND ||
+        !(slab->valgrind_ids = calloc(slab->size / s->size, sizeof(unsigned))))
+        return;
+    for (size_t i = 0; i < slab->size / s->size; i++) {
+        char *stack = slab->base + i * s->size;
+        slab->valgrind_ids[i] = VALGRIND_STACK_REGISTER(stack + STACK_PAGE, stack + s->size - 1);
+    }
+}
+
+static void forget_from_valgrind(const struct stacks *s, struct slab *slab)
+{
+    for (size_t i = 0; slab->valgrind_ids && i < slab->size / s->size; i++)
+        VALGRIND_STACK_DEREGISTER(slab->valgrind_ids[i]);
+    free(slab->valgrind_ids);
+}
+
 void ls__stacks_free(struct stacks *s)
 {
     for (uint32_t i = 0; i < s->nslabs; i++) {
-        VALGRIND_STACK_DEREGISTER(s->slabs[i].valgrind_id);
+        forget_from_valgrind(s, &s->slabs[i]);
         munmap(s->slabs[i].base, s->slabs[i].size);
     }
     atomic_fetch_sub(&mprotected, s->nprotected);
@@ -147,8 +166,8 @@ static int add_slab(struct stacks *s)
     if (base == MAP_FAILED)
         return -ENOMEM;
     madvise(base, size, MADV_NOHUGEPAGE); // a huge page would make 64 KB stacks cost 64 KB
-    unsigned id = VALGRIND_STACK_REGISTER(base, base + size);
-    s->slabs[s->nslabs++] = (struct slab){base, size, id};
+    s->slabs[s->nslabs] = (struct slab){base, size, NULL};
+    tell_valgrind(s, &s->slabs[s->nslabs++]);
     s->fresh = base;
     s->fresh_end = base + size;
     return 0;

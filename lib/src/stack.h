@@ -11,7 +11,7 @@
 struct slab {
     char *base;
     size_t size;
-    unsigned valgrind_id;
+    unsigned *valgrind_ids; // of each stack; NULL when not under valgrind
 };
 
 struct stacks {

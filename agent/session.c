@@ -14,6 +14,7 @@
 #include "target/find_targets.h"
 #include "target/procs.h"
 #include "target/self.h"
+#include "target/spin.h"
 #include "target/stalls.h"
 #include "target/tasks.h"
 #include "target/threads.h"
@@ -224,8 +225,10 @@ static void turn_second(struct session *s)
         struct probe_stats now;
         if (!t->history || t->trust == TRUST_NO)
             continue;
-        if (probe_stats(m->probe, t->tid, &now) == 0)
-            window_push(t->history, &now, t->stall ? t->stall->facts.duration_ns : 0);
+        if (probe_stats(m->probe, t->tid, &now) < 0)
+            continue;
+        now.polls_empty = spin_polls(t, &now);
+        window_push(t->history, &now, t->stall ? t->stall->facts.duration_ns : 0);
         calls_turn(t);
     }
     if (!s->settled && m->now_ns - m->started_ns >= SETTLING) {
@@ -271,7 +274,7 @@ static struct snap *make_snapshot(struct session *s)
     self_fill(&s->self, &s->model, snap);
     assemble(&s->model, snap);
     rules_judge(s->rules, snap);
-    s->model.urgent = false;
+    s->model.urgent = s->model.fresh = false;
     s->last_snapshot = s->model.now_ns;
     return snap;
 }
@@ -293,11 +296,12 @@ struct snap *session_dispatch(struct session *s)
     bool urgent = m->urgent && m->now_ns - s->last_snapshot >= URGENT_APART;
     if (s->ended || (!due && !urgent && !over))
         return NULL;
+    bool fresh = m->fresh;
     struct snap *snap = make_snapshot(s);
     s->ended = over;
     if (due)
         s->next_snapshot = m->now_ns + s->tick_ns;
-    if (due || over || snap->nevents > 0)
+    if (due || over || fresh || snap->nevents > 0)
         return snap;
     snap_unref(snap);
     return NULL;

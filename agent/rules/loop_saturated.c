@@ -36,6 +36,12 @@ static void report(struct rules *r, const struct rule *rule, const struct snap_l
     draft_report(r, d);
 }
 
+// Then loop-spin says what there is to say.
+static bool spins(const struct snap_loop *l)
+{
+    return 2 * l->window.polls_empty > l->window.turns;
+}
+
 static bool one_block_fills_it(const struct snap_loop *l)
 {
     return l->blocked_ns > 0 || l->window.turns < TURNS_MIN ||
@@ -53,7 +59,7 @@ static void check(struct rules *r, const struct rule *rule, const struct snap *n
             rules_not_judged(r, rule, "needs 10 s of a loop's turns");
             continue;
         }
-        if (l->busy_ratio >= rules_value(r, rule, "share") && !one_block_fills_it(l))
+        if (l->busy_ratio >= rules_value(r, rule, "share") && !one_block_fills_it(l) && !spins(l))
             report(r, rule, l, l->window.turn_p99_ns >= rules_ns(r, rule, "warn"));
     }
 }

@@ -19,7 +19,7 @@ static void report(struct rules *r, const struct rule *rule, const struct snap_l
     char span[32], fd[48] = "";
     text_ns(l->window.window_ns, span, sizeof(span));
     if (l->window.hot_fd != SNAP_UNKNOWN)
-        snprintf(fd, sizeof(fd), " (poll on fd %lld)", (long long)l->window.hot_fd);
+        snprintf(fd, sizeof(fd), " (fd %lld is always ready)", (long long)l->window.hot_fd);
     struct draft *d = draft_new(r, rule, l->pid, l->tid, "");
     d->f.stack = snap_hold(d->box, l->window.busy_stack);
     draft_title(d, "loop spins: %.0f polls a second return at once without progress%s", rate, fd);

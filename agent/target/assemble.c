@@ -7,6 +7,7 @@
 
 #include "calls.h"
 #include "procfs.h"
+#include "spin.h"
 #include "stalls.h"
 #include "tasks.h"
 #include "threads.h"
@@ -77,7 +78,7 @@ static void loop_from_history(const struct model *m, struct thread *t, struct sn
     l->window.pool_busy_ns = pool_busy(t);
     l->state = state_of(t, &l->window);
     if (l->state == LOOP_SPINNING)
-        l->window.hot_fd = h->now.last_wait_fd >= 0 ? h->now.last_wait_fd : SNAP_UNKNOWN;
+        l->window.hot_fd = spin_hot_fd(t);
     l->judged = true;
     l->judged_ns = m->now_ns - t->trusted_ns;
     l->turns = h->now.turns;

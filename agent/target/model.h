@@ -69,7 +69,8 @@ struct loop_history {
     struct stack *busy_stack;  // newest on-CPU stack
     int64_t busy_stack_ns;
     int64_t pool_busy_ns[CALL_SLOTS];
-    int64_t newest_stall_ns;
+    int64_t spin_turns, spin_at_ns, spin_work, spin_polls; // spin.c
+    bool spin_fast, spin_unknown;
 };
 
 struct call_sum { // one (system call, first argument) of one loop
@@ -166,7 +167,7 @@ struct model {
     int64_t threshold_ns;
     double time_scale;
     bool native, gc_walk;
-    bool only_loops; // show no process without a loop (--all)
+    bool only_loops;        // show no process without a loop (--all)
     struct proc *procs;     // by pid
     struct thread *threads; // by tid
     struct stall *stalls;   // open ones, and ended ones no snapshot has had
@@ -175,6 +176,7 @@ struct model {
     struct interned *interned;  // one struct stack an id (intern.c)
     int64_t torn_stacks, stacks, lost_records;
     bool urgent; // a snapshot is due now
+    bool fresh;  // it has a stall that nobody has seen yet
     struct wishes wishes;
     // What follows children and restarts (find_targets.c) hears of births here. May be NULL.
     void (*born)(void *arg, int parent, int pid);

@@ -52,10 +52,14 @@ static int check_may_read(int pid, const char *comm, struct error *err)
     snprintf(me, sizeof(me), "%u", (unsigned)geteuid());
     error_set(err, STATUS_NO_ATTACH, e, "no permission to watch %d (%s) as user %s", pid, comm,
               pw ? pw->pw_name : me);
-    error_hint(
-        err,
-        "run as root (sudo loopscope ...) or as the user of the process; see loopscope doctor %d",
-        pid);
+    if (geteuid() == 0)
+        error_hint(err, "even root is refused: a security module, a container's border or no "
+                        "CAP_SYS_PTRACE");
+    else
+        error_hint(err,
+                   "run as root (sudo loopscope ...) or as the user of the process; see loopscope "
+                   "doctor %d",
+                   pid);
     return -e;
 }
 

@@ -165,6 +165,7 @@ static bool within_budget(struct model *m, struct proc *p, bool first)
 static void note_captured(struct model *m, struct stall *s)
 {
     m->urgent |= !s->captured;
+    m->fresh |= !s->captured;
     s->captured = true;
 }
 

@@ -58,7 +58,9 @@ static int64_t longest(const uint32_t *hist, int64_t exact_ns, int64_t ever_ns)
 
 void window_read(struct loop_history *h, const struct probe_stats *s)
 {
+    int64_t polls = h->have_now && s->polls_empty < 0 ? h->now.polls_empty : s->polls_empty;
     h->now = *s;
+    h->now.polls_empty = polls; // counted once a second only
     h->have_now = true;
 }
 
@@ -80,6 +82,7 @@ void window_push(struct loop_history *h, const struct probe_stats *s, int64_t bl
     memmove(h->pool_busy_ns + 1, h->pool_busy_ns, sizeof(*h->pool_busy_ns) * (CALL_SLOTS - 1));
     h->pool_busy_ns[0] = 0;
     window_read(h, s);
+    h->now.polls_empty = s->polls_empty;
 }
 
 void window_long_turn(struct loop_history *h, int64_t duration_ns)

@@ -110,10 +110,14 @@ static void fit_text(const char *in, int width, bool keep_end, char *out, size_t
     const char *from = clean;
     uint32_t ch;
     int w, n;
-    while (keep_end && text_width(from) > width && (n = text_next(from, &ch, &w)) > 0)
-        from += n;
     size_t used = 0;
     int columns = 0;
+    if (keep_end && text_width(from) > width) {
+        used = (size_t)snprintf(out, size, "..");
+        columns = 2;
+        while (text_width(from) > width - 2 && (n = text_next(from, &ch, &w)) > 0)
+            from += n;
+    }
     while ((n = text_next(from, &ch, &w)) > 0 && columns + w <= width && used + 5 < size) {
         memcpy(out + used, from, (size_t)n);
         used += (size_t)n;

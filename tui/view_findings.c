@@ -57,14 +57,24 @@ static int64_t key(const struct ui *ui, int i, int column)
     }
 }
 
+// Short enough for a column; the finding's own words are in the detail.
+static const char *subject_text(const struct ui *ui, const struct finding *f, char *buf,
+                                size_t size)
+{
+    char name[128];
+    if (!shown_process(ui, f->pid))
+        return f->subject ? f->subject : "-";
+    subject_name(ui, f->pid, f->tid, name, sizeof(name));
+    snprintf(buf, size, "%s %d", name, f->pid);
+    return buf;
+}
+
 static const char *text(const struct ui *ui, int i, int column, char *buf, size_t size)
 {
     const struct finding *f = at(ui, i);
-    const char *value = column == COL_RULE      ? f->rule
-                        : column == COL_SUBJECT ? f->subject
-                                                : f->title;
-    (void)buf;
-    (void)size;
+    if (column == COL_SUBJECT)
+        return subject_text(ui, f, buf, size);
+    const char *value = column == COL_RULE ? f->rule : f->title;
     return value ? value : "-";
 }
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -86,6 +87,13 @@ class Service:
 
 def block_method():  # a C function (sort) between the two Python frames
     sorted([1, 2, 3, 4], key=Service().compare)
+
+
+def block_gil():  # another thread holds the interpreter's lock in a match that never gives it up
+    hog = threading.Thread(target=lambda: re.match(r"(a+)+$", "a" * 24 + "b"))
+    stall(2)
+    hog.start()
+    time.sleep(0.01)
 
 
 async def inner():

@@ -53,6 +53,10 @@ static void run(const char *program)
     assert_true(live_stall(l));
     check_culprit(l);
     assert_true(l->result.in_language);
+    if (!strcmp(mode, "gil")) {
+        assert_non_null(l->result.lock);
+        assert_string_equal(l->result.lock, "GIL");
+    }
     if (!strcmp(mode, "task"))
         check_task(l);
     if (!strcmp(mode, "method"))
@@ -80,8 +84,9 @@ int main(void)
         "python " name, test_mode, NULL, NULL, (void *)name                                        \
     }
     const struct CMUnitTest tests[] = {
-        MODE("sleep"), MODE("socket"),     MODE("json"), MODE("hash"),      MODE("file"),
-        MODE("spin"),  MODE("subprocess"), MODE("task"), MODE("generator"), MODE("method"),
+        MODE("sleep"),     MODE("socket"), MODE("json"),       MODE("hash"),
+        MODE("file"),      MODE("spin"),   MODE("subprocess"), MODE("task"),
+        MODE("generator"), MODE("method"), MODE("gil"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -160,12 +160,27 @@ static void begin(struct mem *m, const struct sample *s, int64_t ns)
     mem_begin(m, s->stack_base, s->stack, s->stack_len, BUDGET, now_ns() + ns);
 }
 
-static void walk_all(struct recording *r, struct mem *m, bool gc_walk, int64_t ns)
+struct damaged { // one input's view of a recording
+    const struct recording *r;
+    const uint8_t *damages;
+    size_t n;
+    uint64_t seed;
+    bool whole;  // no damage for now
+    bool invent; // memory that was not recorded is there, with random contents
+};
+
+// damaged: attach to whole memory first, then walk what is left of it; NULL: the same memory throughout.
+static void walk_all(struct recording *r, struct mem *m, struct damaged *damaged, bool gc_walk,
+                     int64_t ns)
 {
     struct lang_process p = {r->tid, r, symbol, section, mapping};
     char note[160] = "", version[32] = "";
     begin(m, &r->sample, ns);
+    if (damaged)
+        damaged->whole = true;
     void *self = r->lang->attach(&p, m, note, version);
+    if (damaged)
+        damaged->whole = false;
     if (!self)
         return;
     for (int i = 0; i < 2; i++) { // the second time with what the first one cached
@@ -215,7 +230,7 @@ static void record(struct recording *r, const char *const argv[], const char *la
     r->sample = l->sample;
     copy_frames(r, l);
     struct mem *m = mem_new(record_fetch, r);
-    walk_all(r, m, true, 5000000000ll);
+    walk_all(r, m, NULL, true, 5000000000ll);
     mem_free(m);
     close(r->fd);
     r->live = NULL;
@@ -239,14 +254,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     record(&recordings[1], node, "V8");
     return 0;
 }
-
-struct damaged { // one input's view of a recording
-    const struct recording *r;
-    const uint8_t *damages;
-    size_t n;
-    uint64_t seed;
-    bool invent; // memory that was not recorded is there, with random contents
-};
 
 enum { DAMAGE_BYTES = 14 };
 
@@ -301,14 +308,14 @@ static bool damaged_fetch(void *arg, uint64_t address, void *buf, size_t n)
     for (size_t at = 0; at < n; at += MEM_PAGE) {
         uint8_t *bytes = (uint8_t *)buf + at;
         const struct page *p = find_page(d->r, address + at);
-        if (!p && !d->invent)
+        if (!p && (!d->invent || d->whole))
             return false;
         if (!p) {
             fill_random(bytes, (address + at) ^ d->seed);
             continue;
         }
         memcpy(bytes, p->bytes, MEM_PAGE);
-        for (size_t i = 0; i + DAMAGE_BYTES <= d->n; i += DAMAGE_BYTES)
+        for (size_t i = 0; !d->whole && i + DAMAGE_BYTES <= d->n; i += DAMAGE_BYTES)
             damage(d, d->damages + i, (int)(p - d->r->pages), bytes);
     }
     return true;
@@ -319,10 +326,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2)
         return 0;
     struct recording *r = &recordings[data[0] & 1];
-    struct damaged d = {r, data + 2, size - 2, data[1] * 0x9e3779b97f4a7c15ull, data[0] & 2};
+    struct damaged d = {.r = r,
+                        .damages = data + 2,
+                        .n = size - 2,
+                        .seed = data[1] * 0x9e3779b97f4a7c15ull,
+                        .invent = data[0] & 2};
     struct mem *m = mem_new(damaged_fetch, &d);
     int64_t start = now_ns();
-    walk_all(r, m, data[0] & 4, WALK_NS);
+    walk_all(r, m, data[0] & 8 ? &d : NULL, data[0] & 4, WALK_NS);
     if (now_ns() - start > ENDLESS_NS)
         abort();
     mem_free(m);

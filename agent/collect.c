@@ -98,14 +98,16 @@ static void end_progress(struct state *st)
         fputs("\r\033[K", stderr);
 }
 
+// A glob that matches nothing is known at the first scan. (With --all, loops are only learnt by and by.)
+static bool may_lack_match(enum target_kind kind)
+{
+    return kind == TARGET_NAME || kind == TARGET_CGROUP || kind == TARGET_UNIT;
+}
+
 static void no_match(struct state *st, const struct snap *s)
 {
     struct error *err = &st->c->err;
-    if (st->c->opts->target == TARGET_ALL)
-        error_set(err, STATUS_TOO_EARLY, ESRCH, "no process with an event loop was found");
-    else
-        error_set(err, STATUS_NO_ATTACH, ESRCH, "nothing matches %.200s",
-                  s->source ? s->source : "");
+    error_set(err, STATUS_NO_ATTACH, ESRCH, "nothing matches %.200s", s->source ? s->source : "");
     error_hint(err, "loopscope ps lists what can be watched");
     stop(st);
 }
@@ -120,12 +122,6 @@ static void look_at(struct collect *c, const struct snap *s)
     for (int i = 0; i < s->nevents; i++)
         if (s->events[i].kind == EVENT_ATTACHED)
             c->attached = true;
-}
-
-static bool may_lack_match(enum target_kind kind)
-{
-    return kind == TARGET_NAME || kind == TARGET_ALL || kind == TARGET_CGROUP ||
-           kind == TARGET_UNIT;
 }
 
 static void on_snapshot(void *arg, struct snap *s)

@@ -217,7 +217,8 @@ static void walk_frame(struct v8 *v, int at, const struct native_frame *f, uint6
         return;
     }
     if (known && code.kind == V8_CODE_OPTIMIZED) {
-        walk_optimized(v, at, f->pc, f->activation, &code);
+        if (!f->bp || f->bp != *last_fp)
+            walk_optimized(v, at, f->pc, f->activation, &code);
         *last_fp = f->bp;
         return;
     }

@@ -12,6 +12,7 @@
 #include "target/calls.h"
 #include "target/command.h"
 #include "target/find_targets.h"
+#include "target/pool.h"
 #include "target/procs.h"
 #include "target/self.h"
 #include "target/spin.h"
@@ -25,6 +26,7 @@
 #define SECOND          (1000 * MS)
 #define LEARN_EVERY     (100 * MS)
 #define INVENTORY_EVERY (5 * SECOND)
+#define POOL_BUSY_EVERY (50 * MS)
 #define INVENTORY_MIN   (20 * MS)
 #define URGENT_APART    (20 * MS)    // snapshots out of turn, at least so far apart
 #define SETTLING        (5 * SECOND) // our own cost is counted from then on
@@ -38,7 +40,7 @@ struct session {
     struct self self;
     bool settled, command_ended, ended;
     int64_t tick_ns; // between regular snapshots
-    int64_t next_snapshot, next_second, next_learn, next_inventory, last_snapshot;
+    int64_t next_snapshot, next_second, next_learn, next_inventory, next_pool, last_snapshot;
     int64_t started_unix_ns;
     uint64_t version;
 };
@@ -245,6 +247,16 @@ static void take_inventory(struct session *s)
     procs_inventory(&s->model);
 }
 
+static void look_at_pools(struct session *s)
+{
+    bool busy = false;
+    for (struct proc *p = s->model.procs; p; p = p->hh.next) {
+        pool_look(&s->model, p);
+        busy |= p->identity.has_uv && pool_sample(&s->model, p);
+    }
+    s->next_pool = s->model.now_ns + (busy ? POOL_BUSY_EVERY : SECOND);
+}
+
 static void do_what_is_due(struct session *s)
 {
     int64_t now = s->model.now_ns;
@@ -255,6 +267,8 @@ static void do_what_is_due(struct session *s)
         take_inventory(s);
     if (now >= s->next_second)
         turn_second(s);
+    if (now >= s->next_pool)
+        look_at_pools(s);
     for (struct proc *p = s->model.procs; p; p = p->hh.next)
         tasks_tick(&s->model, p);
     stall_tick(&s->model);
@@ -323,7 +337,7 @@ static bool is_learning(const struct session *s)
 int64_t session_wait_ns(struct session *s)
 {
     int64_t now = mono_ns();
-    int64_t next = sooner(s->next_second, s->next_inventory);
+    int64_t next = sooner(sooner(s->next_second, s->next_inventory), s->next_pool);
     if (follow_scanned(s->follow))
         next = sooner(next, s->next_snapshot);
     next = sooner(next, follow_next_ns(s->follow));

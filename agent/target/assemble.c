@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "calls.h"
+#include "pool.h"
 #include "procfs.h"
 #include "spin.h"
 #include "stalls.h"
@@ -58,16 +59,6 @@ static void loop_lag(const struct thread *t, struct snap_loop *l)
     hist_to_lag(now->turn_hist, l->lag_hist);
 }
 
-static int64_t pool_busy(const struct thread *t)
-{
-    int64_t sum = 0;
-    if (!t->proc->identity.has_uv || t->tid != t->pid)
-        return SNAP_UNKNOWN;
-    for (int i = 0; i < CALL_SLOTS; i++)
-        sum += t->history->pool_busy_ns[i];
-    return sum;
-}
-
 static void loop_from_history(const struct model *m, struct thread *t, struct snap *s,
                               struct snap_loop *l)
 {
@@ -75,7 +66,7 @@ static void loop_from_history(const struct model *m, struct thread *t, struct sn
     window_sum(h, &l->window);
     l->window.busy_stack = snap_hold(s, l->window.busy_stack);
     l->window.starved_by = l->window.runqueue_ns > 0 ? starved_by(t, s) : NULL;
-    l->window.pool_busy_ns = pool_busy(t);
+    l->window.pool_busy_ns = pool_busy_ns(t);
     l->state = state_of(t, &l->window);
     if (l->state == LOOP_SPINNING)
         l->window.hot_fd = spin_hot_fd(t);

@@ -68,7 +68,8 @@ struct loop_history {
     int64_t stalled_max_ns;    // longest turn known from stalls
     struct stack *busy_stack;  // newest on-CPU stack
     int64_t busy_stack_ns;
-    int64_t pool_busy_ns[CALL_SLOTS];
+    int64_t pool_busy_ns[CALL_SLOTS]; // pool.c; a second each, newest first
+    bool pool_known;
     int64_t spin_turns, spin_at_ns, spin_work, spin_polls; // spin.c
     bool spin_fast, spin_unknown;
 };
@@ -102,6 +103,7 @@ struct thread {
     bool at_attach; // was there when we came
     bool helper;    // the runtime's own thread: not a loop of the program
     bool pool;      // a worker of libuv's pool
+    int pool_looks;
     int64_t seen_ns;
 
     // trust.c
@@ -148,6 +150,7 @@ struct proc {
     int64_t zombies, zombie_since_ns;
     char zombie_command[NAME_MAX_LEN];
     struct task_book *tasks; // NULL: none can be read
+    int64_t pool_all_ns;     // all workers of its pool have been at work since; 0 not
     // capture budget
     int64_t budget_second, budget_used;
 };

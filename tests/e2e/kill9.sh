@@ -3,7 +3,7 @@
 # usage: kill9.sh [TRIES]
 here=$(cd "$(dirname "$0")" && pwd)
 build=${LOOPSCOPE_BUILD:-$here/../../build}
-agent=${LOOPSCOPE:-$build/loopscope}
+agent=$(realpath "${LOOPSCOPE:-$build/loopscope}")
 tries=${1:-20}
 tmp=$(mktemp -d)
 [ -x "$agent" ] || { echo "failed: $agent is not built"; exit 1; }
@@ -14,8 +14,14 @@ target=$!
 trap 'kill $target 2>/dev/null; wait 2>/dev/null; rm -rf "$tmp"' EXIT
 sleep 0.3
 
-# The agent's helper is a child of the agent; it must end with it.
-helpers() { pgrep -f "^[^ ]*$(basename "$agent") .*stack-helper" | wc -l; }
+# Processes that run our program (the helper is one); they must end with the agent.
+helpers() {
+    local exe n=0
+    for exe in /proc/[0-9]*/exe; do
+        [ "$(readlink "$exe" 2>/dev/null)" = "$agent" ] && n=$((n + 1))
+    done
+    echo $n
+}
 before=$(helpers)
 for ((i = 0; i < tries; i++)); do
     "$agent" watch $target --json >"$tmp/out" 2>&1 &
@@ -35,6 +41,7 @@ state=$(awk '/^State/ { print $2 }' /proc/$target/status)
 [ "$state" != T ] && [ "$state" != t ] || { echo "failed: the target is stopped"; exit 1; }
 tracer=$(awk '/^TracerPid/ { print $2 }' /proc/$target/status)
 [ "$tracer" = 0 ] || { echo "failed: the target is traced"; exit 1; }
+sleep 0.5
 after=$(helpers)
 [ "$after" -le "$before" ] || { echo "failed: $((after - before)) helpers are left"; exit 1; }
 echo "kill -9: $tries tries, the target goes on"

@@ -4,6 +4,6 @@
 // Nothing found is an answer too.
 int cmd_ps(const struct opts *opts)
 {
-    int rc = show_parts(opts, PART_PROCESSES, 1000000000LL);
+    int rc = show_parts(opts, PART_PROCESSES, 2000000000LL);
     return rc == STATUS_TOO_EARLY ? STATUS_CLEAN : rc;
 }

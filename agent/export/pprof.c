@@ -88,13 +88,17 @@ static uint64_t clean_id(struct profile *p, const char *text)
     return string_id(p, clean(text, 0, buf, sizeof(buf)));
 }
 
-static void profile_begin(struct profile *p)
+static uint64_t mapping_id(struct profile *p, const struct frame *f);
+
+static void profile_begin(struct profile *p, const struct snap *s)
 {
     *p = (struct profile){.strings = numbering_new(),
                           .mappings = numbering_new(),
                           .functions = numbering_new(),
                           .locations = numbering_new()};
-    string_id(p, ""); // 0 must be the empty string
+    string_id(p, "");      // 0 must be the empty string
+    if (s->nprocesses > 0) // readers take the first mapping for the program
+        mapping_id(p, &(struct frame){.module = s->processes[0].exe});
 }
 
 static void value_type(struct profile *p, const char *type, const char *unit)
@@ -231,7 +235,7 @@ int export_pprof(const struct snap *s, const struct export_opts *o, FILE *out)
 {
     struct profile p;
     struct weights w = weigh(s, o->history);
-    profile_begin(&p);
+    profile_begin(&p, s);
     value_type(&p, "stalls", "count");
     value_type(&p, "blocked", "nanoseconds");
     for (int i = 0; i < w.n; i++) {
@@ -246,7 +250,7 @@ int export_pprof_fds(const struct snap *s, const struct export_opts *o, FILE *ou
 {
     (void)o;
     struct profile p;
-    profile_begin(&p);
+    profile_begin(&p, s);
     value_type(&p, "open_fds", "count");
     value_type(&p, "age", "nanoseconds");
     for (int i = 0; i < s->nfds; i++) {
@@ -260,7 +264,7 @@ int export_pprof_tasks(const struct snap *s, const struct export_opts *o, FILE *
 {
     (void)o;
     struct profile p;
-    profile_begin(&p);
+    profile_begin(&p, s);
     value_type(&p, "tasks", "count");
     value_type(&p, "age", "nanoseconds");
     for (int i = 0; i < s->ntasks; i++) {

@@ -1,0 +1,77 @@
+// What a window's stalls add up to, whatever snapshot they were seen in.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../../agent/export/history.h"
+#include "../../../agent/export/human.h"
+#include "../fixture.h"
+
+#define MS 1000000LL
+
+static void each_stall_counts_once(void **state)
+{
+    (void)state;
+    struct history *h = history_new();
+    for (int tick = 0; tick < 4; tick++) {
+        struct snap *s = fixture_rich(tick);
+        history_add(h, s);
+        snap_unref(s); // the history keeps what it needs
+    }
+    assert_int_equal(h->nstalls, 2);
+    assert_int_equal(h->nloops, 2);
+    assert_int_equal(h->loops[0].stalls, 1);
+    assert_int_equal(h->stalls[0].duration_ns, 2310 * MS + 3000 * MS); // as last seen
+    assert_int_equal(h->nloop_points, 4 * 5);
+    history_free(h);
+}
+
+static void samples_share_a_stalls_time(void **state)
+{
+    (void)state;
+    struct snap *s = fixture_rich(0);
+    struct weights w = weigh(s, NULL);
+    int64_t total = 0;
+    for (int i = 0; i < w.n; i++)
+        total += w.list[i].ns;
+    assert_int_equal(total, 2310 * MS + 640 * MS); // nothing counted twice, nothing lost
+    assert_int_equal(w.n, 3);
+    assert_int_equal(w.list[0].ns, 2310 * MS);
+    assert_int_equal(w.list[1].ns,
+                     430 * MS); // the second look had no stack: the time after it is nobody's
+    assert_null(w.list[1].stack);
+    assert_int_equal(w.list[2].ns, 210 * MS);
+    weights_finish(&w);
+    snap_unref(s);
+}
+
+static void numbers_read_well(void **state)
+{
+    (void)state;
+    assert_string_equal(human_ns(SNAP_UNKNOWN).text, "-");
+    assert_string_equal(human_ns(0).text, "0");
+    assert_string_equal(human_ns(2310 * MS).text, "2.31 s");
+    assert_string_equal(human_ns(640 * MS).text, "640 ms");
+    assert_string_equal(human_ns(999600000).text, "1 s");
+    assert_string_equal(human_ns(270000 * MS).text, "4 min 30 s");
+    assert_string_equal(human_count(918204).text, "918 204");
+    assert_string_equal(human_count(1024).text, "1024");
+    assert_string_equal(human_ratio(0.972).text, "97.2 %");
+    assert_string_equal(human_bytes(22020096).text, "21 MB");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_stall_counts_once),
+        cmocka_unit_test(samples_share_a_stalls_time),
+        cmocka_unit_test(numbers_read_well),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -38,8 +38,6 @@ int ls_chan_new(ls_chan **ret, size_t item_size, uint32_t capacity)
     if (r < 0)
         return r;
     ls_chan *c = *ret;
-    list_init(&c->senders);
-    list_init(&c->receivers);
     c->item_size = item_size;
     c->capacity = capacity;
     if (bytes > 0 && !(c->buffer = malloc(bytes))) {
@@ -102,7 +100,8 @@ static inline void complete(struct ls_loop *l, struct party *p, int status)
 
 static inline struct party *first_party(const struct list *l)
 {
-    return list_empty(l) ? NULL : list_entry(l->next, struct party, link);
+    struct list *node = list_first(l);
+    return node ? list_entry(node, struct party, link) : NULL;
 }
 
 // 0 when it happened at once, -EPIPE when closed, -EAGAIN when it must wait.
@@ -258,7 +257,6 @@ static int wait_for_any(struct ls_site *site, struct task *t, const struct ls_ca
         const struct ls_case *k = &cases[i];
         parties[i] = (struct party){.task = t, .selection = &s};
         parties[i].item = k->recv ? k->recv : (void *)(uintptr_t)k->send;
-        list_init(&parties[i].link);
         if (k->chan)
             list_add_tail(k->recv ? &k->chan->receivers : &k->chan->senders, &parties[i].link);
     }

@@ -150,9 +150,8 @@ void ls__report_slow_step(struct task *t, int64_t ns)
 void ls__report_leaks(struct ls_loop *l)
 {
     const struct ls_abi_loop *r = l->record;
-    for (struct list *node = l->objects.next; node != &l->objects; node = node->next)
-        ls__say("a %s was not freed: %p", list_entry(node, struct object, link)->kind,
-                (void *)node);
+    list_for_each(node, &l->objects) ls__say(
+        "a %s was not freed: %p", list_entry(node, struct object, link)->kind, (void *)node);
     if (r->never_awaited + r->errors_unread + r->left_children + r->misuse + r->spawn_failed == 0)
         return;
     ls__say("of %llu tasks: %llu never awaited, %llu errors unread, %llu left running by their "

@@ -105,13 +105,19 @@ static inline int may_wait(const struct task *t, bool held, int64_t timeout_ns)
     return unlikely(timeout_ns == 0) ? -ETIMEDOUT : 0;
 }
 
+static inline void arm_call_timer(struct ls_loop *l, struct task *t, int64_t timeout_ns)
+{
+    t->timer.fire = ls__call_timeout;
+    timer_arm_fresh(&l->wheel, &t->timer, timeout_ns);
+}
+
 // The parts of struct wait, by register.
 static inline int park_at(struct ls_loop *l, struct task *t, uint8_t kind, uint64_t object,
                           struct ls_site *site, int64_t timeout_ns,
                           void (*abort)(struct task *, int), void *op, bool held)
 {
     if (unlikely(timeout_ns >= 0))
-        timer_arm_fresh(&l->wheel, &t->timer, timeout_ns);
+        arm_call_timer(l, t, timeout_ns);
     t->wait_kind = kind;
     t->wait_held = held;
     t->wait_abort = abort;

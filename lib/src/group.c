@@ -31,8 +31,6 @@ int ls_group_open_at(struct ls_site *site, ls_group **ret, enum ls_group_mode mo
     g->site = site;
     g->mode = mode;
     g->limit = limit;
-    list_init(&g->tasks);
-    list_init(&g->spawners);
     list_add_head(&t->groups, &g->link);
     g->cancelled = t->cancel_requested && t->shields == 0;
     *ret = g;
@@ -127,16 +125,14 @@ void ls__group_task_ended(struct task *t)
 static void cancel_tasks(struct ls_group *g, struct list *work)
 {
     g->cancelled = true;
-    for (struct list *node = g->tasks.next; node != &g->tasks; node = node->next)
-        ls__cancel_add(list_entry(node, struct task, sibling), work);
+    list_for_each(node, &g->tasks) ls__cancel_add(list_entry(node, struct task, sibling), work);
     while (ls__wake_first(&g->spawners, 0)) // they see that it is cancelled
         continue;
 }
 
 void ls__groups_add_children(struct task *owner, struct list *work)
 {
-    for (struct list *node = owner->groups.next; node != &owner->groups; node = node->next)
-        cancel_tasks(list_entry(node, struct ls_group, link), work);
+    list_for_each(node, &owner->groups) cancel_tasks(list_entry(node, struct ls_group, link), work);
 }
 
 int ls_group_cancel(ls_group *g)
@@ -203,7 +199,7 @@ int64_t ls_group_wait_at(struct ls_site *site, ls_group *g, int64_t timeout_ns)
 void ls__groups_abandoned(struct task *owner)
 {
     while (!list_empty(&owner->groups)) {
-        struct ls_group *g = list_entry(owner->groups.next, struct ls_group, link);
+        struct ls_group *g = list_entry(list_first(&owner->groups), struct ls_group, link);
         ls__misuse(g->site, -ECHILD,
                    "task \"%s\" returned without ls_group_wait: the group is cancelled",
                    ls__task_label(owner));

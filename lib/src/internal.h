@@ -107,41 +107,43 @@ struct task {
     ls_fn fn;
     void *arg;
     int64_t result;
-
+    char *stack; // lowest address, guard included
+    struct ls_site *spawn_site;
+    struct site_stats *stats;
+    int64_t created_ns;
+    struct task *parent;    // NULL: root, detached, or of a group
+    int64_t parent_id;      // of the task that spawned it, for show
+    struct list sibling;    // in the parent's, the loop's or the group's list
+    struct ls_group *group; // that owns it
+    uint8_t
+        state; // as the slot's, but RUNNING also while ready or waiting: the truth for decisions
+    // Zeroed for a new task from here ...
     uint8_t wait_kind; // enum ls_abi_wait while parked, else 0
     bool wait_held;    // interrupts do not reach it
-    int32_t wake_status;
-    int32_t interrupt; // what the next await point returns: 0, -ECANCELED, -ETIMEDOUT
-    uint16_t flags;    // enum ls_abi_flag, the truth behind the slot's
-    uint8_t
-        state; // enum ls_abi_state, likewise, but coarse: NEW, RUNNING (or ready, or waiting), ENDING, DONE, FAILED, CANCELLED
     bool cancel_requested, cancel_queued;
+    uint16_t flags;    // enum ls_abi_flag, the truth behind the slot's
+    int32_t interrupt; // what the next await point returns: 0, -ECANCELED, -ETIMEDOUT
     uint32_t shields;
-    void (*wait_abort)(struct task *t, int why); // NULL: called already
-    void *wait_op;
-    struct timer timer; // of the call it is parked in
-
-    struct task *awaiter;
-    struct task *parent; // NULL: root, detached, or of a group
-    int64_t parent_id;   // of the task that spawned it, for show
     uint32_t live_children;
-    struct list sibling; // in the parent's, the loop's or the group's list
+    struct task *awaiter;
     struct list children;
-    struct list cancel_link; // while a cancel walks the tree
-    struct ls_group *group;  // that owns it
-    struct list groups;      // opened by it
-    struct list owned;       // struct own
-    struct list mutexes;     // locked by it
-    uint64_t own_order;
+    struct list groups;        // opened by it
+    struct list owned;         // struct own
+    struct list mutexes;       // locked by it
     struct deadline *deadline; // innermost
     struct locals *locals;
-    struct ls_site *spawn_site;
-    int64_t *result_at; // of a group's task
     char *name;         // NULL: not named
-    int64_t created_ns, cancel_ns;
-    char *stack; // lowest address, guard included
+    int64_t *result_at; // of a group's task
     void (*on_end)(struct task *t,
                    void *ctx); // a ticket's; called when it has ended, before it is freed
+    struct timer timer;        // of the call it is parked in
+    // ... to here: the timer's link
+    int32_t wake_status;
+    void (*wait_abort)(struct task *t, int why); // NULL: called already
+    void *wait_op;
+    struct list cancel_link; // while a cancel walks the tree
+    uint64_t own_order;      // of the newest in owned
+    int64_t cancel_ns;
     void *on_end_ctx;
 };
 
@@ -156,9 +158,7 @@ struct hook {
 struct site_stats {
     uint64_t created, completed, failed, cancelled;
     int64_t sum_ns, max_ns;
-    uint32_t *
-        buckets; // SITE_BUCKETS, by ls__duration_bucket; NULL: all durations were 0, `zeros` of them
-    uint64_t zeros;
+    uint32_t *buckets; // SITE_BUCKETS, by ls__duration_bucket, of durations above 0; NULL: none
 };
 
 struct object { // anything made by ls_x_new: for the report of what was not freed
@@ -214,6 +214,7 @@ struct ls_loop {
     uv_idle_t idle;
     uv_timer_t timer;
     int open_handles;
+    uint32_t pending; // work on the pool that no task waits for: the loop must not close before
     bool idle_active;
     struct door door;
 

@@ -1,4 +1,4 @@
-// Circular doubly-linked list: the head is a node, an unlinked node points at itself.
+// Circular doubly-linked list: the head is a node. A zeroed head is an empty list, a zeroed node one in no list.
 #ifndef LS_LIST_H
 #define LS_LIST_H
 
@@ -10,6 +10,8 @@ struct list {
 };
 
 #define list_entry(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
+#define list_for_each(node, head)                                                                  \
+    for (struct list *node = (head)->next; node && node != (head); node = node->next)
 
 static inline void list_init(struct list *l)
 {
@@ -18,11 +20,23 @@ static inline void list_init(struct list *l)
 
 static inline bool list_empty(const struct list *l)
 {
-    return l->next == l;
+    return !l->next || l->next == l;
+}
+
+static inline struct list *list_first(const struct list *l) // NULL when empty
+{
+    return l->next == l ? NULL : l->next;
+}
+
+static inline bool list_linked(const struct list *node)
+{
+    return node->next != NULL;
 }
 
 static inline void list_add_tail(struct list *head, struct list *node)
 {
+    if (__builtin_expect(!head->next, 0))
+        list_init(head);
     node->prev = head->prev;
     node->next = head;
     head->prev->next = node;
@@ -31,27 +45,33 @@ static inline void list_add_tail(struct list *head, struct list *node)
 
 static inline void list_add_head(struct list *head, struct list *node)
 {
-    list_add_tail(head->next, node);
+    if (!head->next)
+        list_init(head);
+    node->next = head->next;
+    node->prev = head;
+    head->next->prev = node;
+    head->next = node;
 }
 
-static inline void list_unlink(struct list *node)
+static inline void list_unlink(struct list *node) // leaves its pointers as they are
 {
     node->prev->next = node->next;
     node->next->prev = node->prev;
 }
 
-static inline void list_del(struct list *node) // leaves it as an empty list
+static inline void list_del(struct list *node) // fine when it is in no list
 {
+    if (!node->next)
+        return;
     list_unlink(node);
-    list_init(node);
+    node->next = node->prev = NULL;
 }
 
 static inline struct list *list_pop(struct list *head) // NULL when empty
 {
-    struct list *node = head->next;
-    if (node == head)
-        return NULL;
-    list_del(node);
+    struct list *node = list_first(head);
+    if (node)
+        list_del(node);
     return node;
 }
 
@@ -60,6 +80,8 @@ static inline void list_splice(struct list *to, struct list *from)
 {
     if (list_empty(from))
         return;
+    if (!to->next)
+        list_init(to);
     from->next->prev = to->prev;
     to->prev->next = from->next;
     from->prev->next = to;

@@ -292,9 +292,6 @@ static void free_arrays(struct ls_loop *l)
 static void init_lists(struct ls_loop *l)
 {
     l->ready_tail = &l->ready;
-    list_init(&l->roots);
-    list_init(&l->objects);
-    list_init(&l->closing_parts);
     ls__clock_init(&l->clock);
     l->now_ns = l->clock.ns_ref;
     ls__wheel_init(&l->wheel, l->now_ns);
@@ -383,13 +380,13 @@ static void on_handle_closed(uv_handle_t *handle)
 static void reap_roots(struct ls_loop *l)
 {
     struct list *node;
-    while ((node = l->roots.next) != &l->roots)
+    while ((node = list_first(&l->roots)))
         ls__task_reap(list_entry(node, struct task, sibling), false);
 }
 
 static void close_if_over(struct ls_loop *l)
 {
-    if (!l->closing || l->live > 0 || l->handles_closing)
+    if (!l->closing || l->live > 0 || l->pending > 0 || l->handles_closing)
         return;
     l->handles_closing = true;
     reap_roots(l);
@@ -413,8 +410,7 @@ static void cancel_roots(struct ls_loop *l)
 {
     struct list work;
     list_init(&work);
-    for (struct list *node = l->roots.next; node != &l->roots; node = node->next)
-        ls__cancel_add(list_entry(node, struct task, sibling), &work);
+    list_for_each(node, &l->roots) ls__cancel_add(list_entry(node, struct task, sibling), &work);
     ls__cancel_work(&work);
 }
 

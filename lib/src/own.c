@@ -6,12 +6,12 @@
 
 void ls__own_init(struct own *own)
 {
-    list_init(&own->link);
+    own->link = (struct list){NULL, NULL};
 }
 
 bool ls__own_owned(const struct own *own)
 {
-    return !list_empty(&own->link);
+    return list_linked(&own->link);
 }
 
 void ls__own_push(struct task *t, struct own *own, void (*fn)(void *arg), void *arg)
@@ -29,9 +29,10 @@ void ls__own_remove(struct own *own)
 
 static struct own *newest(struct task *t, uint64_t down_to)
 {
-    if (list_empty(&t->owned))
+    struct list *node = list_first(&t->owned);
+    if (!node)
         return NULL;
-    struct own *own = list_entry(t->owned.next, struct own, link);
+    struct own *own = list_entry(node, struct own, link);
     return own->order > down_to ? own : NULL;
 }
 
@@ -89,7 +90,8 @@ int ls_undefer(void (*fn)(void *arg), void *arg)
     struct task *t = task_current();
     if (!t)
         return -EPERM;
-    for (struct list *node = t->owned.next; node != &t->owned; node = node->next) {
+    list_for_each(node, &t->owned)
+    {
         struct own *own = list_entry(node, struct own, link);
         struct deferred *d = own->arg;
         if (own->fn != run_deferred || d->fn != fn || d->arg != arg)

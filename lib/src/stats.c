@@ -38,12 +38,13 @@ void ls__count_duration(struct site_stats *s, int64_t ns)
 
 int64_t ls__site_percentile(const struct site_stats *s, double q)
 {
-    uint64_t n = s->zeros;
-    for (unsigned i = 0; s->buckets && i < SITE_BUCKETS; i++)
-        n += s->buckets[i];
+    uint64_t n = s->completed + s->failed + s->cancelled,
+             seen = n; // seen: those that took no time at all
     if (n == 0)
         return -1;
-    uint64_t rank = (uint64_t)(q * (double)n), seen = s->zeros;
+    for (unsigned i = 0; s->buckets && i < SITE_BUCKETS; i++)
+        seen -= s->buckets[i];
+    uint64_t rank = (uint64_t)(q * (double)n);
     if (seen > rank)
         return 0;
     for (unsigned i = 0; s->buckets && i < SITE_BUCKETS; i++)

@@ -62,10 +62,8 @@ struct ls_sem {
 int ls_sem_new(ls_sem **ret, uint32_t count)
 {
     int r = ls__object_new(sizeof(**ret), "semaphore", ret);
-    if (r == 0) {
-        list_init(&(*ret)->waiters);
+    if (r == 0)
         (*ret)->count = count;
-    }
     return r;
 }
 
@@ -116,10 +114,7 @@ struct ls_mutex {
 
 int ls_mutex_new(ls_mutex **ret)
 {
-    int r = ls__object_new(sizeof(**ret), "mutex", ret);
-    if (r == 0)
-        list_init(&(*ret)->waiters);
-    return r;
+    return ls__object_new(sizeof(**ret), "mutex", ret);
 }
 
 int ls_mutex_free(ls_mutex *m)
@@ -187,7 +182,7 @@ void ls__mutexes_abandoned(struct task *t)
     while (!list_empty(&t->mutexes)) {
         ls__misuse(t->spawn_site, -EPERM, "task \"%s\" ended with a mutex locked: passed on",
                    ls__task_label(t));
-        pass_mutex(list_entry(t->mutexes.next, struct ls_mutex, held));
+        pass_mutex(list_entry(list_first(&t->mutexes), struct ls_mutex, held));
     }
 }
 
@@ -201,10 +196,7 @@ struct ls_event {
 
 int ls_event_new(ls_event **ret)
 {
-    int r = ls__object_new(sizeof(**ret), "event", ret);
-    if (r == 0)
-        list_init(&(*ret)->waiters);
-    return r;
+    return ls__object_new(sizeof(**ret), "event", ret);
 }
 
 int ls_event_free(ls_event *e)
@@ -258,10 +250,7 @@ struct ls_cond {
 
 int ls_cond_new(ls_cond **ret)
 {
-    int r = ls__object_new(sizeof(**ret), "condition", ret);
-    if (r == 0)
-        list_init(&(*ret)->waiters);
-    return r;
+    return ls__object_new(sizeof(**ret), "condition", ret);
 }
 
 int ls_cond_free(ls_cond *c)

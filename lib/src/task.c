@@ -76,11 +76,11 @@ static void sanitizers_task_freed(struct task *t)
 
 // ---- spawn ----
 
-static void fill_slot(const struct task *t, uint32_t site)
+static inline void fill_slot(const struct ls_loop *l, const struct task *t, uint32_t site)
 {
     struct ls_abi_task *s = t->slot;
     uint32_t seq = record_begin(&s->seq);
-    s->loop = t->loop->index;
+    s->loop = l->index;
     s->id = (uint64_t)t->id;
     slot_set_state(s, LS_ABI_NEW, LS_ABI_WAIT_NONE, t->flags, SITE_UNKNOWN);
     s->wait_object = 0;
@@ -93,44 +93,46 @@ static void fill_slot(const struct task *t, uint32_t site)
     s->spawn_site = site;
     s->error = 0;
     s->context = (uint64_t)(uintptr_t)&t->context;
-    s->cancel_ns = (uint64_t)t->cancel_ns;
+    s->cancel_ns = unlikely(t->cancel_requested) ? (uint64_t)t->cancel_ns : 0;
     s->name[0] = 0;
     record_end(&s->seq, seq);
 }
 
-static void join_family(struct task *t, struct task *parent, struct ls_group *group)
+static void inherit_cancel(struct task *t, const struct task *parent)
 {
-    struct ls_loop *l = t->loop;
+    if (parent->shields > 0)
+        return;
+    t->cancel_requested = true;
+    t->cancel_ns = t->loop->now_ns;
+    t->interrupt = -ECANCELED;
+    t->flags |= LS_ABI_CANCEL_REQUESTED;
+}
+
+static inline void join_family(struct ls_loop *l, struct task *t, struct task *parent,
+                               struct ls_group *group)
+{
     struct task *spawner = l->current;
     t->parent = parent;
     t->group = group;
-    t->flags = 0;
-    t->interrupt = 0;
-    t->cancel_requested = t->cancel_queued = false;
-    t->cancel_ns = 0;
-    t->locals = NULL;
-    t->parent_id = spawner ? spawner->id : 0;
-    if (spawner && unlikely(spawner->locals != NULL)) {
-        t->locals = spawner->locals;
-        t->locals->refs++;
+    t->parent_id = 0;
+    if (likely(spawner != NULL)) {
+        t->parent_id = spawner->id;
+        if (unlikely(spawner->locals != NULL)) {
+            t->locals = spawner->locals;
+            t->locals->refs++;
+        }
     }
-    if (group) {
+    if (likely(parent != NULL)) {
+        parent->live_children++;
+        list_add_tail(&parent->children, &t->sibling);
+        if (unlikely(parent->cancel_requested))
+            inherit_cancel(t, parent);
+    } else if (group) {
         t->flags = LS_ABI_IN_GROUP;
         ls__group_add(group, t);
-        return;
-    }
-    if (!parent) {
+    } else {
         t->flags = LS_ABI_ROOT;
         list_add_tail(&l->roots, &t->sibling);
-        return;
-    }
-    parent->live_children++;
-    list_add_tail(&parent->children, &t->sibling);
-    if (unlikely(parent->cancel_requested) && parent->shields == 0) {
-        t->cancel_requested = true;
-        t->cancel_ns = l->now_ns;
-        t->interrupt = -ECANCELED;
-        t->flags |= LS_ABI_CANCEL_REQUESTED;
     }
 }
 
@@ -158,28 +160,18 @@ ls_task ls__task_new(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *ar
     t->spawn_site = site;
     t->created_ns = l->now_ns;
     t->state = LS_ABI_NEW;
-    t->wait_kind = 0;
-    t->shields = 0;
-    t->awaiter = NULL;
-    t->live_children = 0;
+    memset((char *)t + offsetof(struct task, wait_kind), 0,
+           offsetof(struct task, timer.expiry) - offsetof(struct task, wait_kind));
     t->own_order = 0;
-    t->deadline = NULL;
-    t->result_at = NULL;
-    t->name = NULL;
-    t->on_end = NULL;
-    timer_init(&t->timer, ls__call_timeout);
-    list_init(&t->children);
-    list_init(&t->groups);
-    list_init(&t->owned);
-    list_init(&t->mutexes);
-    join_family(t, parent, group);
+    join_family(l, t, parent, group);
     t->context.sp = ls__context_make(stack + STACK_PAGE, (char *)t, task_main, t);
     sanitizers_task_made(t);
 
     uint32_t id = site_id(site);
-    fill_slot(t, id);
+    fill_slot(l, t, id);
     l->record->created++;
-    l->stats[id].created++;
+    t->stats = &l->stats[id];
+    t->stats->created++;
     if (unlikely(l->live++ == 0))
         ls__loop_tasks_changed(l);
     ready_push(l, t);
@@ -214,7 +206,7 @@ int ls_spawn_detached_at(struct ls_site *site, const char *name, ls_fn fn, void 
 static void count_end(struct task *t)
 {
     struct ls_loop *l = t->loop;
-    struct site_stats *s = &l->stats[site_id(t->spawn_site)];
+    struct site_stats *s = t->stats;
     int64_t took = l->now_ns - t->created_ns;
     if (t->state == LS_ABI_DONE) {
         l->record->completed++;
@@ -226,9 +218,7 @@ static void count_end(struct task *t)
         l->record->cancelled++;
         s->cancelled++;
     }
-    if (likely(took <= 0))
-        s->zeros++;
-    else
+    if (unlikely(took > 0))
         ls__count_duration(s, took);
 }
 
@@ -288,7 +278,8 @@ static void die(struct ls_loop *l, struct task *t)
 static void end_children(struct task *t)
 {
     struct ls_loop *l = t->loop;
-    for (struct list *node = t->children.next; node != &t->children; node = node->next) {
+    list_for_each(node, &t->children)
+    {
         struct task *child = list_entry(node, struct task, sibling);
         if (task_ended(child))
             continue;
@@ -313,15 +304,16 @@ static void end_children(struct task *t)
 
 static void reap_children(struct task *t)
 {
-    struct list *node = t->children.next;
-    while (node != &t->children) {
+    struct list *node;
+    while ((node = list_first(&t->children))) {
         struct task *child = list_entry(node, struct task, sibling);
-        node = node->next;
         child->parent = NULL;
-        if (child->awaiter) // its result is being taken
-            list_del(&child->sibling);
-        else
+        if (child->awaiter) { // its result is being taken
+            list_unlink(&child->sibling);
+            list_add_tail(&t->loop->roots, &child->sibling);
+        } else {
             ls__task_reap(child, false);
+        }
     }
 }
 
@@ -533,8 +525,6 @@ int ls_wait_at(struct ls_site *site, ls_task task, int64_t timeout_ns)
     r = await_end(t, awaited, &w);
     if (r == 0) { // woken by its end: it may be awaited now
         awaited->awaiter = NULL;
-        if (!awaited->parent && list_empty(&awaited->sibling))
-            list_add_tail(&t->loop->roots, &awaited->sibling);
     }
     return r;
 }
@@ -558,8 +548,7 @@ static void mark_cancelled(struct task *t)
 
 static void add_children(struct task *t, struct list *work)
 {
-    for (struct list *node = t->children.next; node != &t->children; node = node->next)
-        ls__cancel_add(list_entry(node, struct task, sibling), work);
+    list_for_each(node, &t->children) ls__cancel_add(list_entry(node, struct task, sibling), work);
     ls__groups_add_children(t, work);
 }
 

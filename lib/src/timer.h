@@ -13,7 +13,7 @@
 #define WHEEL_LEVELS 6
 
 struct timer {
-    struct list link; // unlinked when not armed
+    struct list link; // zeroed when not armed
     int64_t expiry;   // ms on the wheel's clock; in `fresh`: ns from now
     void (*fire)(struct timer *timer);
 };
@@ -37,13 +37,13 @@ void ls__wheel_advance(struct wheel *w, int64_t now_ns);
 
 static inline void timer_init(struct timer *timer, void (*fire)(struct timer *))
 {
-    list_init(&timer->link);
+    timer->link.next = NULL;
     timer->fire = fire;
 }
 
 static inline bool timer_armed(const struct timer *timer)
 {
-    return !list_empty(&timer->link);
+    return list_linked(&timer->link);
 }
 
 static inline void timer_arm_fresh(struct wheel *w, struct timer *timer, int64_t in_ns)
@@ -55,8 +55,7 @@ static inline void timer_arm_fresh(struct wheel *w, struct timer *timer, int64_t
 
 static inline void timer_cancel(struct timer *timer)
 {
-    if (timer_armed(timer))
-        list_del(&timer->link);
+    list_del(&timer->link);
 }
 
 #endif

@@ -248,6 +248,11 @@ static int read_packed(sqlite3_stmt *s, int i, const struct column *c, char *at,
     size_t n = (size_t)sqlite3_column_bytes(s, i);
     if (n > 0 && !blob)
         return -EBADMSG;
+    if (n == 0 && c->type == COL_SPARK) {
+        for (int k = 0; k < LOOP_SPARK; k++)
+            ((int64_t *)at)[k] = SNAP_UNKNOWN;
+        return 0;
+    }
     if (c->type == COL_SPARK)
         return spark_unpack((int64_t *)at, (const int64_t *)was, blob, n);
     return hist_unpack((uint32_t *)at, (const uint32_t *)was, blob, n);

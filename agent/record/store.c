@@ -144,6 +144,12 @@ sqlite3_stmt *store_insert(sqlite3 *db, const struct table *t)
     return prepare(db, sql);
 }
 
+static bool has_column(sqlite3 *db, const char *table, const char *column)
+{
+    return sqlite3_table_column_metadata(db, NULL, table, column, NULL, NULL, NULL, NULL, NULL) ==
+           SQLITE_OK;
+}
+
 sqlite3_stmt *store_select(sqlite3 *db, const struct table *t)
 {
     char *sql;
@@ -153,7 +159,10 @@ sqlite3_stmt *store_select(sqlite3 *db, const struct table *t)
         return NULL;
     fputs("SELECT snap,parent,pos", f);
     for (int i = 0; i < t->ncolumns; i++)
-        fprintf(f, ",\"%s\"", t->columns[i].name);
+        if (has_column(db, t->name, t->columns[i].name))
+            fprintf(f, ",\"%s\"", t->columns[i].name);
+        else
+            fputs(",NULL", f); // an older file: unknown
     fprintf(f, " FROM %s WHERE snap>=? ORDER BY snap,parent,pos", t->name);
     fclose(f);
     return prepare(db, sql);

@@ -272,6 +272,33 @@ static void sorting_anew_costs_nothing(void **state)
     free_all(snaps, N);
 }
 
+static void an_older_file_lacks_columns(void **state)
+{
+    (void)state;
+    struct opts opts = {0};
+    struct snap *snap = fixture_rich(0), *s;
+    struct replay *r;
+    sqlite3 *db;
+    write_all(&snap, 1, &opts);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "DROP VIEW v_loops; ALTER TABLE loops DROP COLUMN busy_ns;"
+                                  "ALTER TABLE loops DROP COLUMN spark;"
+                                  "ALTER TABLE loops DROP COLUMN lag_p90_ns",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(replay_open(&r, path, &err), 0);
+    assert_int_equal(replay_next(r, &s, &err), 1);
+    assert_int_equal(s->loops[0].busy_ns, SNAP_UNKNOWN);
+    assert_int_equal(s->loops[0].lag_p90_ns, SNAP_UNKNOWN);
+    assert_int_equal(s->loops[0].spark_ns[59], SNAP_UNKNOWN);
+    assert_int_equal(s->loops[0].lag_p99_ns, snap->loops[0].lag_p99_ns);
+    snap_unref(s);
+    snap_unref(snap);
+    replay_close(r);
+}
+
 static void redacted_says_no_name(void **state)
 {
     (void)state;
@@ -468,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_ring_keeps_only_the_newest),
         cmocka_unit_test(a_size_limit_holds),
         cmocka_unit_test(sorting_anew_costs_nothing),
+        cmocka_unit_test(an_older_file_lacks_columns),
         cmocka_unit_test(redacted_says_no_name),
         cmocka_unit_test(killed_recorder_leaves_a_file),
         cmocka_unit_test(what_is_no_recording_is_refused),

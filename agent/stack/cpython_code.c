@@ -143,6 +143,8 @@ static struct py_code *read_code(struct cpython *py, const struct py_code *ident
         c->site = NULL;
     c->runtime = is_standard_library(file);
     read_table(py, c);
+    if (!c->table_len)
+        c->table_address = 0; // empty, or torn: looked at again next time
     if (c->function && c->file && c->site)
         return c;
     free_code(c);

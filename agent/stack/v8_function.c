@@ -199,6 +199,8 @@ static struct v8_script *read_script(struct v8 *v, uint64_t address, uint64_t na
     s->source_address = source;
     s->file = file_of(v, name);
     s->line_ends = v8_line_ends(v, source, &s->nlines);
+    if (!s->line_ends)
+        s->source_address = 0; // the walk's budget may be to blame: read again next time
     uint64_t offset = v8_field(v, address, v->l.script_line_offset);
     if (v8_is_smi(offset) && v8_smi(offset) > -(1 << 20) && v8_smi(offset) < 1 << 20)
         s->line_offset = v8_smi(offset);

@@ -396,7 +396,7 @@ void stall_turn(struct model *m, struct thread *t, const struct probe_turn *turn
         stall_cut(m, t, false);
         s = NULL;
     }
-    if (!t->history || turn->end_ns - turn->begin_ns < m->threshold_ns)
+    if (!t->history || (!s && turn->end_ns - turn->begin_ns < m->threshold_ns))
         return;
     if (!s)
         s = stall_open(m, t, turn->seq, turn->begin_ns, turn->began_before_attach);

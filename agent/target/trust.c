@@ -219,6 +219,7 @@ static void judge_answer(struct model *m, struct thread *t, const struct ask *as
     const struct probe_wait *w = &ask->wait;
     if (is_helper_stack(a->stack)) {
         t->helper = true;
+        probe_trust(m->probe, t->tid, WAIT_NONE, -1, 0);
         return;
     }
     if (w->kind == WAIT_NONE) {

@@ -6,9 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct frame *culprit_in(const struct stack *st)
+{
+    return st && st->culprit >= 0 ? &st->frames[st->culprit] : NULL;
+}
+
+// Of the newest occurrence that has one: one without a readable stack must not make it another finding.
 static const struct frame *culprit(const struct finding *f)
 {
-    return f->stack && f->stack->culprit >= 0 ? &f->stack->frames[f->stack->culprit] : NULL;
+    const struct frame *c = culprit_in(f->stack);
+    for (int i = 0; i < f->noccurrences && !c; i++)
+        c = culprit_in(f->occurrences[i].stack);
+    return c;
 }
 
 static bool glob_matches(const char *glob, const char *text)

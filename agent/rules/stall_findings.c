@@ -2,8 +2,9 @@
 // that one; `also` lists the others that hold. What the rules know of a stall's course is kept by its id
 // while it is open; afterwards only the finding remains.
 //
-// Events: OPEN at the first look of a finding's first stall. Then one UPDATE an occurrence, when it has ended
-// and its length is known; one that passes the critical length is told then as well, still open.
+// Events: OPEN at the first look of a finding's first stall, UPDATE at the first look of each further one: told
+// while it lasts. UPDATE again when it has ended and its length is known; and when it passes the critical
+// length, still open.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,12 +206,12 @@ static struct known *report_new(struct rules *r, const struct snap_stall *s)
         k->f.count++;
     else
         k->f.first_seen_ns = s->begin_ns;
-    if (known && !was_open)
-        known_event(r, k, EVENT_OPEN);
+    // Each occurrence is told while it lasts, a repeat too.
+    if (known)
+        known_event(r, k, was_open ? EVENT_UPDATE : EVENT_OPEN);
     push_occurrence(k);
     k->stall = s->id;
-    // Its opening was told just now: no need to tell again that it is long.
-    k->updated_live = !was_open && is_long(r, s);
+    k->updated_live = is_long(r, s); // it was told just now: no need to tell that again
     return k;
 }
 
@@ -286,6 +287,7 @@ static void judge_stall(struct rules *r, const struct snap_stall *s)
 {
     struct seen_stall *seen;
     HASH_FIND(hh, r->stalls, &s->id, sizeof(s->id), seen);
+    bool told_whole = !seen && !s->open; // over before it could be told: once will do
     if (!seen) {
         if (!(seen = calloc(1, sizeof(*seen))))
             abort();
@@ -298,7 +300,8 @@ static void judge_stall(struct rules *r, const struct snap_stall *s)
     renew(r, k, s);
     judge_hung(r, seen, s);
     if (!s->open) {
-        known_event(r, k, EVENT_UPDATE);
+        if (!told_whole)
+            known_event(r, k, EVENT_UPDATE);
         HASH_DEL(r->stalls, seen);
         free(seen);
     } else if (is_long(r, s) && !k->updated_live) {

@@ -159,7 +159,7 @@ static void test_same_culprit_is_one_finding(void **state)
     struct rules *r = facts_rules(NULL);
     struct snap *s = one_stall(r, 20, 1, "load");
     assert_int_equal(facts_events(s, EVENT_OPEN), 1);
-    assert_int_equal(facts_events(s, EVENT_UPDATE), 1);
+    assert_int_equal(facts_events(s, EVENT_UPDATE), 0); // over already: told once
     char id[16];
     strcpy(id, s->findings[0].id);
     snap_unref(s);
@@ -181,6 +181,35 @@ static void test_same_culprit_is_one_finding(void **state)
     snap_unref(s);
     s = one_stall(r, 172, 152, "save"); // another culprit is another finding
     assert_int_equal(s->nfindings, 2);
+    snap_unref(s);
+    rules_free(r);
+}
+
+static void test_each_occurrence_is_told_live_and_at_its_end(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    snap_unref(one_stall(r, 20, 1, "load"));
+    struct snap *s = facts_new(21);
+    facts_look(s, facts_stall(s, 2, 105, CAUSE_SYSCALL, "read"), "load");
+    rules_judge(r, s);
+    assert_int_equal(facts_events(s, EVENT_UPDATE), 1);
+    assert_true(s->findings[0].still_open);
+    snap_unref(s);
+    s = facts_new(21.1);
+    facts_look(s, facts_stall(s, 2, 205, CAUSE_SYSCALL, "read"), "load");
+    rules_judge(r, s);
+    assert_int_equal(s->nevents, 0); // nothing new
+    snap_unref(s);
+    s = facts_new(21.2);
+    struct snap_stall *k = facts_stall(s, 2, 305, CAUSE_SYSCALL, "read");
+    facts_look(s, k, "load");
+    facts_end(k, s);
+    rules_judge(r, s);
+    assert_int_equal(facts_events(s, EVENT_UPDATE), 1);
+    assert_false(s->findings[0].still_open);
+    assert_int_equal(s->findings[0].duration_ns, 305 * MS);
+    assert_int_equal(s->findings[0].count, 2);
     snap_unref(s);
     rules_free(r);
 }
@@ -308,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_severity_by_length),
         cmocka_unit_test(test_rule_is_settled_at_the_first_look),
         cmocka_unit_test(test_same_culprit_is_one_finding),
+        cmocka_unit_test(test_each_occurrence_is_told_live_and_at_its_end),
         cmocka_unit_test(test_finding_closes_and_opens_again),
         cmocka_unit_test(test_hung_opens_beside),
         cmocka_unit_test(test_block_from_before_the_attach),

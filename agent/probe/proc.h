@@ -19,6 +19,7 @@ struct proc_thread {
     int syscall_fd, schedstat_fd; // kept open of trusted threads; -1
     struct sight last;
     bool seen;
+    int64_t voluntary;                 // times it went to sleep, at the last look that asked
     uint64_t utime_begin, stime_begin; // at the begin of the present turn
     int64_t looked_ns;                 // of an untrusted thread
     uint64_t slept_since;              // begin of the sleep that the thread was last seen in

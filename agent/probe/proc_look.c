@@ -148,20 +148,14 @@ int proc_look_at(struct probe *p, struct thread *t)
     return 0;
 }
 
-// Valid if the thread has not run meanwhile.
+// Valid if the thread has not run meanwhile. The look before may end the turn; the sample is then refused
+// for its sequence.
 bool proc_look_sleeping(struct probe *p, struct thread *t, struct probe_sample *ret)
 {
     struct proc_thread *pt = proc_thread(t);
-    struct sight before, after;
-    if (take_sight(t, &before) || before.call.running)
+    if (proc_look_at(p, t) || pt->last.call.running || !look_by_slot(p, t, ret))
         return false;
-    if (before.sched.slices != pt->last.sched.slices || !(pt->slot.off_seq & 1)) {
-        place(&pt->slot, &pt->last, &before, true);
-        pt->last.call = before.call;
-        pt->last.sched.slices = before.sched.slices;
-    }
-    if (!look_by_slot(p, t, ret))
-        return false;
+    struct sight after;
     return !take_sight(t, &after) && !after.call.running &&
-           after.sched.slices == before.sched.slices;
+           after.sched.slices == pt->last.sched.slices;
 }

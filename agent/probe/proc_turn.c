@@ -71,6 +71,7 @@ void proc_turn_marks(struct thread *t)
     struct proc_thread *pt = proc_thread(t);
     struct proc_stat stat;
     pt->cpu_begin = pt->last.sched.cpu_ns;
+    pt->voluntary = proc_voluntary_switches(t->process->pid, t->tid);
     if (proc_stat(t->process->pid, t->tid, &stat))
         return;
     pt->utime_begin = stat.utime;
@@ -124,8 +125,9 @@ static void tell_turn(struct probe *p, struct thread *t, int64_t end, bool gone,
 {
     const struct ls_slot *slot = t->slot;
     int64_t from = (int64_t)slot->busy_since;
-    bool sampled = slot->claim & CLAIM_LEVEL_MASK;
-    if (end - from < p->config.threshold_ns || (!sampled && !turn_proven(p, t, from, end)))
+    bool sure = (slot->claim & CLAIM_LEVEL_MASK) ||
+                (int64_t)slot->top_ns >= p->config.threshold_ns || turn_proven(p, t, from, end);
+    if (end - from < p->config.threshold_ns || !sure)
         return;
     struct probe_turn turn = {
         .pid = t->process->pid,
@@ -196,33 +198,45 @@ static void count_short_turns(struct thread *t, const struct passed *d)
         slot->turn_max_ns = (unsigned long long)each;
 }
 
-// A sleep is counted when it is over; while it lasts, split_now() adds it.
-static void count_sleep(struct thread *t, const struct passed *d)
+static unsigned int foreign_sleep(unsigned int kind)
+{
+    bool known = kind < LS_OFF_N && kind != LS_OFF_WAIT && kind != LS_OFF_RUNQUEUE;
+    return known ? kind : LS_OFF_SYSCALL;
+}
+
+static void add_sleep(struct ls_slot *slot, unsigned int kind, int64_t slept)
+{
+    if (slept > 0)
+        slot->turn.off_ns[foreign_sleep(kind)] += (unsigned long long)slept;
+}
+
+// A sleep is counted when it is over; while it lasts, split_now() adds it. One that was not seen lies
+// between two looks: if the thread sleeps at the second, it is taken for the begin of that sleep.
+static void count_sleep(struct thread *t, const struct passed *d, const struct sight *now, bool own)
 {
     struct proc_thread *pt = proc_thread(t);
     struct ls_slot *slot = &pt->slot;
-    bool was_running = pt->last.call.running;
-    if (!d->slices || (was_running && !(slot->off_seq & 1)))
-        return; // seen running both times: what was not spent on a CPU was spent waiting for one
-    int64_t slept = d->asleep;
-    unsigned int kind = was_running ? LS_OFF_SYSCALL : slot->off_kind;
-    if (!was_running && pt->slept_since && pt->last.at_ns > (int64_t)pt->slept_since)
-        slept += pt->last.at_ns - (int64_t)pt->slept_since;
-    if (kind >= LS_OFF_N || kind == LS_OFF_WAIT || kind == LS_OFF_RUNQUEUE)
-        kind = LS_OFF_SYSCALL;
-    if (!slept)
-        return;
-    slot->turn.off_ns[kind] += (unsigned long long)slept;
-    copy_top(slot, &pt->last.call, slept);
+    bool woken = d->slices || now->call.running; // it need not have got a CPU yet
+    if (pt->last.call.running) {
+        if (!now->call.running && !own)
+            add_sleep(slot, LS_OFF_SYSCALL, d->asleep);
+    } else if (woken) {
+        int64_t slept = own ? 0 : d->asleep;
+        if (pt->slept_since && pt->last.at_ns > (int64_t)pt->slept_since)
+            slept += pt->last.at_ns - (int64_t)pt->slept_since;
+        add_sleep(slot, slot->off_kind, slept);
+        copy_top(slot, &pt->last.call, slept);
+    }
 }
 
 // The scheduler's account of waiting for a CPU is late by the present wait: it is what is left of the
 // wall time.
-static void account_busy(struct thread *t, const struct passed *d, const struct sight *now)
+static void account_busy(struct thread *t, const struct passed *d, const struct sight *now,
+                         bool own)
 {
     struct proc_thread *pt = proc_thread(t);
     struct ls_slot *slot = &pt->slot;
-    count_sleep(t, d);
+    count_sleep(t, d, now, own);
     int64_t left = now->at_ns - (int64_t)slot->busy_since;
     left -= (int64_t)(now->sched.cpu_ns - pt->cpu_begin);
     for (int i = 0; i < LS_OFF_N; i++)
@@ -239,13 +253,18 @@ static void note_delay(struct ls_slot *slot, const struct passed *d)
         slot->runqueue_hist[bucket_of(d->delay / (int64_t)d->slices)] += (unsigned int)d->slices;
 }
 
-// Seen running twice, it has slept in between: it may have been in its wait, and nothing watched.
-static bool slept_out_of_sight(const struct thread *t, const struct sight *now,
-                               const struct passed *d)
+// Seen running twice, has it slept in between? Then it may have been in its wait, and nothing watched.
+// What looks like sleep may be a wait for a CPU that the scheduler has not accounted yet.
+static bool slept_out_of_sight(struct thread *t, const struct sight *now, const struct passed *d)
 {
-    bool running = proc_thread(t)->last.call.running && now->call.running;
-    return running && d->slices && d->asleep > d->wall / 4 && t->break_fd < 0 &&
-           !t->counter_address;
+    struct proc_thread *pt = proc_thread(t);
+    bool running = pt->last.call.running && now->call.running;
+    if (!running || !d->slices || d->asleep <= d->wall / 4 || t->break_fd >= 0 ||
+        t->counter_address)
+        return false;
+    int64_t before = pt->voluntary;
+    pt->voluntary = proc_voluntary_switches(t->process->pid, t->tid);
+    return before >= 0 && pt->voluntary > before;
 }
 
 void proc_account(struct probe *p, struct thread *t, const struct sight *now)
@@ -259,7 +278,7 @@ void proc_account(struct probe *p, struct thread *t, const struct sight *now)
         turn_over(t, (int64_t)slot->busy_since, now->at_ns);
         proc_turn_marks(t);
     } else if (was_busy) {
-        account_busy(t, &d, now);
+        account_busy(t, &d, now, own);
     }
     if (own && was_busy) {
         end(p, t, now->at_ns, false);

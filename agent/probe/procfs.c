@@ -59,6 +59,16 @@ int proc_stat(int pid, int tid, struct proc_stat *ret)
     return 0;
 }
 
+int64_t proc_voluntary_switches(int pid, int tid)
+{
+    char text[4096];
+    int n = read_task_file(pid, tid, "status", text, sizeof(text));
+    if (n < 0)
+        return n;
+    const char *line = strstr(text, "\nvoluntary_ctxt_switches:");
+    return line ? atoll(strchr(line, ':') + 1) : -EPROTO;
+}
+
 int proc_parse_syscall(const char *text, struct proc_syscall *ret)
 {
     *ret = (struct proc_syscall){.nr = -1};

@@ -33,6 +33,9 @@ struct proc_schedstat {
 
 int proc_parse_schedstat(const char *text, struct proc_schedstat *ret);
 
+// How often it went to sleep of its own accord; -errno.
+int64_t proc_voluntary_switches(int pid, int tid);
+
 // Calls back for each thread; stops when the callback returns nonzero, and returns that.
 int proc_each_thread(int pid, int (*each)(void *arg, int tid), void *arg);
 

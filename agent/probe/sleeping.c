@@ -9,7 +9,7 @@
 
 #include "procfs.h"
 
-#define READ_PATIENCE_NS (20 * NS_PER_MS)
+#define READ_PATIENCE_NS (50 * NS_PER_MS)
 #define STUCK_PAUSE_NS   (1 * NS_PER_S)
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)

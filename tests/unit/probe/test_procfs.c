@@ -80,6 +80,15 @@ static void who_is_gone_is_gone(void **state)
     assert_true(proc_stat(0x7ffffff0, 0, &s) < 0);
 }
 
+static void sleeps_are_counted(void **state)
+{
+    (void)state;
+    int64_t before = proc_voluntary_switches(getpid(), getpid());
+    usleep(2000);
+    assert_true(before >= 0);
+    assert_true(proc_voluntary_switches(getpid(), getpid()) > before);
+}
+
 static int count(void *arg, int tid)
 {
     (void)tid;
@@ -104,6 +113,7 @@ int main(void)
         cmocka_unit_test(other_texts_are_refused),
         cmocka_unit_test(a_name_may_hold_anything),
         cmocka_unit_test(who_is_gone_is_gone),
+        cmocka_unit_test(sleeps_are_counted),
         cmocka_unit_test(threads_are_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

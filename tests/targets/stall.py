@@ -114,16 +114,20 @@ time.sleep(float(sys.argv[2]))
 
 
 async def start_flock_holder(path, seconds):
+    """A child that has the lock, and lets go `seconds` after a line in the pipe."""
+    theirs, ours = os.pipe()
     holder = await asyncio.create_subprocess_exec(
         sys.executable, "-c", FLOCK_HOLDER, path, str(seconds),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        stdin=theirs, stdout=subprocess.PIPE)
+    os.close(theirs)
     await holder.stdout.readline()
-    return holder
+    return holder, ours
 
 
-def block_flock(path, holder):
+def block_flock(path, go):
     file = open(path, "w")
-    holder.stdin.write(b"go\n")  # a pipe with room: goes out at once
+    os.write(go, b"go\n")
+    os.close(go)
     plan.begin("flock")
     fcntl.flock(file, fcntl.LOCK_EX)
     plan.end()
@@ -207,8 +211,8 @@ ALL = list(SIMPLE) + ["flock", "deep"]
 async def stall(cause, seconds):
     if cause == "flock":
         path = os.path.join(scratch, "lock")
-        holder = await start_flock_holder(path, seconds)
-        block_flock(path, holder)
+        holder, go = await start_flock_holder(path, seconds)
+        block_flock(path, go)
         await holder.wait()
     elif cause == "deep":
         await asyncio.create_task(handle_request(seconds), name="request-handler")

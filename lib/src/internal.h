@@ -118,8 +118,8 @@ struct task {
     uint8_t
         state; // as the slot's, but RUNNING also while ready or waiting: the truth for decisions
     // Zeroed for a new task from here ...
-    uint8_t wait_kind; // enum ls_abi_wait while parked, else 0
-    bool wait_held;    // interrupts do not reach it
+    _Alignas(16) uint8_t wait_kind; // enum ls_abi_wait while parked, else 0
+    bool wait_held;                 // interrupts do not reach it
     bool cancel_requested, cancel_queued;
     uint16_t flags;    // enum ls_abi_flag, the truth behind the slot's
     int32_t interrupt; // what the next await point returns: 0, -ECANCELED, -ETIMEDOUT

@@ -28,7 +28,6 @@ static __always_inline int wait_entered(void)
         return 0;
     settle_run_delay(slot, task);
     slot->wait_pc = regs.ip;
-    slot->wait_sp = regs.sp;
     enter_wait(slot, now);
     return 0;
 }

@@ -82,15 +82,15 @@ struct ls_slot {
     unsigned int hits_left;      // breakpoint hits granted and not used (kernel counts down)
     unsigned int mute_hist;      // turns are not to be believed: keep them out of the figures
 
-    unsigned int prev_state;             // of the task at switch-out
-    unsigned int before_attach;          // the present turn began before we could see it
-    unsigned long long wait_pc, wait_sp; // of its newest trusted sleep
-    unsigned long long hit_ns;           // newest breakpoint hit
-    unsigned long long turn_over_ns;     // newest end of a turn that user space found
-    unsigned long long idle_since;       // in its wait since
-    unsigned long long merged_ns; // turns not told apart, to be weighed by the next exact one
-    unsigned int at_return;       // woken from its wait, which has not returned yet
-    unsigned int lost;            // records that found no room
+    unsigned int prev_state;         // of the task at switch-out
+    unsigned int before_attach;      // the present turn began before we could see it
+    unsigned long long wait_pc;      // of its newest trusted sleep
+    unsigned long long hit_ns;       // newest breakpoint hit
+    unsigned long long turn_over_ns; // newest end of a turn that user space found
+    unsigned long long idle_since;   // in its wait since
+    unsigned long long merged_ns;    // turns not told apart, to be weighed by the next exact one
+    unsigned int at_return;          // woken from its wait, which has not returned yet
+    unsigned int lost;               // records that found no room
 
     // The scheduler's own account of waiting for a CPU, at the last look.
     unsigned long long run_delay;

@@ -99,7 +99,6 @@ static __always_inline void switch_out(struct ls_slot *slot, struct task_struct 
             note_wait(slot, kind, &slot->regs, now);
         if (own_wait(slot, kind, &slot->regs)) {
             slot->wait_pc = slot->regs.ip;
-            slot->wait_sp = slot->regs.sp;
             enter_wait(slot, now);
             off = LS_OFF_WAIT;
         } else if (slot->busy_since) {

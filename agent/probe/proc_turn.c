@@ -291,7 +291,6 @@ void proc_account(struct probe *p, struct thread *t, const struct sight *now)
     }
     if (own) {
         slot->wait_pc = now->call.pc;
-        slot->wait_sp = now->call.sp;
         if (!slot->in_wait)
             slot->idle_since = (unsigned long long)now->at_ns;
         slot->in_wait = 1;

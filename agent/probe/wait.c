@@ -117,7 +117,6 @@ int probe_trust(struct probe *p, int tid, enum wait_kind kind, int fd, uint64_t 
     slot->trust_fd = t->fd;
     slot->trust_sp = own ? own->sp : 0;
     slot->wait_pc = own ? own->pc : user_pc;
-    slot->wait_sp = own ? own->sp : 0;
     slot->proof_at = 0;
     __atomic_store_n(&slot->trust_kind, (int)kind, __ATOMIC_RELEASE);
     DL_APPEND2(p->trusted, t, prev_trusted, next_trusted);

@@ -46,7 +46,7 @@ const blocks = {
   fifo: function blockFifo() {
     const fifo = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'stalls-')), 'fifo');
     child.execFileSync('mkfifo', [fifo]);
-    child.spawn('sh', ['-c', `sleep ${LONG / 1000}; printf x > ${fifo}; rm -r ${path.dirname(fifo)}`]);
+    child.spawn('sh', ['-c', `sleep ${LONG / 1000}; printf x 1<> ${fifo}; rm -r ${path.dirname(fifo)}`]);
     stall();
     sink += fs.readFileSync(fifo).length;
   },

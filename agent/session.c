@@ -295,7 +295,9 @@ static struct snap *make_snapshot(struct session *s)
 
 static bool is_over(const struct session *s)
 {
-    return s->command_ended || follow_has_ended(s->follow);
+    if (s->command.pid > 0)
+        return s->command_ended; // its exit is seen by probe first, its status only by us
+    return follow_has_ended(s->follow);
 }
 
 struct snap *session_dispatch(struct session *s)

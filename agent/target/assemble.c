@@ -261,11 +261,12 @@ static void put_events(struct model *m, struct snap *s)
     m->events = NULL;
 }
 
+// What was asked for by pid stays in the picture: the last snapshot is about it.
 static void forget_ended(struct model *m)
 {
     struct proc *p, *next;
     HASH_ITER (hh, m->procs, p, next)
-        if (p->exited)
+        if (p->exited && !p->root)
             proc_remove(m, p);
 }
 

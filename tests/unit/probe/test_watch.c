@@ -193,7 +193,7 @@ static void check_stall(const struct seen *s, const struct account *a, int stall
     assert_true(sum(&t->split) >= length - 20 * MS);
     if (a->asleep[stall]) {
         assert_int_equal(t->top_syscall, NANOSLEEP);
-        assert_true(t->split.sleep_syscall * 10 > length * 8);
+        assert_true((t->split.sleep_syscall + t->split.runqueue) * 10 > length * 8);
     } else {
         assert_true((t->split.cpu_user + t->split.cpu_kernel + t->split.runqueue) * 10 >
                     length * 8);

@@ -215,67 +215,67 @@ int ls_spawn_detached_at(struct ls_site *site, const char *name, ls_fn fn, void 
 
 // ---- end ----
 
-static void count_end(struct task *t)
+static inline void count_end(const struct ls_loop *l, struct task *t)
 {
-    struct ls_loop *l = t->loop;
+    struct ls_abi_loop *r = l->record;
     struct site_stats *s = t->stats;
     int64_t took = l->now_ns - t->created_ns;
-    if (t->state == LS_ABI_DONE) {
-        l->record->completed++;
+    if (likely(t->state == LS_ABI_DONE)) {
+        r->completed++;
         s->completed++;
     } else if (t->state == LS_ABI_FAILED) {
-        l->record->failed++;
+        r->failed++;
         s->failed++;
     } else {
-        l->record->cancelled++;
+        r->cancelled++;
         s->cancelled++;
     }
     if (unlikely(took > 0))
         ls__count_duration(s, took);
 }
 
-static uint8_t end_state(const struct task *t)
+static inline uint8_t end_state(const struct task *t)
 {
-    if (t->result >= 0)
+    if (likely(t->result >= 0))
         return LS_ABI_DONE;
     return t->result == -ECANCELED && t->cancel_requested ? LS_ABI_CANCELLED : LS_ABI_FAILED;
 }
 
 // After this the task's memory may belong to another: it only remains to switch away.
-static void tell_ended(struct task *t)
+static inline void tell_ended(struct ls_loop *l, struct task *t)
 {
     struct task *parent = t->parent;
     if (parent && --parent->live_children == 0 &&
         unlikely(parent->wait_kind == LS_ABI_WAIT_CHILDREN))
-        wake(t->loop, parent, 0);
+        wake(l, parent, 0);
     if (unlikely(t->on_end != NULL))
         t->on_end(t, t->on_end_ctx);
-    if (t->awaiter)
-        wake(t->loop, t->awaiter, 0);
+    if (likely(t->awaiter != NULL))
+        wake(l, t->awaiter, 0);
     else if (t->group)
         ls__group_task_ended(t);
     else if (t->flags & LS_ABI_DETACHED)
         ls__task_reap(t, false);
 }
 
-static void end_task(struct task *t)
+static inline void end_task(struct ls_loop *l, struct task *t)
 {
-    struct ls_loop *l = t->loop;
     struct ls_abi_task *s = t->slot;
     t->state = end_state(t);
     uint32_t seq = record_begin(&s->seq);
     slot_set_state(s, t->state, LS_ABI_WAIT_NONE, t->flags, SITE_UNKNOWN);
-    s->error = t->result < 0 ? (int32_t)t->result : 0;
+    if (unlikely(t->result < 0))
+        s->error = (int32_t)t->result;
     record_end(&s->seq, seq);
-    count_end(t);
+    count_end(l, t);
     if (unlikely(l->observe))
         ls__observe_ended(t);
-    tell_ended(t);
+    tell_ended(l, t);
     if (unlikely(--l->live == 0))
         ls__loop_tasks_changed(l);
 }
 
-static void die(struct ls_loop *l, struct task *t)
+static inline void die(struct ls_loop *l, struct task *t)
 {
     struct task *next = next_task(l, NULL);
     if (likely(next != NULL))
@@ -348,23 +348,26 @@ static void clean_up(struct task *t)
     t->locals = NULL;
 }
 
+// Lists that have been used and are empty again count as something: clean_up looks closer.
 static inline bool nothing_left(const struct task *t)
 {
-    return list_empty(&t->children) && list_empty(&t->owned) && list_empty(&t->groups) &&
-           list_empty(&t->mutexes) && !t->deadline && !t->locals && !t->shields;
+    return !((uintptr_t)t->children.next | (uintptr_t)t->owned.next | (uintptr_t)t->groups.next |
+             (uintptr_t)t->mutexes.next | (uintptr_t)t->deadline | (uintptr_t)t->locals |
+             t->shields);
 }
 
 static void task_main(void *arg)
 {
     struct task *t = arg;
-    context_entered(&t->loop->context);
+    struct ls_loop *l = t->loop;
+    context_entered(&l->context);
     t->state = LS_ABI_RUNNING;
-    t->loop->record->started++;
+    l->record->started++;
     t->result = t->fn(t->arg);
     if (unlikely(!nothing_left(t)))
         clean_up(t);
-    end_task(t);
-    die(t->loop, t);
+    end_task(l, t);
+    die(l, t);
 }
 
 void ls__task_free(struct task *t)

@@ -28,11 +28,12 @@ static int run_job(unsigned job, bool always_close)
 static int64_t work(bool always_close)
 {
     allow_many_files();
-    for (unsigned job = 0;; job++) {
+    for (unsigned job = 0; ls_check() == 0; job++) {
         int r = run_job(job, always_close);
         check(r == -EINVAL ? 0 : r, "job");
         check(ls_sleep(LS_MSEC(50)), "sleep");
     }
+    return ls_check();
 }
 
 static int64_t wrong(void *arg)

@@ -34,10 +34,11 @@ static int64_t import_cured(void *arg)
 
 static int64_t import_again(ls_fn import)
 {
-    for (;;) {
+    while (ls_check() == 0) {
         check(ls_await(ls_spawn(import, NULL)), "import");
         check(ls_sleep(LS_MSEC(700)), "sleep");
     }
+    return ls_check();
 }
 
 static int64_t wrong(void *arg)

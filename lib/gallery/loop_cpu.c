@@ -14,19 +14,21 @@ static int64_t price_routes(void *arg)
 static int64_t wrong(void *arg)
 {
     (void)arg;
-    for (;;) {
+    while (ls_check() == 0) {
         check(ls_sleep(LS_MSEC(600)), "sleep");
         price_routes((void *)(intptr_t)LS_MSEC(300));
     }
+    return ls_check();
 }
 
 static int64_t cured(void *arg)
 {
     (void)arg;
-    for (;;) {
+    while (ls_check() == 0) {
         check(ls_sleep(LS_MSEC(600)), "sleep");
         check(ls_offload(price_routes, (void *)(intptr_t)LS_MSEC(300), LS_FOREVER), "offload");
     }
+    return ls_check();
 }
 
 const struct exhibit loop_cpu = {"loop-cpu", "a task computes for 300 ms without giving way", wrong,

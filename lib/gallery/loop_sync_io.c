@@ -39,20 +39,22 @@ static int64_t wrong(void *arg)
 {
     (void)arg;
     port = service_start(300);
-    for (;;) {
+    while (ls_check() == 0) {
         check(ls_sleep(LS_MSEC(500)), "sleep");
         check(fetch_blocking(), "fetch");
     }
+    return ls_check();
 }
 
 static int64_t cured(void *arg)
 {
     (void)arg;
     port = service_start(300);
-    for (;;) {
+    while (ls_check() == 0) {
         check(ls_sleep(LS_MSEC(500)), "sleep");
         check(fetch(), "fetch");
     }
+    return ls_check();
 }
 
 const struct exhibit loop_sync_io = {"loop-sync-io",

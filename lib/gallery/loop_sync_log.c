@@ -38,11 +38,12 @@ static int64_t wrong(void *arg)
     int log = start_collector();
     (void)arg;
     dup2(log, STDERR_FILENO); // as a service runs under its supervisor
-    for (;;) {
+    while (ls_check() == 0) {
         for (int i = 0; i < RECORDS; i++)
             fprintf(stderr, "INFO order %d packed, %-160s\n", i, "items and addresses");
         check(ls_sleep(LS_MSEC(800)), "sleep");
     }
+    return ls_check();
 }
 
 static int64_t cured(void *arg)
@@ -50,12 +51,13 @@ static int64_t cured(void *arg)
     ls_logger *log;
     (void)arg;
     check(ls_logger_new(&log, &(struct ls_logger_options){.fd = start_collector()}), "logger");
-    for (;;) {
+    while (ls_check() == 0) {
         for (int i = 0; i < RECORDS; i++)
             ls_log(log, LS_LOG_INFO, "order packed", ls_int("order", i),
                    ls_str("with", "items and addresses"));
         check(ls_sleep(LS_MSEC(800)), "sleep");
     }
+    return ls_check();
 }
 
 const struct exhibit loop_sync_log = {

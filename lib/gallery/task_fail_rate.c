@@ -29,7 +29,7 @@ static int64_t charge_cured(void *arg)
 static int64_t charge_all(ls_fn charge)
 {
     int64_t failed = 0;
-    for (;;) {
+    while (ls_check() == 0) {
         failed += ls_await(ls_spawn(charge, NULL)) < 0;
         check(ls_sleep(LS_MSEC(40)), "sleep");
     }

@@ -36,13 +36,14 @@ static int64_t pass_letters(ls_fn collect)
 {
     struct mailbox m = {0};
     check(ls_event_new(&m.arrived), "event");
-    for (;;) {
+    while (ls_check() == 0) {
         check(ls_sleep(LS_MSEC(100)), "sleep");
         ls_task collector = ls_spawn(collect, &m), postman = ls_spawn(deliver, &m);
         check(ls_await(postman), "deliver");
         check(ls_await(collector), "collect");
         check(ls_event_clear(m.arrived), "event");
     }
+    return ls_check();
 }
 
 static int64_t wrong(void *arg)

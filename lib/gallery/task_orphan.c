@@ -1,53 +1,54 @@
-// A request returns on its error path while the upload that it started is still at work: nobody can await it any more.
+// A request that is refused returns while the upload that it started is still at work: nobody can await it any more.
 #include "gallery.h"
+
+static unsigned requests;
 
 static int64_t finish_upload(void *arg)
 {
-    (void)arg;
     check(ls_shield_begin(), "shield"); // half an upload is worse than none
-    int r = ls_sleep(LS_SEC(9));
+    int r = ls_sleep((int64_t)(intptr_t)arg);
     ls_shield_end();
     return r;
 }
 
-static int authorise(void)
+static int authorise(bool refuse)
 {
-    check(ls_sleep(LS_MSEC(100)), "sleep");
-    return -EACCES;
+    int r = ls_sleep(LS_MSEC(100));
+    return r < 0 ? r : refuse ? -EACCES : 0;
 }
 
 static int64_t request_wrong(void *arg)
 {
-    ls_task upload = ls_spawn(finish_upload, arg);
-    int r = authorise();
-    if (r < 0)
-        return r;
-    return ls_await(upload);
+    bool refuse = requests++ % 50 == 0;
+    int64_t takes = refuse ? LS_SEC(12) : LS_MSEC(20);
+    ls_task upload = ls_spawn(finish_upload, (void *)(intptr_t)takes);
+    int r = authorise(refuse);
+    (void)arg;
+    if (r == -EACCES)
+        return 0; // told to the client
+    return r < 0 ? r : ls_await(upload);
 }
 
 static int64_t request_cured(void *arg)
 {
-    ls_task upload = ls_spawn(finish_upload, arg);
-    int r = authorise();
+    bool refuse = requests++ % 50 == 0;
+    int64_t takes = refuse ? LS_SEC(12) : LS_MSEC(20);
+    ls_task upload = ls_spawn(finish_upload, (void *)(intptr_t)takes);
+    int r = authorise(refuse);
+    (void)arg;
     int64_t uploaded = ls_await(upload);
-    return r < 0 ? r : uploaded;
-}
-
-static int64_t answer(void *arg)
-{
-    ls_fn request = *(ls_fn *)arg;
-    int64_t r = ls_await(ls_spawn(request, NULL));
-    return r == -EACCES ? 0 : r; // told to the client
+    return r < 0 && r != -EACCES ? r : uploaded;
 }
 
 static int64_t serve(ls_fn request)
 {
     ls_group *group;
-    check(ls_group_open(&group, LS_FAIL_FAST, 10), "group");
-    for (;;) {
-        check(ls_group_spawn(group, answer, &request, NULL).id, "spawn");
-        check(ls_sleep(LS_SEC(2)), "sleep");
+    check(ls_group_open(&group, LS_COLLECT_ALL, 20), "group");
+    while (ls_check() == 0) {
+        check(ls_group_spawn(group, request, NULL, NULL).id, "spawn");
+        check(ls_sleep(LS_MSEC(150)), "sleep");
     }
+    return ls_check();
 }
 
 static int64_t wrong(void *arg)

@@ -31,7 +31,7 @@ static int64_t watch_cured(void *arg)
 
 static int64_t build_again(ls_fn watch)
 {
-    for (;;) {
+    while (ls_check() == 0) {
         struct build b = {0};
         check(ls_event_new(&b.finished), "event");
         ls_task compiler = ls_spawn(compile, &b), watcher = ls_spawn(watch, &b);
@@ -40,6 +40,7 @@ static int64_t build_again(ls_fn watch)
         check(ls_event_free(b.finished), "event");
         check(ls_sleep(LS_MSEC(400)), "sleep");
     }
+    return ls_check();
 }
 
 static int64_t wrong(void *arg)

@@ -34,10 +34,11 @@ static int64_t serve(ls_fn request)
 {
     ls_group *group;
     check(ls_group_open(&group, LS_FAIL_FAST, 10), "group");
-    for (;;) {
+    while (ls_check() == 0) {
         check(ls_group_spawn(group, request, NULL, NULL).id, "spawn");
         check(ls_sleep(LS_MSEC(1500)), "sleep");
     }
+    return ls_check();
 }
 
 static int64_t wrong(void *arg)

@@ -19,8 +19,7 @@ static void *scan_disk(void *arg)
 {
     struct scan *s = arg;
     struct timespec period = {0, 700000000};
-    for (;;) {
-        nanosleep(&period, NULL);
+    while (nanosleep(&period, NULL) == 0) {
         if (s->by_the_door)
             check(ls_post(s->loop, tell, s), "post");
         else
@@ -36,11 +35,12 @@ static int64_t wait_for_scans(bool by_the_door)
     check(ls_event_new(&s.found), "event");
     check(-pthread_create(&thread, NULL, scan_disk, &s), "thread");
     pthread_detach(thread);
-    for (;;) {
+    while (ls_check() == 0) {
         int r = ls_event_wait(s.found, LS_SEC(1));
         check(r == -ETIMEDOUT ? 0 : r, "wait");
         check(ls_event_clear(s.found), "event");
     }
+    return ls_check();
 }
 
 static int64_t wrong(void *arg)

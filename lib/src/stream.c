@@ -299,14 +299,15 @@ static ssize_t read_some(struct ls_stream *s, struct task *t, void *buffer, size
         if ((n = read_now(s, buffer, size)) != -EAGAIN)
             return n;
     }
-    do {
+    for (;;) {
         int r = wait_for(s, t, READING, LS_ABI_WAIT_READ, site, timeout_ns);
         if (unlikely(r < 0))
             return r;
         n = read_now(s, buffer, size);
+        if (likely(n != -EAGAIN))
+            return n;
         timeout_ns = span_left(until);
-    } while (unlikely(n == -EAGAIN));
-    return n;
+    }
 }
 
 static size_t take_buffered(struct ls_stream *s, void *buffer, size_t size)

@@ -173,12 +173,18 @@ static bool is_named(const char *base, const char *name)
     return rest[strspn(rest, "0123456789.dm")] == '\0';
 }
 
+// A program may be called libevent-demo: only shared objects are libraries.
+static bool is_library(const char *base)
+{
+    return *base == '[' || strstr(base, ".so");
+}
+
 enum module_role role_of_path(const char *path)
 {
     if (!path)
         return ROLE_USER;
     const char *base = base_name(path);
-    for (size_t i = 0; i < sizeof(modules) / sizeof(*modules); i++)
+    for (size_t i = 0; i < sizeof(modules) / sizeof(*modules) && is_library(base); i++)
         if (starts_with(base, modules[i].text))
             return modules[i].role;
     if (is_named(base, "node") || is_named(base, "nodejs") || is_named(base, "python") ||
@@ -195,12 +201,18 @@ static bool matches(const char *name, const char *pattern)
     return pattern[n - 1] == '*' ? !strncmp(name, pattern, n - 1) : !strcmp(name, pattern);
 }
 
-bool is_runtime_function(const char *name)
+static bool is_listed(const char *name)
 {
     for (size_t i = 0; i < sizeof(runtime_functions) / sizeof(*runtime_functions); i++)
         if (matches(name, runtime_functions[i]))
             return true;
     return false;
+}
+
+// glibc has each call under its reserved name as well: __nanosleep, __clock_nanosleep.
+bool is_runtime_function(const char *name)
+{
+    return is_listed(name) || (starts_with(name, "__") && is_listed(name + 2));
 }
 
 bool is_runtime_source(const char *file)

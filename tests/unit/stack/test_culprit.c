@@ -176,7 +176,11 @@ static void roles(void **state)
     assert_int_equal(role_of_path("/usr/bin/python3.11"), ROLE_INTERPRETER);
     assert_int_equal(role_of_path("/usr/lib/python3.11/lib-dynload/_asyncio.so"), ROLE_INTERPRETER);
     assert_int_equal(role_of_path("/usr/bin/node_exporter"), ROLE_USER);
+    assert_int_equal(role_of_path("/usr/lib/libevent_core-2.1.so.7"), ROLE_LOOP);
+    assert_int_equal(role_of_path("/srv/libevent_demo"), ROLE_USER);
     assert_int_equal(role_of_path("/srv/libcurl.so.4"), ROLE_USER);
+    assert_true(is_runtime_function("__clock_nanosleep"));
+    assert_false(is_runtime_function("__my_handler"));
     assert_int_equal(role_of_path(NULL), ROLE_USER);
     assert_true(is_runtime_function("uv__io_poll"));
     assert_true(is_runtime_function("__libc_start_call_main"));

@@ -45,6 +45,8 @@ void ls__loop_after_fork(void)
     r->busy_since_ns = (uint64_t)l->busy_since_ns;
     r->address = (uint64_t)(uintptr_t)l->uv;
     r->flags = (l->debug ? LS_ABI_LOOP_DEBUG : 0) | (l->own_uv ? 0 : LS_ABI_LOOP_ATTACHED);
+    r->stats_address = (uint64_t)(uintptr_t)l->stats;
+    r->stats_size = sizeof(*l->stats);
     memcpy(r->name, l->name, sizeof(r->name));
     record_end(&r->seq, seq);
     ls__table.loop_taken[l->index] = true;

@@ -153,13 +153,22 @@ struct hook {
     void *ctx;
 };
 
-// What is counted by spawn site, for the metrics.
-#define SITE_BUCKETS 256
+// What is counted by spawn site, for the metrics. Readers of the live table know it as struct ls_abi_site_stats.
+#define SITE_BUCKETS LS_ABI_SITE_BUCKETS
 struct site_stats {
     uint64_t created, completed, failed, cancelled;
     int64_t sum_ns, max_ns;
-    uint32_t *buckets; // SITE_BUCKETS, by ls__duration_bucket, of durations above 0; NULL: none
+    union {
+        uint32_t *buckets; // SITE_BUCKETS, by ls__duration_bucket, of durations above 0; NULL: none
+        uint64_t buckets_address;
+    };
+    uint32_t never_awaited, errors_unread, orphaned;
+    int32_t last_error;
 };
+_Static_assert(sizeof(struct site_stats) == sizeof(struct ls_abi_site_stats), "as abi.h says");
+_Static_assert(offsetof(struct site_stats, last_error) ==
+                   offsetof(struct ls_abi_site_stats, last_error),
+               "as abi.h says");
 
 struct object { // anything made by ls_x_new: for the report of what was not freed
     struct list link;

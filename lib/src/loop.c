@@ -265,6 +265,8 @@ static void fill_record(struct ls_loop *l, const char *name)
     if (name)
         memcpy(l->name, name, strnlen(name, sizeof(l->name) - 1));
     memcpy(record->name, l->name, sizeof(record->name));
+    record->stats_address = (uint64_t)(uintptr_t)l->stats;
+    record->stats_size = sizeof(*l->stats);
     __atomic_store_n(&record->seq, (seq | 1) + 1, __ATOMIC_RELEASE);
     l->record = record;
 }
@@ -341,6 +343,7 @@ unwatch:
     ls__overflow_unwatch(l);
 give_record:
     l->record->tid = 0;
+    l->record->stats_address = 0;
     ls__table_give_loop(l->index);
 free_loop:
     free_arrays(l);
@@ -362,6 +365,7 @@ static void free_loop(struct ls_loop *l)
     void *ctx = l->closed_ctx;
     ls__overflow_unwatch(l);
     l->record->tid = 0;
+    l->record->stats_address = 0;
     ls__table_give_loop(l->index);
     free_arrays(l);
     ls__loop = NULL;

@@ -226,6 +226,7 @@ static inline void count_end(const struct ls_loop *l, struct task *t)
     } else if (t->state == LS_ABI_FAILED) {
         r->failed++;
         s->failed++;
+        s->last_error = (int32_t)t->result;
     } else {
         r->cancelled++;
         s->cancelled++;
@@ -297,6 +298,7 @@ static void end_children(struct task *t)
             continue;
         l->record->left_children++;
         l->record->orphaned++;
+        child->stats->orphaned++;
         child->flags |= LS_ABI_ORPHANED;
         slot_show_flags(child);
         if (unlikely(l->observe))
@@ -391,6 +393,7 @@ static void error_unread(struct task *t)
 {
     struct ls_loop *l = t->loop;
     l->record->errors_unread++;
+    t->stats->errors_unread++;
     if (l->unread_error) {
         struct task *current = l->current;
         l->current = NULL; // must not block
@@ -408,6 +411,7 @@ void ls__task_reap(struct task *t, bool read)
 {
     if (!read && !(t->flags & LS_ABI_DETACHED)) {
         t->loop->record->never_awaited++;
+        t->stats->never_awaited++;
         ls__misuse(t->spawn_site, 0, "task \"%s\" was never awaited", ls__task_label(t));
     }
     if (!read && t->state == LS_ABI_FAILED)

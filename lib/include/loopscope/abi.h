@@ -124,8 +124,27 @@ struct ls_abi_loop {
     uint64_t timers_armed, spawn_failed, misuse;
     uint64_t live, stacks; // now
     uint64_t ring_head;    // events ever written: event i is at index i & (ring_records - 1)
-    uint64_t reserved[6];
+
+    // Where the program's own memory has the loop's counts by spawn site: an array of struct ls_abi_site_stats,
+    // by site id, of sites_used entries. Read with process_vm_readv, or by /proc/PID/mem. 0: none.
+    uint64_t stats_address;
+    uint32_t stats_size; // stride
+    uint32_t reserved2;
+    uint64_t reserved[4];
 };
+
+// What became of the tasks of one spawn site, since the loop began. Each is stored alone.
+struct ls_abi_site_stats {
+    uint64_t created, completed, failed, cancelled;
+    int64_t sum_ns, max_ns; // from created to ended
+    uint64_t buckets;       // address of LS_ABI_SITE_BUCKETS uint32_t, durations above 0; 0: none yet
+    uint32_t never_awaited, errors_unread, orphaned;
+    int32_t last_error; // negative errno of the newest failure
+};
+
+// Durations lie in buckets, eight an octave: bucket 0 is below 4096 ns; the limit of bucket b > 0 is
+// (8 + (b - 1) % 8 + 1) << ((b - 1) / 8 + 9).
+#define LS_ABI_SITE_BUCKETS 256
 
 enum ls_abi_loop_flag {
     LS_ABI_LOOP_WATCHED = 1 << 0, // the event ring is being written, busy times are exact

@@ -26,10 +26,9 @@ struct known { // a finding and its history
     char *key;
     struct snap *box; // owns what f points to
     struct finding f;
-    int64_t held_ns;   // last time its condition held
-    uint64_t stall;    // the newest stall in it; 0: of a rule on what lasts
-    double base;       // a rule's own figure at its opening
-    bool updated_live; // its newest occurrence was made known while open
+    int64_t held_ns; // last time its condition held
+    uint64_t stall;  // the newest stall in it; 0: of a rule on what lasts
+    double base;     // a rule's own figure at its opening
 };
 
 struct seen_stall { // one that is still open

@@ -3,8 +3,8 @@
 // while it is open; afterwards only the finding remains.
 //
 // Events: OPEN at the first look of a finding's first stall, UPDATE at the first look of each further one: told
-// while it lasts. UPDATE again when it has ended and its length is known; and when it passes the critical
-// length, still open.
+// while it lasts. UPDATE again when it has ended and its length is known. In between only when the finding
+// becomes worse: a stall that passes the critical length.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,11 +155,6 @@ static struct draft *draft_of(struct rules *r, const struct rule *rule, const st
     return d;
 }
 
-static bool is_long(const struct rules *r, const struct snap_stall *s)
-{
-    return s->duration_ns >= rules_ns(r, &rule_loop_blocked, "critical");
-}
-
 static void write_occurrence(struct known *k, const struct snap_stall *s)
 {
     struct occurrence *o = &k->f.occurrences[0];
@@ -211,7 +206,6 @@ static struct known *report_new(struct rules *r, const struct snap_stall *s)
         known_event(r, k, was_open ? EVENT_UPDATE : EVENT_OPEN);
     push_occurrence(k);
     k->stall = s->id;
-    k->updated_live = is_long(r, s); // it was told just now: no need to tell that again
     return k;
 }
 
@@ -297,6 +291,7 @@ static void judge_stall(struct rules *r, const struct snap_stall *s)
         write_occurrence(seen->finding, s);
     }
     struct known *k = seen->finding;
+    enum severity before = k->f.severity;
     renew(r, k, s);
     judge_hung(r, seen, s);
     if (!s->open) {
@@ -304,8 +299,7 @@ static void judge_stall(struct rules *r, const struct snap_stall *s)
             known_event(r, k, EVENT_UPDATE);
         HASH_DEL(r->stalls, seen);
         free(seen);
-    } else if (is_long(r, s) && !k->updated_live) {
-        k->updated_live = true;
+    } else if (k->f.severity > before) {
         known_event(r, k, EVENT_UPDATE);
     }
 }

@@ -122,6 +122,33 @@ static void test_severity_by_length(void **state)
     rules_free(r);
 }
 
+static void test_a_finding_that_is_critical_already_is_not_told_at_the_limit(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    for (int i = 0; i < 2; i++) { // the second occurrence of a critical finding
+        struct snap *s = facts_new(20 + 10 * i);
+        facts_look(s, facts_stall(s, 1 + (uint64_t)i, 105, CAUSE_SYSCALL, "read"), "a");
+        rules_judge(r, s);
+        assert_int_equal(facts_events(s, EVENT_OPEN) + facts_events(s, EVENT_UPDATE), 1);
+        snap_unref(s);
+        s = facts_new(21.2 + 10 * i);
+        struct snap_stall *k = facts_stall(s, 1 + (uint64_t)i, 1305, CAUSE_SYSCALL, "read");
+        facts_look(s, k, "a");
+        rules_judge(r, s);
+        assert_int_equal(facts_events(s, EVENT_UPDATE), i == 0);
+        snap_unref(s);
+        s = facts_new(21.3 + 10 * i);
+        k = facts_stall(s, 1 + (uint64_t)i, 1405, CAUSE_SYSCALL, "read");
+        facts_look(s, k, "a");
+        facts_end(k, s);
+        rules_judge(r, s);
+        assert_int_equal(facts_events(s, EVENT_UPDATE), 1);
+        snap_unref(s);
+    }
+    rules_free(r);
+}
+
 static void test_rule_is_settled_at_the_first_look(void **state)
 {
     (void)state;
@@ -335,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_mixed_cause_is_loop_blocked),
         cmocka_unit_test(test_log_write_is_more_specific_than_io),
         cmocka_unit_test(test_severity_by_length),
+        cmocka_unit_test(test_a_finding_that_is_critical_already_is_not_told_at_the_limit),
         cmocka_unit_test(test_rule_is_settled_at_the_first_look),
         cmocka_unit_test(test_same_culprit_is_one_finding),
         cmocka_unit_test(test_each_occurrence_is_told_live_and_at_its_end),

@@ -147,7 +147,7 @@ int session_open(struct session **ret, const struct opts *opts, struct error *er
     s->model.time_scale = opts->time_scale > 0 ? opts->time_scale : 1;
     s->model.native = opts->native;
     s->model.gc_walk = opts->gc_walk;
-    s->model.only_loops = opts->target == TARGET_ALL;
+    s->model.only_loops = opts->target == TARGET_ALL || opts->target == TARGET_COMMAND;
     int r = rules_new(&s->rules, opts->settings, opts->nsettings, s->model.time_scale, err);
     if (r == 0)
         r = rules_threshold(s->rules, &s->model.threshold_ns, err);

@@ -14,13 +14,14 @@
 #include "walkers.h"
 
 // Bounds of one walk. The usual stack takes 20 pages and half a millisecond; a cold one 50 ms.
-#define WALK_PAGES  8192
-#define WALK_NS     400000000ll
-#define TASKS_PAGES 1000000
-#define TASKS_NS    5000000000ll
-#define SETUP_PAGES 65536
-#define SETUP_NS    2000000000ll
-#define MAPS_AGE_NS 2000000000ll
+#define WALK_PAGES   8192
+#define WALK_NS      400000000ll
+#define TASKS_PAGES  1000000
+#define TASKS_NS     5000000000ll
+#define SETUP_PAGES  65536
+#define SETUP_NS     2000000000ll
+#define MAPS_AGE_NS  2000000000ll
+#define YOUNG_AGE_NS 50000000ll
 
 struct entry {
     int pid;
@@ -231,15 +232,17 @@ void inspector_identify(struct inspector *i, int pid, struct writer *ret)
 {
     struct process *p = inspector_process(i, pid);
     struct identity id = {.uv_backend_fd = -1};
-    bool known = p && (p->maps_read_ns || process_refresh(p) == 0);
+    bool first = p && p->maps_read_ns == 0;
+    if (p) // a young process has loaded more since it was looked at last
+        process_refresh_if_older(p, YOUNG_AGE_NS);
+    bool known = p && p->maps_read_ns;
     put_u32(ret, known);
     if (!known)
         return;
     begin(p, SETUP_PAGES, SETUP_NS);
-    if (!p->walkers) {
+    if (first)
         process_preload(p);
-        walkers_refresh(p);
-    }
+    walkers_refresh(p);
     identify(p, &id);
     put_identity(ret, &id);
 }

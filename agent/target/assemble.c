@@ -184,7 +184,7 @@ static void put_processes(struct model *m, struct snap *s)
     s->processes = snap_alloc(s, sizeof(*s->processes) * (HASH_COUNT(m->procs) + 1));
     s->loops = snap_alloc(s, sizeof(*s->loops) * (loops + 1));
     for (struct proc *p = m->procs; p; p = p->hh.next)
-        if (!m->only_loops || p->why_not[0] || count_loops(p) > 0)
+        if (!m->only_loops || p->root || p->why_not[0] || count_loops(p) > 0)
             put_process(m, p, s);
 }
 

@@ -43,7 +43,8 @@ struct stall {
     struct snap_stall facts;
     struct stall_sample samples[STALL_SAMPLES_MAX];
     bool gc[STALL_SAMPLES_MAX];
-    struct probe_split base; // of the thread's cumulative split, when the turn began
+    int64_t gc_of_cpu, gc_of_lock; // where the split's share of the collector was taken from
+    struct probe_split base;       // of the thread's cumulative split, when the turn began
     bool have_base;
     int pending;        // answers outstanding
     bool captured;      // its first look has been answered, with or without a stack
@@ -141,6 +142,7 @@ struct proc {
     struct identity identity;
     bool attached_said, exited;
     bool root;         // asked for by pid, or our command
+    bool forked;       // its program is its parent's: it has not exec'd since its fork
     char why_not[160]; // cannot be watched or judged; empty: can
     struct thread *threads;
     int nthreads;
@@ -170,7 +172,7 @@ struct model {
     int64_t threshold_ns;
     double time_scale;
     bool native, gc_walk;
-    bool only_loops;        // show no process without a loop (--all)
+    bool only_loops;        // show no process without a loop (--all, children of a command)
     struct proc *procs;     // by pid
     struct thread *threads; // by tid
     struct stall *stalls;   // open ones, and ended ones no snapshot has had

@@ -13,6 +13,7 @@
 #include "procfs.h"
 
 #define KERNEL_THREAD 0x00200000 // PF_KTHREAD
+#define FORK_NO_EXEC  0x00000040 // PF_FORKNOEXEC
 #define ELF_CLASS     4          // e_ident's index
 #define ELF_CLASS_32  1
 
@@ -142,6 +143,7 @@ int proc_new(struct model *m, int pid, struct proc **ret, struct error *err)
     p->pid = pid;
     p->ppid = stat.ppid;
     p->start_ticks = stat.start_ticks;
+    p->forked = stat.flags & FORK_NO_EXEC;
     int64_t boot = boot_unix_ns();
     p->started_unix_ns =
         boot == SNAP_UNKNOWN

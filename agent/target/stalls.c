@@ -105,19 +105,34 @@ static struct stack *holder_stack_of(const struct stall *s, int64_t holder)
     return NULL;
 }
 
+// The share of the looks, of those that met the thread on the CPU or else in a futex, that met the collector.
+static double gc_share(const struct stall *s, bool on_cpu)
+{
+    int looks = 0, gc = 0;
+    for (int i = 0; i < s->facts.nsamples; i++) {
+        const struct stall_sample *k = &s->samples[i];
+        bool in_futex = !k->on_cpu && k->cause.syscall && strcmp(k->cause.syscall, "futex") == 0;
+        if (on_cpu ? !k->on_cpu : !in_futex)
+            continue;
+        looks++;
+        gc += s->gc[i];
+    }
+    return looks ? (double)gc / looks : 0;
+}
+
+// A collector that works on several threads computes, and waits in a futex for its helpers.
 static void account_gc(struct stall *s)
 {
-    int on_cpu = 0, gc = 0;
-    for (int i = 0; i < s->facts.nsamples; i++) {
-        on_cpu += s->samples[i].on_cpu;
-        gc += s->samples[i].on_cpu && s->gc[i];
-    }
-    if (gc == 0)
-        return;
     struct time_split *t = &s->facts.split;
-    int64_t cpu = t->cpu_user + t->gc;
-    t->gc = cpu / on_cpu * gc;
-    t->cpu_user = cpu - t->gc;
+    if (t->gc > 0) { // of an earlier settling of the same split
+        t->cpu_user += s->gc_of_cpu;
+        t->lock += s->gc_of_lock;
+    }
+    s->gc_of_cpu = (int64_t)((double)t->cpu_user * gc_share(s, true));
+    s->gc_of_lock = (int64_t)((double)t->lock * gc_share(s, false));
+    t->cpu_user -= s->gc_of_cpu;
+    t->lock -= s->gc_of_lock;
+    t->gc = s->gc_of_cpu + s->gc_of_lock;
 }
 
 static void settle_cause(struct stall *s)
@@ -202,7 +217,7 @@ static void take_answer(struct model *m, struct stall *s, const struct look *l,
         k->cause.kind = CAUSE_LOCK;
         k->cause.lock = snap_strdup(s->box, a->lock);
     }
-    if (a->gc && k->cause.kind == CAUSE_CPU_USER)
+    if (a->gc && (k->cause.kind == CAUSE_CPU_USER || k->cause.kind == CAUSE_LOCK))
         k->cause.kind = CAUSE_GC;
     if (a->task.id && !s->facts.task.id)
         snap_copy_task_ref(s->box, &s->facts.task, &a->task);

@@ -176,7 +176,7 @@ static void process_execed(struct model *m, struct proc *p)
     struct error err;
     remove_threads(m, p);
     proc_read_names(p);
-    p->identified = false;
+    p->identified = p->forked = false;
     p->why_not[0] = '\0';
     p->attached_said = false;
     p->asked = 0;

@@ -11,7 +11,8 @@
 //   4. it has sat in an epoll for a second, its whole stack is known, and no other loop is on it.
 // A wait under a second loop-run frame or under a language call is a block. Seen at attach it means that we
 // came in the middle of one: the wait that will end it is then guessed, the turn counts from the attach, and
-// the guess is corrected by whatever is proved first.
+// the guess is corrected by whatever is proved first. Not so in a process forked from within a loop's callback:
+// the loop-run frame on its stack is its parent's, and it may never wait there itself.
 //
 // A trust is taken back when another wait is proved by the stack (asyncio.run twice makes two epolls), or
 // when the thread sleeps in another one for seconds and never in its own.
@@ -34,9 +35,10 @@
 #define WEAK_NS        1000000000LL
 #define DOUBT_NS       3000000000LL
 #define DOUBT_SLEEPS   50
-#define POLLS_TO_TRUST 8  // of a thread that is not the main one
-#define LOOKS_TO_GUESS 3  // of a main thread that is never asleep
-#define ASK_AT_ATTACH  64 // threads of a process looked at when it is added
+#define POLLS_TO_TRUST 8            // of a thread that is not the main one
+#define LOOKS_TO_GUESS 3            // of a main thread that is never asleep
+#define ASK_AT_ATTACH  64           // threads of a process looked at when it is added
+#define LEARNT_NS      3000000000LL // after which a process's loops are known
 
 enum wait_kind wait_of_syscall(long nr)
 {
@@ -154,10 +156,39 @@ static struct eventpolls eventpolls_of(int pid, int except)
     return e;
 }
 
+static bool has_loop(const struct proc *p)
+{
+    const struct thread *t;
+    DL_FOREACH (p->threads, t)
+        if (t->trust != TRUST_NO)
+            return true;
+    return false;
+}
+
+// The process it was forked from and shares its program with; NULL: its stack is its own making.
+static const struct proc *forked_from(struct model *m, const struct proc *p)
+{
+    const struct proc *parent = p->forked ? proc_find(m, p->ppid) : NULL;
+    bool same = parent && !parent->exited && parent->exe && p->exe;
+    return same && strcmp(parent->exe, p->exe) == 0 ? parent : NULL;
+}
+
+static bool is_young(const struct model *m, const struct proc *p)
+{
+    return m->now_ns - p->added_ns < LEARNT_NS;
+}
+
 // The thread was found inside a turn: count from now, until a wait that is likely its own.
 static void guess(struct model *m, struct thread *t, int not_fd)
 {
     struct probe_wait w = {.kind = WAIT_EPOLL, .fd = t->proc->identity.uv_backend_fd};
+    const struct proc *parent = forked_from(m, t->proc);
+    if (parent && has_loop(parent))
+        return;
+    if (parent && is_young(m, parent)) {
+        t->asks = 0; // it is looked at again, as for the first time
+        return;
+    }
     if (w.fd < 0 && t->proc->identity.runtime != RUNTIME_UNKNOWN)
         w.fd = eventpolls_of(t->pid, not_fd).lowest;
     trust(m, t, &w, TRUST_GUESSED);
@@ -183,7 +214,7 @@ static bool waited_on_by_another(const struct thread *t, int fd)
 static void guess_if_certain(struct model *m, struct thread *t)
 {
     const struct identity *id = &t->proc->identity;
-    if (t->tid != t->pid || t->nwaits > 0)
+    if (t->tid != t->pid || t->nwaits > 0 || forked_from(m, t->proc))
         return;
     struct eventpolls e = eventpolls_of(t->pid, -1);
     bool known = id->runtime != RUNTIME_UNKNOWN && id->runtime != RUNTIME_EPOLL;

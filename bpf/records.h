@@ -71,6 +71,7 @@ struct ls_slot {
     unsigned long long off_since;
     // Written by user space: from when on the end of the turn could not have been missed.
     unsigned long long proof_at;
+    unsigned long long proof_waited; // the turn's time in the run queue then
     unsigned int in_wait;
     unsigned int off_kind;    // enum ls_off
     unsigned int waits_noted; // sleeps in wait calls, own or foreign

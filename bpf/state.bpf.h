@@ -13,7 +13,7 @@
 
 const volatile unsigned long long threshold_ns = 100000000;
 const volatile unsigned long long proof_min_ns =
-    25000000;                              // how long no end must be seen, to believe it
+    40000000;                              // how long no end must be seen, to believe it
 const volatile unsigned int level_cap = 6; // from this level on the gaps are equal
 const volatile unsigned int exact = 0;     // each wait call is seen: no proof is needed
 

@@ -114,16 +114,12 @@ static __always_inline void switch_out(struct ls_slot *slot, struct task_struct 
     WRITE_ONCE(slot->off_seq, (slot->off_seq + 1) | 1);
 }
 
-static __always_inline void account_sleep(struct ls_slot *slot, u32 kind, u64 slept)
+static __always_inline void account_off(struct ls_slot *slot, u32 kind, u64 off)
 {
-    // A wait for a CPU is settled later, by the scheduler's own figure.
-    if (kind == LS_OFF_RUNQUEUE &&
-        bpf_core_field_exists(((struct task_struct *)0)->sched_info.run_delay))
-        return;
     if (kind < LS_OFF_N)
-        slot->turn.off_ns[kind] += slept;
+        slot->turn.off_ns[kind] += off;
     if (kind == LS_OFF_SYSCALL || kind == LS_OFF_FUTEX)
-        note_call(slot, slept);
+        note_call(slot, off);
 }
 
 static __always_inline void switch_in(struct ls_slot *slot, struct task_struct *prev, u64 now)
@@ -147,8 +143,10 @@ static __always_inline void switch_in(struct ls_slot *slot, struct task_struct *
             slot->at_return = 1;
         }
     } else if (slot->busy_since && since && now > since) {
-        account_sleep(slot, kind, now - since);
+        account_off(slot, kind, now - since);
     }
+    if (kind == LS_OFF_RUNQUEUE && since && now > since && slot->trust_kind)
+        hist_add(slot->runqueue_hist, now - since, 1);
 }
 
 // `asleep` must be told from the state at the switch: preempt is false also for an involuntary switch on

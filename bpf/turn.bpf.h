@@ -28,16 +28,20 @@ static __always_inline u32 level_at(u64 age) // age >= threshold_ns
     return level < LEVEL_MASK ? level : LEVEL_MASK - 1;
 }
 
+// While it waits for a CPU a thread cannot end its turn: such time proves nothing.
 static __always_inline bool proven(const struct ls_slot *slot, u64 begin, u64 now)
 {
     if (exact)
         return true;
     u64 proof = READ_ONCE(slot->proof_at);
-    return proof >= begin && now >= proof + proof_min_ns;
+    u64 waited = slot->turn.off_ns[LS_OFF_RUNQUEUE] - slot->proof_waited;
+    return proof >= begin && now >= proof + waited + proof_min_ns;
 }
 
-// The scheduler accounts a wait for a CPU only when it is over and after sched_switch has run: so the
-// wait before the present stretch on the CPU is learnt at the next look at the running thread.
+// How long a woken thread waited for its CPU only the scheduler knows, and it accounts that after
+// sched_switch has run: so the wait is learnt at the next look at the running thread. (A preempted one is
+// simply off its CPU: that time is taken at its return, for it may also be throttled, which the scheduler
+// does not call waiting.)
 static __always_inline void settle_run_delay(struct ls_slot *slot, struct task_struct *task)
 {
     if (!bpf_core_field_exists(task->sched_info.run_delay))
@@ -53,16 +57,18 @@ static __always_inline void settle_run_delay(struct ls_slot *slot, struct task_s
     slot->pending = LS_OFF_RUNQUEUE;
     if (!slot->trust_kind)
         return;
-    hist_add(slot->runqueue_hist, delay, 1);
     if (delay > 1000000 && slot->starver_maybe)
         slot->starver = slot->starver_maybe;
+    if (from == LS_OFF_RUNQUEUE)
+        return;
+    hist_add(slot->runqueue_hist, delay, 1);
     if (!slot->busy_since)
         return;
     slot->turn.off_ns[LS_OFF_RUNQUEUE] += delay;
     if (from == LS_OFF_WAIT) { // ready, not running: the loop was late already
         slot->busy_since -= delay;
         slot->wait_ns -= delay < slot->wait_ns ? delay : slot->wait_ns;
-    } else if (from != LS_OFF_RUNQUEUE && from < LS_OFF_N) {
+    } else if (from < LS_OFF_N) {
         u64 slept = slot->turn.off_ns[from];
         slot->turn.off_ns[from] = slept > delay ? slept - delay : 0;
     }
@@ -164,7 +170,7 @@ static __always_inline u64 close_turn(struct ls_slot *slot, u64 now, u32 gone)
 // nobody watched may have been any number of them.
 static __always_inline bool one_turn(const struct ls_slot *slot, u64 now)
 {
-    return exact || now < slot->busy_since + 2 * proof_min_ns || slot->proof_at >= slot->busy_since;
+    return exact || now < slot->busy_since + proof_min_ns || slot->proof_at >= slot->busy_since;
 }
 
 static __always_inline void end_stretch(struct ls_slot *slot, u64 now)

@@ -40,7 +40,7 @@ static int try_load(struct probe *p, struct bpf_backend *b, unsigned int variant
         return -errno;
     bool fentry = variant & WITH_FENTRY;
     skel->rodata->threshold_ns = p->config.threshold_ns;
-    skel->rodata->proof_min_ns = p->config.threshold_ns / 4;
+    skel->rodata->proof_min_ns = proof_min_ns(p);
     skel->rodata->level_cap = p->level_cap;
     skel->rodata->exact = fentry || p->config.exact;
     bpf_map__set_max_entries(skel->maps.slots, b->max_threads);

@@ -9,6 +9,7 @@
 
 void set_proof(struct thread *t, int64_t at_ns)
 {
+    t->slot->proof_waited = t->slot->turn.off_ns[LS_OFF_RUNQUEUE];
     __atomic_store_n(&t->slot->proof_at, (uint64_t)at_ns, __ATOMIC_RELEASE);
 }
 

@@ -149,6 +149,7 @@ bool sample_sleeping(struct probe *p, struct thread *t); // true: done with this
 bool look_by_slot(struct probe *p, struct thread *t, struct probe_sample *ret);
 void read_stack(struct probe *p, struct thread *t, struct probe_sample *s);
 void sample_from_slot(const struct probe *p, const struct thread *t, struct probe_sample *ret);
+int64_t proof_min_ns(const struct probe *p); // so long no end must be seen, to believe a turn
 bool turn_proven(const struct probe *p, const struct thread *t, int64_t begin, int64_t now);
 
 // stats.c

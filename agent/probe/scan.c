@@ -13,7 +13,7 @@
 bool deliver_sample(struct probe *p, struct thread *t, struct probe_sample *s)
 {
     uint64_t claim = LOAD(t->slot->claim);
-    int64_t age = p->now_ns - s->turn_begin_ns;
+    int64_t age = s->at_ns - s->turn_begin_ns;
     if (claim >> CLAIM_LEVEL_BITS != s->turn_seq || age < level_due(p, claim & CLAIM_LEVEL_MASK))
         return false;
     s->level = (int)level_at(p, age);

@@ -14,12 +14,26 @@
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 
+int64_t proof_min_ns(const struct probe *p)
+{
+    return p->config.threshold_ns * 2 / 5;
+}
+
+// As the kernel side judges; the present wait for a CPU is not in the slot yet.
 bool turn_proven(const struct probe *p, const struct thread *t, int64_t begin, int64_t now)
 {
     if (!p->estimated)
         return true;
-    int64_t proof = (int64_t)LOAD(t->slot->proof_at);
-    return proof >= begin && now >= proof + p->config.threshold_ns / 4;
+    const struct ls_slot *slot = t->slot;
+    int64_t proof = (int64_t)LOAD(slot->proof_at);
+    if (proof < begin)
+        return false;
+    int64_t waited = (int64_t)(slot->turn.off_ns[LS_OFF_RUNQUEUE] - slot->proof_waited);
+    int64_t off_since = (int64_t)LOAD(slot->off_since);
+    if ((LOAD(slot->off_seq) & 1) && slot->off_kind == LS_OFF_RUNQUEUE && off_since &&
+        now > off_since)
+        waited += now - (off_since > proof ? off_since : proof);
+    return now >= proof + waited + proof_min_ns(p);
 }
 
 // The fields that do not depend on where the thread is.

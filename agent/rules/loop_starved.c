@@ -17,10 +17,11 @@ static const char *const remedy[] = {
     NULL,
 };
 
+// A stall's rule is settled at its first look and stays: only when the CPU was missing for most of it so far.
 static bool holds(const struct rules *r, const struct snap_stall *s)
 {
     (void)r;
-    return s->cause.kind == CAUSE_RUNQUEUE && 2 * s->split.runqueue >= s->duration_ns;
+    return s->cause.kind == CAUSE_RUNQUEUE && 3 * s->split.runqueue >= 2 * s->duration_ns;
 }
 
 static void report(struct rules *r, const struct rule *rule, const struct snap_loop *l,

@@ -12,6 +12,8 @@
 
 #include "engine.h"
 
+#define SHARE_TOLD 0.2 // of a stall's time without a CPU, worth a word beside its main cause
+
 static const struct rule *rule_of(const struct rules *r, const struct snap_stall *s)
 {
     for (int i = 0; all_rules[i]; i++)
@@ -111,10 +113,27 @@ static void put_task(struct draft *d, const struct snap_stall *s)
         s->task.spawn_site ? ", spawned at " : "", s->task.spawn_site ? s->task.spawn_site : "");
 }
 
-static void put_evidence(struct draft *d, const struct snap_stall *s, const struct stack *stack)
+static double starved_share(const struct snap_stall *s)
+{
+    return s->duration_ns > 0 ? (double)s->split.runqueue / (double)s->duration_ns : 0;
+}
+
+static void put_starved_by(const struct rules *r, struct draft *d, const struct snap_stall *s)
+{
+    for (int i = 0; i < r->now->nloops; i++) {
+        const struct snap_loop *l = &r->now->loops[i];
+        if (l->tid == s->tid && l->window.starved_by && starved_share(s) >= SHARE_TOLD)
+            draft_evidence(d, "starved_by", "", NAN, "while it waited for a CPU there ran %s",
+                           l->window.starved_by);
+    }
+}
+
+static void put_evidence(struct rules *r, struct draft *d, const struct snap_stall *s,
+                         const struct stack *stack)
 {
     put_length(d, s);
     put_split(d, s);
+    put_starved_by(r, d, s);
     put_descriptor(d, &s->cause);
     if (s->ready_fds > 0)
         draft_evidence(d, "ready_fds", "count", (double)s->ready_fds,
@@ -138,6 +157,8 @@ static struct draft *draft_of(struct rules *r, const struct rule *rule, const st
     text_ns(s->duration_ns, age, sizeof(age));
     draft_title(d, "loop blocked for %s%s%s %s", s->began_before_attach ? "at least " : "", age,
                 s->open ? " so far" : "", text_doing(&s->cause, stack, doing, sizeof(doing)));
+    if (s->cause.kind != CAUSE_RUNQUEUE && starved_share(s) >= SHARE_TOLD)
+        draft_title(d, "%s; %.0f %% of it without a CPU", d->f.title, starved_share(s) * 100);
     struct finding *f = &d->f;
     f->severity =
         s->duration_ns >= rules_ns(r, &rule_loop_blocked, "critical") ? SEV_CRITICAL : SEV_WARNING;
@@ -151,7 +172,7 @@ static struct draft *draft_of(struct rules *r, const struct rule *rule, const st
     f->confidence = confidence_of(s, stack);
     draft_cause(d, &s->cause, stack);
     put_also(r, d, s);
-    put_evidence(d, s, stack);
+    put_evidence(r, d, s, stack);
     return d;
 }
 

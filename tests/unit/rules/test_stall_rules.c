@@ -99,6 +99,34 @@ static void test_log_write_is_more_specific_than_io(void **state)
     rules_free(r);
 }
 
+// Half of it without a CPU: that is told, but it does not make the stall the neighbour's doing.
+static void test_a_partly_starved_stall_is_not_a_starved_one(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    struct snap_stall *k = facts_stall(s, 1, 110, CAUSE_RUNQUEUE, NULL);
+    k->split = (struct time_split){.runqueue = 60 * MS, .cpu_user = 50 * MS};
+    facts_look(s, k, "spin");
+    rules_judge(r, s);
+    assert_string_equal(s->findings[0].rule, "loop-blocked");
+    snap_unref(s);
+    s = facts_new(20.4);
+    facts_loop(s)->window.starved_by = "cc1 (4712)";
+    k = facts_stall(s, 1, 500, CAUSE_CPU_USER, NULL);
+    k->split = (struct time_split){.runqueue = 240 * MS, .cpu_user = 260 * MS};
+    facts_look(s, k, "spin");
+    facts_end(k, s);
+    rules_judge(r, s);
+    const struct finding *f = &s->findings[0];
+    assert_string_equal(f->title, "loop blocked for 500 ms computing in spin (app.c:88); 48 % of "
+                                  "it without a CPU");
+    assert_string_equal(facts_evidence(f, "starved_by"),
+                        "while it waited for a CPU there ran cc1 (4712)");
+    snap_unref(s);
+    rules_free(r);
+}
+
 static void test_severity_by_length(void **state)
 {
     (void)state;
@@ -361,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_healthy_loop_has_no_finding),
         cmocka_unit_test(test_mixed_cause_is_loop_blocked),
         cmocka_unit_test(test_log_write_is_more_specific_than_io),
+        cmocka_unit_test(test_a_partly_starved_stall_is_not_a_starved_one),
         cmocka_unit_test(test_severity_by_length),
         cmocka_unit_test(test_a_finding_that_is_critical_already_is_not_told_at_the_limit),
         cmocka_unit_test(test_rule_is_settled_at_the_first_look),

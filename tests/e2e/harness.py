@@ -184,7 +184,9 @@ def start_target(name, log, *options, prefix=(), **popen):
     """Starts a target that keeps its own log; returns when it is ready."""
     import journal
     command = [*prefix, *COMMANDS[name](), "--log", log, *map(str, options)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, **popen)
+    # A group of its own, so that its helpers end with it, and a scratch folder that goes with the log.
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True,
+                               env={**os.environ, "TMPDIR": os.path.dirname(log)}, **popen)
     if not journal.wait_for(log, "ready", 20):
         process.kill()
         raise RuntimeError(f"{name} did not start")
@@ -200,6 +202,11 @@ def end(process):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    if process.pid != os.getpgrp():
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it led no group, or nobody is left in it
 
 
 def cpu_count_others(before, after, own_seconds, wall_seconds):

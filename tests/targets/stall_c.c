@@ -10,12 +10,14 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <resolv.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,7 +34,7 @@
 
 static struct plan plan;
 static volatile unsigned long sink;
-static char scratch[] = "/tmp/stall_c.XXXXXX"; // FIFO, lock file, big file
+static char scratch[100]; // folder of FIFO, lock file, big file
 
 static void sleep_ms(long ms)
 {
@@ -199,6 +201,7 @@ static pid_t child_holds_flock(long ms)
         die("pipe");
     pid_t pid = fork();
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         // A new open file description: a lock through the inherited one would be ours as well.
         int own = open(scratch_path("lock"), O_RDWR);
         flock(own, LOCK_EX);
@@ -324,6 +327,8 @@ static void on_heartbeat(uv_timer_t *timer)
 static void set_up(void)
 {
     pthread_t thread;
+    const char *folder = getenv("TMPDIR");
+    snprintf(scratch, sizeof scratch, "%s/stall_c.XXXXXX", folder ? folder : "/tmp");
     if (!mkdtemp(scratch) || mkfifo(scratch_path("fifo"), 0600))
         die(scratch);
     fifo_fd = open(scratch_path("fifo"), O_RDWR | O_CLOEXEC);

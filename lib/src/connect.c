@@ -240,7 +240,7 @@ void ls_listener_close(ls_listener *l)
     if (!l)
         return;
     if (l->owned.loop != ls__loop) {
-        ls__wrong_loop(NULL, "ls_listener_close");
+        ls__wrong_loop_of(l->owned.loop, NULL, "ls_listener_close");
         return;
     }
     struct list *node;
@@ -329,7 +329,7 @@ int ls_accept_at(struct ls_site *site, ls_listener *l, ls_stream **ret, int64_t 
     if (!t)
         return ls__not_in_task(site, "ls_accept");
     if (t->loop != l->owned.loop)
-        return ls__wrong_loop(site, "ls_accept");
+        return ls__wrong_loop_of(l->owned.loop, site, "ls_accept");
     if ((r = t->interrupt) < 0)
         return r;
     while ((fd = accept_now(l)) == -EAGAIN) {

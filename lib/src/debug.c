@@ -81,12 +81,24 @@ int ls__not_in_task(struct ls_site *site, const char *call)
                       ls__loop ? "" : "; this thread has no loop");
 }
 
+// From another thread: it has no loop to count at, or the wrong one; the table's header has a place for it.
+int ls__wrong_loop_of(const struct ls_loop *of, struct ls_site *site, const char *call)
+{
+    char place[256];
+    if (ls__table.header)
+        ls__table_wrong_call(of ? of->index : LS_ABI_NO_LOOP, site_id(site), call);
+    if (ls__loop)
+        ls__loop->record->misuse++;
+    if (debug_on() || (of && of->debug))
+        ls__say("%s: %s: called from thread %d, to which this does not belong; use ls_post or "
+                "ls_spawn_from_thread",
+                ls__site_text(site, place, sizeof(place)), call, (int)gettid());
+    return -EPERM;
+}
+
 int ls__wrong_loop(struct ls_site *site, const char *call)
 {
-    return ls__misuse(site, -EPERM,
-                      "%s: called from thread %d, to which this does not belong; use ls_post or "
-                      "ls_spawn_from_thread",
-                      call, (int)gettid());
+    return ls__wrong_loop_of(NULL, site, call);
 }
 
 static const struct grave *find_grave(int64_t id)

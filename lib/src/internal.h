@@ -188,6 +188,10 @@ struct closing {
     void (*fn)(struct ls_loop *loop, struct closing *self);
 };
 
+// Limits of the histogram of turns, in seconds.
+#define LS__TURN_LIMITS {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10}
+#define LS__TURN_BUCKETS 14
+
 struct ls_loop {
     // the fast path
     struct task *current; // NULL: the loop itself
@@ -244,6 +248,7 @@ struct ls_loop {
     int64_t next_look_ns; // for watchers
     int64_t turn_ns, cleanup_ns, slow_ns;
     int64_t turn_max_ns, busy_ns, busy_since_ns;
+    uint64_t turn_counts[LS__TURN_BUCKETS]; // turns by length: up to each of LS__TURN_LIMITS, and above
     void (*closed)(void *ctx);
     void *closed_ctx;
     void *alert;                 // metrics' own
@@ -345,6 +350,7 @@ void ls__hooks_free(struct ls_loop *l);
 // Counts a misuse, says so in debug mode ("FILE:LINE function: text"), returns error.
 int ls__misuse(struct ls_site *site, int error, const char *fmt, ...) LS_PRINTF(3, 4);
 int ls__not_in_task(struct ls_site *site, const char *call); // -EPERM, with the reason
+int ls__wrong_loop_of(const struct ls_loop *of, struct ls_site *site, const char *call);
 int ls__wrong_loop(struct ls_site *site, const char *call);  // -EPERM
 int64_t ls__stale(struct ls_site *site, ls_task task,
                   const char *call);                 // -ESRCH, -EPERM, or the handle's own error
@@ -366,7 +372,11 @@ void ls__loop_after_fork(void); // in the child: shows this thread's loop and ta
 int ls__door_open(struct ls_loop *l);
 void ls__door_shut(struct ls_loop *l); // what is still in the inbox is refused
 
+// metrics.c
+void ls__alert_failure(const struct task *t); // while loop.alert is set
+
 // stats.c
+void ls__count_turn(struct ls_loop *l, int64_t ns);
 void ls__count_duration(struct site_stats *s, int64_t ns);
 unsigned ls__duration_bucket(int64_t ns);
 int64_t ls__bucket_limit(unsigned bucket);

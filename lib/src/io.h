@@ -52,6 +52,8 @@ void ls__owned_forget(struct owned *o);
 
 // stream.c. On error fd stays the caller's.
 int ls__stream_new(ls_stream **ret, int fd);
+// Another object closes it, not a task nor the loop; *place is cleared when somebody has closed or adopted it.
+void ls__stream_leave(ls_stream *s, ls_stream **place);
 // Waits until the connection is made, or has failed.
 int ls__stream_connected(struct ls_site *site, ls_stream *s, int64_t timeout_ns);
 

@@ -295,7 +295,7 @@ static void flush_abort(struct task *t, int why)
     struct flush *f = t->wait_op;
     struct ls_logger *g = (struct ls_logger *)(uintptr_t)t->slot->wait_object;
     pthread_mutex_lock(&g->lock);
-    bool ours = !list_empty(&f->link);
+    bool ours = list_linked(&f->link);
     list_del(&f->link);
     pthread_mutex_unlock(&g->lock);
     if (ours)

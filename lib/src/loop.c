@@ -155,6 +155,7 @@ static void note_turn(struct ls_loop *l)
     if (l->busy_since_ns) {
         int64_t took = l->now_ns - l->busy_since_ns;
         l->busy_ns += took;
+        ls__count_turn(l, took);
         if (took > l->turn_max_ns)
             l->turn_max_ns = took;
     }

@@ -23,7 +23,7 @@ static void give_to_loop(struct owned *o)
 void ls__owned_init(struct owned *o, struct ls_loop *l, void (*release)(struct owned *o))
 {
     ls__own_init(&o->own);
-    list_init(&o->part.link);
+    o->part.link = (struct list){NULL, NULL};
     o->loop = l;
     o->release = release;
     if (l->current)
@@ -44,7 +44,7 @@ int ls__owned_adopt(struct owned *o, const char *call)
     if (!t)
         return ls__not_in_task(NULL, call);
     if (t->loop != o->loop)
-        return ls__wrong_loop(NULL, call);
+        return ls__wrong_loop_of(o->loop, NULL, call);
     ls__owned_forget(o);
     ls__own_push(t, &o->own, by_task, o);
     return 0;
@@ -53,7 +53,7 @@ int ls__owned_adopt(struct owned *o, const char *call)
 int ls__owned_disown(struct owned *o, const char *call)
 {
     if (o->loop != ls__loop)
-        return ls__wrong_loop(NULL, call);
+        return ls__wrong_loop_of(o->loop, NULL, call);
     ls__owned_forget(o);
     give_to_loop(o);
     return 0;

@@ -52,3 +52,12 @@ int64_t ls__site_percentile(const struct site_stats *s, double q)
             return ls__bucket_limit(i) < s->max_ns ? ls__bucket_limit(i) : s->max_ns;
     return s->max_ns;
 }
+
+void ls__count_turn(struct ls_loop *l, int64_t ns)
+{
+    static const double limits[] = LS__TURN_LIMITS;
+    unsigned i = 0;
+    while (i < LS__TURN_BUCKETS - 1 && (double)ns > limits[i] * 1e9)
+        i++;
+    l->turn_counts[i]++;
+}

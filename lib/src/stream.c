@@ -38,6 +38,7 @@ struct ls_stream {
     uv_poll_t poll;
     struct owned owned;
     struct side *sides[2];
+    ls_stream **place; // in the object that closes it; NULL none
     int fd;
     int armed; // enum uv_poll_event
     bool is_socket, shut;
@@ -133,15 +134,23 @@ static void tell_closed(struct side *side)
         ls__wake(side->task, -EBADF);
 }
 
+static void leave_place(struct ls_stream *s)
+{
+    if (s->place)
+        *s->place = NULL;
+    s->place = NULL;
+}
+
 void ls_close(ls_stream *s)
 {
     if (!s)
         return;
     if (s->owned.loop != ls__loop) {
-        ls__wrong_loop(NULL, "ls_close");
+        ls__wrong_loop_of(s->owned.loop, NULL, "ls_close");
         return;
     }
     ls__owned_forget(&s->owned);
+    leave_place(s);
     tell_closed(s->sides[READING]);
     tell_closed(s->sides[WRITING]);
     uv_close((uv_handle_t *)&s->poll, free_stream);
@@ -150,12 +159,24 @@ void ls_close(ls_stream *s)
 
 int ls_stream_adopt(ls_stream *s)
 {
-    return ls__owned_adopt(&s->owned, "ls_stream_adopt");
+    int r = ls__owned_adopt(&s->owned, "ls_stream_adopt");
+    if (r == 0)
+        leave_place(s);
+    return r;
 }
 
 int ls_stream_disown(ls_stream *s)
 {
-    return ls__owned_disown(&s->owned, "ls_stream_disown");
+    int r = ls__owned_disown(&s->owned, "ls_stream_disown");
+    if (r == 0)
+        leave_place(s);
+    return r;
+}
+
+void ls__stream_leave(ls_stream *s, ls_stream **place)
+{
+    ls__owned_forget(&s->owned);
+    s->place = place;
 }
 
 // ---- waiting ----
@@ -257,7 +278,7 @@ static inline int enter(struct ls_site *site, const char *call, struct ls_stream
     if (unlikely(!t))
         return ls__not_in_task(site, call);
     if (unlikely(t->loop != s->owned.loop))
-        return ls__wrong_loop(site, call);
+        return ls__wrong_loop_of(s->owned.loop, site, call);
     if (unlikely(s->sides[direction] != NULL))
         return ls__misuse(site, -EBUSY, "%s: task \"%s\" waits on this stream", call,
                           ls__task_label(s->sides[direction]->task));

@@ -32,12 +32,12 @@ static int enter(struct ls_site *site, const char *call, const struct object *o,
     *ret = task_current();
     if (unlikely(!*ret))
         return ls__not_in_task(site, call);
-    return likely((*ret)->loop == o->loop) ? 0 : ls__wrong_loop(site, call);
+    return likely((*ret)->loop == o->loop) ? 0 : ls__wrong_loop_of(o->loop, site, call);
 }
 
 static int enter_anywhere(const char *call, const struct object *o)
 {
-    return likely(o->loop == ls__loop) ? 0 : ls__wrong_loop(NULL, call);
+    return likely(o->loop == ls__loop) ? 0 : ls__wrong_loop_of(o->loop, NULL, call);
 }
 
 static int free_object(struct object *o, const struct list *waiters, const char *call)
@@ -110,6 +110,7 @@ struct ls_mutex {
     struct list waiters;
     struct list held; // in the owner's mutexes
     struct task *owner;
+    uint64_t holder; // its id: readers of the live table look for it at wait_object
 };
 
 int ls_mutex_new(ls_mutex **ret)
@@ -128,6 +129,7 @@ int ls_mutex_free(ls_mutex *m)
 static void take_mutex(ls_mutex *m, struct task *t)
 {
     m->owner = t;
+    m->holder = (uint64_t)t->id;
     list_add_tail(&t->mutexes, &m->held);
 }
 
@@ -135,6 +137,7 @@ static void pass_mutex(ls_mutex *m)
 {
     list_unlink(&m->held);
     m->owner = NULL;
+    m->holder = 0;
     struct task *next = ls__wake_first(&m->waiters, 0);
     if (next)
         take_mutex(m, next);
@@ -147,7 +150,7 @@ static int lock(struct ls_site *site, ls_mutex *m, struct task *t, int64_t timeo
         return 0;
     }
     struct wait w = {.kind = LS_ABI_WAIT_MUTEX,
-                     .object = (uintptr_t)m,
+                     .object = (uintptr_t)&m->holder,
                      .site = site,
                      .timeout_ns = timeout_ns,
                      .held = held};

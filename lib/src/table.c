@@ -156,6 +156,7 @@ static void after_fork_in_child(void)
     pthread_mutex_init(&t->lock, NULL);
     memset(t->loop_taken, 0, sizeof(t->loop_taken));
     t->strings_used = 1;
+    memset(t->wrong_names, 0, sizeof(t->wrong_names));
     write_lost_site(t);
     for (uint32_t id = SITE_LOST + 1; id < t->sites_used; id++)
         write_site(t, id, t->site_of[id]);
@@ -340,6 +341,38 @@ uint32_t ls__site_intern(struct ls_site *site)
     __atomic_store_n(&site->id, id, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&t->lock);
     return id;
+}
+
+// The names are few: as many as the library has functions.
+static uint32_t name_offset(struct table *t, const char *name)
+{
+    size_t n = sizeof(t->wrong_names) / sizeof(t->wrong_names[0]);
+    for (size_t i = 0; i < n; i++) {
+        if (t->wrong_names[i].name == name)
+            return t->wrong_names[i].offset;
+        if (t->wrong_names[i].name)
+            continue;
+        t->wrong_names[i].name = name;
+        t->wrong_names[i].offset = put_string(t, name);
+        __atomic_store_n(&t->header->strings_used, t->strings_used, __ATOMIC_RELEASE);
+        return t->wrong_names[i].offset;
+    }
+    return 0;
+}
+
+void ls__table_wrong_call(uint32_t loop, uint32_t site, const char *name)
+{
+    struct ls_abi_header *h = ls__table.header;
+    pthread_mutex_lock(&ls__table.lock);
+    uint32_t seq = record_begin(&h->wrong_seq);
+    h->wrong_tid = gettid();
+    h->wrong_calls++;
+    h->wrong_ns = (uint64_t)clock_ns();
+    h->wrong_name = name_offset(&ls__table, name);
+    h->wrong_site = site;
+    h->wrong_loop = loop;
+    record_end(&h->wrong_seq, seq);
+    pthread_mutex_unlock(&ls__table.lock);
 }
 
 const struct ls_site *ls__site(uint32_t id)

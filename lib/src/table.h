@@ -47,6 +47,10 @@ struct table {
     uint32_t *free_chunks; // first slots of chunks given back
     uint32_t nfree_chunks;
     bool loop_taken[TABLE_LOOPS];
+    struct { // functions that were called from a wrong thread
+        const char *name;
+        uint32_t offset;
+    } wrong_names[64];
 };
 
 extern struct table ls__table;
@@ -59,8 +63,10 @@ void ls__table_give_loop(uint32_t index);
 int ls__table_take_chunk(uint32_t loop, uint32_t *first);
 void ls__table_give_chunk(uint32_t first);
 uint32_t ls__site_intern(struct ls_site *site);
-const struct ls_site *ls__site(uint32_t id);  // NULL: unknown
-void ls__table_set_guard(uint32_t guard);     // keeps the weakest
+const struct ls_site *ls__site(uint32_t id); // NULL: unknown
+void ls__table_set_guard(uint32_t guard);    // keeps the weakest
+// Any thread. name: a string literal.
+void ls__table_wrong_call(uint32_t loop, uint32_t site, const char *name);
 void ls__table_set_stack_size(uint32_t size); // keeps the largest
 void ls__table_set_clock(uint64_t ticks_ref, int64_t ns, uint64_t mult);
 bool ls__table_watched(void); // somebody holds the lock of abi.h: one system call

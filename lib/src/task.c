@@ -227,6 +227,8 @@ static inline void count_end(const struct ls_loop *l, struct task *t)
         r->failed++;
         s->failed++;
         s->last_error = (int32_t)t->result;
+        if (unlikely(l->alert != NULL))
+            ls__alert_failure(t);
     } else {
         r->cancelled++;
         s->cancelled++;
@@ -427,7 +429,11 @@ static void await_abort(struct task *t, int why)
     struct task *awaited = t->wait_op;
     awaited->awaiter = NULL;
     awaited->flags &= (uint16_t)~LS_ABI_AWAITED;
+    if (why == -ETIMEDOUT)
+        awaited->flags |= LS_ABI_TIMED_OUT;
     slot_show_flags(awaited);
+    if (why == -ETIMEDOUT && unlikely(t->loop->observe))
+        ls__observe_timed_out(awaited);
     wake(t->loop, t, why);
 }
 

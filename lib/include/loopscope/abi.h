@@ -103,7 +103,19 @@ struct ls_abi_header {    // at offset 0
     uint32_t ticks_seq;
     uint32_t reserved;
     uint64_t ticks_ref, ticks_ns, ticks_mult;
+
+    // The newest call of the runtime from a thread that it does not belong to; under wrong_seq.
+    uint32_t wrong_seq;
+    int32_t wrong_tid;    // the calling thread
+    uint64_t wrong_calls; // ever
+    uint64_t wrong_ns;    // when
+    uint32_t wrong_name;  // offset of the function's name in the strings
+    uint32_t wrong_site;  // where it was called; 0 unknown
+    uint32_t wrong_loop;  // index of the loop that the object belongs to, LS_ABI_NO_LOOP unknown
+    uint32_t reserved2;
 };
+
+#define LS_ABI_NO_LOOP UINT32_MAX
 
 // One loop, that is one thread that runs tasks. A loop that has ended keeps its record with tid 0.
 struct ls_abi_loop {
@@ -175,7 +187,7 @@ enum ls_abi_wait {
     LS_ABI_WAIT_SLEEP = 5,    // wake-up time in ns
     LS_ABI_WAIT_YIELD = 6,    // its next turn
     LS_ABI_WAIT_SEM = 7,      // address, so are the next six
-    LS_ABI_WAIT_MUTEX = 8,    // address; holder unknown here
+    LS_ABI_WAIT_MUTEX = 8,    // address of 8 bytes in the target: the id of the task that holds it
     LS_ABI_WAIT_EVENT = 9,
     LS_ABI_WAIT_COND = 10,
     LS_ABI_WAIT_CHAN_SEND = 11,
@@ -202,7 +214,7 @@ enum ls_abi_flag {
     LS_ABI_SHIELDED = 1 << 1,
     LS_ABI_DETACHED = 1 << 2,
     LS_ABI_ORPHANED = 1 << 3,   // its parent's function returned without it
-    LS_ABI_TIMED_OUT = 1 << 4,  // a deadline over it has passed
+    LS_ABI_TIMED_OUT = 1 << 4,  // a deadline over it has passed, or a wait for its end was given up
     LS_ABI_IN_GROUP = 1 << 5,   // owned by a group, not awaited one by one
     LS_ABI_AWAITED = 1 << 6,    // somebody waits for it now
     LS_ABI_ROOT = 1 << 7,       // the main task, or spawned outside any task

@@ -1,0 +1,232 @@
+// Child processes. libuv starts and reaps them; ours are the ends of the pipes and the promise that none is left behind.
+#include "io.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TERM_NS LS_SEC(2) // from SIGTERM to SIGKILL
+
+struct ls_process {
+    uv_process_t process;
+    struct owned owned;
+    ls_stream *streams[3];
+    struct list waiters; // struct waiter
+    int pid, status;
+    uint32_t refs; // of its handle, of each task that waits
+    bool ended, freed;
+};
+
+static void unref(struct ls_process *p)
+{
+    if (--p->refs == 0)
+        free(p);
+}
+
+static void handle_closed(uv_handle_t *handle)
+{
+    unref(list_entry(handle, struct ls_process, process));
+}
+
+static void on_exit_of_child(uv_process_t *process, int64_t status, int signal)
+{
+    struct ls_process *p = list_entry(process, struct ls_process, process);
+    p->ended = true;
+    p->status = signal ? 128 + signal : (int)status;
+    while (ls__wake_first(&p->waiters, 0))
+        continue;
+}
+
+// ---- starting ----
+
+// The child's end in theirs[which], ours in ours[which]; -1 none.
+static int open_pipes(const enum ls_stdio how[3], int ours[3], int theirs[3])
+{
+    int fds[2];
+    for (int i = 0; i < 3; i++)
+        ours[i] = theirs[i] = -1;
+    for (int i = 0; i < 3; i++) {
+        if (how[i] != LS_STDIO_PIPE)
+            continue;
+        if (pipe2(fds, O_CLOEXEC) < 0)
+            return -errno;
+        ours[i] = fds[i == 0];
+        theirs[i] = fds[i != 0];
+    }
+    return 0;
+}
+
+static void close_all(const int fds[3])
+{
+    for (int i = 0; i < 3; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static int wrap_pipes(struct ls_process *p, int ours[3])
+{
+    for (int i = 0; i < 3; i++) {
+        if (ours[i] < 0)
+            continue;
+        int r = ls_stream_from_fd(&p->streams[i], ours[i]);
+        if (r < 0)
+            return r;
+        ours[i] = -1;
+        ls__stream_leave(p->streams[i], &p->streams[i]);
+    }
+    return 0;
+}
+
+static int spawn(struct ls_process *p, const struct ls_process_options *o,
+                 const enum ls_stdio how[3], const int theirs[3])
+{
+    uv_stdio_container_t stdio[3];
+    for (int i = 0; i < 3; i++) {
+        stdio[i].flags = how[i] == LS_STDIO_NULL ? UV_IGNORE : UV_INHERIT_FD;
+        stdio[i].data.fd = how[i] == LS_STDIO_PIPE ? theirs[i] : i;
+    }
+    uv_process_options_t options = {.exit_cb = on_exit_of_child,
+                                    .file = o->argv[0],
+                                    .args = (char **)(uintptr_t)o->argv,
+                                    .env = (char **)(uintptr_t)o->env,
+                                    .cwd = o->cwd,
+                                    .stdio = stdio,
+                                    .stdio_count = 3};
+    return uv_spawn(p->owned.loop->uv, &p->process, &options);
+}
+
+static void close_streams(struct ls_process *p)
+{
+    for (int i = 0; i < 3; i++)
+        ls_close(p->streams[i]);
+}
+
+static void release_process(struct owned *o)
+{
+    ls_process_free(list_entry(o, struct ls_process, owned));
+}
+
+int ls_process_start(ls_process **ret, const struct ls_process_options *o)
+{
+    int ours[3], theirs[3];
+    *ret = NULL;
+    if (!ls__loop)
+        return -EPERM;
+    if (!o || !o->argv || !o->argv[0])
+        return -EINVAL;
+    const enum ls_stdio how[3] = {o->in, o->out, o->err};
+    struct ls_process *p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    list_init(&p->waiters);
+    p->refs = 1;
+    p->owned.loop = ls__loop;
+    int r = open_pipes(how, ours, theirs);
+    if (r == 0)
+        r = wrap_pipes(p, ours);
+    bool tried = r == 0;
+    if (tried)
+        r = spawn(p, o, how, theirs);
+    close_all(theirs);
+    close_all(ours);
+    if (r < 0) {
+        close_streams(p);
+        if (tried) // libuv has made the handle
+            uv_close((uv_handle_t *)&p->process, handle_closed);
+        else
+            free(p);
+        return r;
+    }
+    uv_unref((uv_handle_t *)&p->process);
+    p->pid = p->process.pid;
+    ls__owned_init(&p->owned, ls__loop, release_process);
+    *ret = p;
+    return 0;
+}
+
+// ---- its life ----
+
+ls_stream *ls_process_stream(ls_process *p, int which)
+{
+    return which >= 0 && which < 3 ? p->streams[which] : NULL;
+}
+
+int ls_process_pid(const ls_process *p)
+{
+    return p->pid;
+}
+
+int ls_process_kill(ls_process *p, int signal)
+{
+    if (p->owned.loop != ls__loop)
+        return ls__wrong_loop_of(p->owned.loop, NULL, "ls_process_kill");
+    return p->ended ? -ESRCH
+                    : uv_process_kill(&p->process, signal); // not reaped: the pid is its own
+}
+
+static int wait_end(struct ls_process *p, struct task *t, struct ls_site *site, int64_t timeout_ns,
+                    bool held)
+{
+    struct wait w = {.kind = LS_ABI_WAIT_PROCESS,
+                     .object = (uint64_t)p->pid,
+                     .site = site,
+                     .timeout_ns = timeout_ns,
+                     .held = held};
+    if (p->ended)
+        return 0;
+    int r = ls__wait_in(&p->waiters, t, &w);
+    return p->freed ? -EBADF : r;
+}
+
+int ls_process_wait_at(struct ls_site *site, ls_process *p, int64_t timeout_ns)
+{
+    struct task *t = task_current();
+    if (!t)
+        return ls__not_in_task(site, "ls_process_wait");
+    if (t->loop != p->owned.loop)
+        return ls__wrong_loop_of(p->owned.loop, site, "ls_process_wait");
+    if (t->interrupt)
+        return t->interrupt;
+    p->refs++;
+    int r = wait_end(p, t, site, timeout_ns, false);
+    if (r == 0)
+        r = p->status;
+    unref(p);
+    return r;
+}
+
+// The caller holds a reference. SIGTERM first, with a task to wait for the end. Outside tasks nobody can wait: SIGKILL, which takes no time.
+static void end_child(struct ls_process *p, struct task *t)
+{
+    if (!t) {
+        kill(p->pid, SIGKILL);
+        while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+            continue;
+        return;
+    }
+    uv_process_kill(&p->process, SIGTERM);
+    if (wait_end(p, t, LS_HERE, TERM_NS, true) == 0)
+        return;
+    uv_process_kill(&p->process, SIGKILL);
+    wait_end(p, t, LS_HERE, LS_FOREVER, true);
+}
+
+void ls_process_free(ls_process *p)
+{
+    if (!p)
+        return;
+    if (p->owned.loop != ls__loop) {
+        ls__wrong_loop_of(p->owned.loop, NULL, "ls_process_free");
+        return;
+    }
+    ls__owned_forget(&p->owned);
+    close_streams(p);
+    if (!p->ended)
+        end_child(p, task_current());
+    p->freed = true;
+    while (ls__wake_first(&p->waiters, -EBADF))
+        continue;
+    uv_close((uv_handle_t *)&p->process, handle_closed);
+}

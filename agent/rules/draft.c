@@ -45,12 +45,19 @@ struct draft *draft_new(struct rules *r, const struct rule *rule, int pid, int t
     f->cause.fd = f->cause.holder_tid = SNAP_UNKNOWN;
     f->evidence = snap_alloc(d->box, sizeof(*f->evidence) * EVIDENCE_MAX);
     f->verify = text_verify(d->box, now, pid);
+    draft_remedy(d, rule);
+    return d;
+}
+
+void draft_remedy(struct draft *d, const struct rule *rule)
+{
+    struct finding *f = &d->f;
+    f->nremedy = 0;
     while (rule->remedy && rule->remedy[f->nremedy])
         f->nremedy++;
     f->remedy = snap_alloc(d->box, sizeof(*f->remedy) * (size_t)(f->nremedy + 1));
     for (int i = 0; i < f->nremedy; i++)
         f->remedy[i] = rule->remedy[i];
-    return d;
 }
 
 static char *format(struct snap *box, const char *fmt, va_list ap)

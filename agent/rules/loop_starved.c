@@ -11,7 +11,7 @@ static const struct rule_key keys[] = {
 };
 
 static const char *const remedy[] = {
-    "the program itself is not slow: it does not get a CPU. See who ran instead",
+    "it was ready to run and got no CPU: see who ran instead",
     "raise its CPU quota or weight (cgroup cpu.max, cpu.weight), lower the neighbour's, or pin "
     "them apart",
     NULL,

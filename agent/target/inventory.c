@@ -102,6 +102,13 @@ static void check_still_there(struct model *m, struct proc *p)
     thread_event(m, &gone);
 }
 
+void proc_inventory(struct proc *p)
+{
+    p->fd_count = count_fds(p->pid);
+    read_limits(p);
+    read_rss(p);
+}
+
 void procs_inventory(struct model *m)
 {
     struct proc *p, *next;
@@ -111,9 +118,7 @@ void procs_inventory(struct model *m)
         check_still_there(m, p);
         if (p->exited)
             continue;
-        p->fd_count = count_fds(p->pid);
-        read_limits(p);
-        read_rss(p);
+        proc_inventory(p);
     }
     count_zombies(m);
 }

@@ -93,12 +93,27 @@ static bool look_at_fd(void *arg, int fd)
     return !s->found && ++s->tried < FDS_LOOKED_AT;
 }
 
+// A shell selects for its input: nobody's callbacks run there.
+static bool is_shell(int pid)
+{
+    static const char *const shells[] = {"bash", "dash", "sh", "zsh", "ksh"};
+    char exe[PATH_MAX];
+    if (procfs_link(exe, sizeof(exe), "/proc/%d/exe", pid) <= 0)
+        return false;
+    for (size_t i = 0; i < sizeof(shells) / sizeof(*shells); i++)
+        if (strcmp(base_of(exe), shells[i]) == 0)
+            return true;
+    return false;
+}
+
 bool match_has_loop(int pid)
 {
     struct loop_search s = {.pid = pid};
     char folder[32];
     long nr;
     uint64_t args[6];
+    if (is_shell(pid))
+        return false;
     snprintf(folder, sizeof(folder), "/proc/%d/fd", pid);
     procfs_numbers(folder, look_at_fd, &s);
     if (s.found)

@@ -151,9 +151,10 @@ int proc_new(struct model *m, int pid, struct proc **ret, struct error *err)
             : boot + (int64_t)(stat.start_ticks * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK)));
     p->added_ns = m->now_ns;
     p->identity.uv_backend_fd = -1;
-    p->fd_count = p->fd_limit = p->fd_limit_hard = p->rss_bytes = SNAP_UNKNOWN;
+    p->fd_limit = p->fd_limit_hard = SNAP_UNKNOWN;
     p->zombies = p->zombie_since_ns = SNAP_UNKNOWN;
     proc_read_names(p);
+    proc_inventory(p);
     *ret = p;
     return 0;
 }

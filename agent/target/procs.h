@@ -10,7 +10,8 @@ void proc_free(struct proc *p);
 int proc_check(int pid, struct error *err); // the check alone
 void proc_read_names(struct proc *p);
 void proc_judge_runtime(struct proc *p); // why_not for runtimes whose poller is no event loop
-// Descriptors, limits, memory, zombies of all processes; finds reused pids. Every few seconds.
+void proc_inventory(struct proc *p);     // descriptors, limits, memory of one
+// The same and zombies of all processes; finds reused pids. Every few seconds.
 void procs_inventory(struct model *m);
 // The base name of the script an interpreter runs ("app.js" of "node app.js"); false: none.
 bool script_name(const char *cmdline, char *buf, size_t size);

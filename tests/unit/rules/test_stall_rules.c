@@ -110,6 +110,7 @@ static void test_a_partly_starved_stall_is_not_a_starved_one(void **state)
     facts_look(s, k, "spin");
     rules_judge(r, s);
     assert_string_equal(s->findings[0].rule, "loop-blocked");
+    assert_string_equal(s->findings[0].remedy[0], rule_loop_starved.remedy[0]);
     snap_unref(s);
     s = facts_new(20.4);
     facts_loop(s)->window.starved_by = "cc1 (4712)";
@@ -123,6 +124,7 @@ static void test_a_partly_starved_stall_is_not_a_starved_one(void **state)
                                   "it without a CPU");
     assert_string_equal(facts_evidence(f, "starved_by"),
                         "while it waited for a CPU there ran cc1 (4712)");
+    assert_string_equal(f->remedy[0], rule_loop_blocked.remedy[0]);
     snap_unref(s);
     rules_free(r);
 }

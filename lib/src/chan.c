@@ -38,6 +38,8 @@ int ls_chan_new(ls_chan **ret, size_t item_size, uint32_t capacity)
     if (r < 0)
         return r;
     ls_chan *c = *ret;
+    list_init(&c->senders);
+    list_init(&c->receivers);
     c->item_size = item_size;
     c->capacity = capacity;
     if (bytes > 0 && !(c->buffer = malloc(bytes))) {
@@ -151,10 +153,24 @@ static void party_abort(struct task *t, int why)
     wake(t->loop, t, why);
 }
 
-// Not inlined: the paths that need not wait stay short.
-static __attribute__((noinline)) int wait_for_peer(struct ls_loop *l, ls_chan *c, struct task *t,
-                                                   void *item, struct ls_site *site,
-                                                   int64_t timeout_ns, bool send)
+// Not inlined: the paths that need not wait stay short. Few enough parameters for a jump instead of a call.
+static __attribute__((noinline)) int wait_for_receiver(ls_chan *c, const void *item,
+                                                       int64_t timeout_ns, struct ls_site *site,
+                                                       struct task *t)
+{
+    struct party p;
+    if (unlikely(timeout_ns == 0))
+        return -ETIMEDOUT;
+    p.task = t;
+    p.item = (void *)(uintptr_t)item;
+    p.selection = NULL;
+    list_append(&c->senders, &p.link);
+    return park_at(c->base.loop, t, LS_ABI_WAIT_CHAN_SEND, (uintptr_t)c, site, timeout_ns,
+                   party_abort, &p, false);
+}
+
+static __attribute__((noinline)) int wait_for_sender(ls_chan *c, void *item, int64_t timeout_ns,
+                                                     struct ls_site *site, struct task *t)
 {
     struct party p;
     if (unlikely(timeout_ns == 0))
@@ -162,9 +178,9 @@ static __attribute__((noinline)) int wait_for_peer(struct ls_loop *l, ls_chan *c
     p.task = t;
     p.item = item;
     p.selection = NULL;
-    list_add_tail(send ? &c->senders : &c->receivers, &p.link);
-    return park_at(l, t, send ? LS_ABI_WAIT_CHAN_SEND : LS_ABI_WAIT_CHAN_RECV, (uintptr_t)c, site,
-                   timeout_ns, party_abort, &p, false);
+    list_append(&c->receivers, &p.link);
+    return park_at(c->base.loop, t, LS_ABI_WAIT_CHAN_RECV, (uintptr_t)c, site, timeout_ns,
+                   party_abort, &p, false);
 }
 
 // Everything that is not as it should be.
@@ -177,15 +193,48 @@ static __attribute__((noinline)) int refuse(struct ls_site *site, const ls_chan 
     return t->loop != c->base.loop ? ls__wrong_loop(site, call) : t->interrupt;
 }
 
+// Buffers, selects, closed channels, odd sizes.
+static __attribute__((noinline)) int send_somehow(ls_chan *c, const void *item, int64_t timeout_ns,
+                                                  struct ls_site *site, struct task *t)
+{
+    int r = try_send(t->loop, c, item);
+    return r != -EAGAIN ? r : wait_for_receiver(c, item, timeout_ns, site, t);
+}
+
+static __attribute__((noinline)) int receive_somehow(ls_chan *c, void *item, int64_t timeout_ns,
+                                                     struct ls_site *site, struct task *t)
+{
+    int r = try_recv(t->loop, c, item);
+    return r != -EAGAIN ? r : wait_for_sender(c, item, timeout_ns, site, t);
+}
+
+// A value of a word between two tasks that do nothing else.
+static inline bool is_plain(const ls_chan *c, const struct party *p)
+{
+    return likely(!p->selection) && likely(c->item_size == sizeof(uint64_t));
+}
+
+static inline void meet(struct ls_loop *l, struct party *p, void *to, const void *from)
+{
+    memcpy(to, from, sizeof(uint64_t));
+    list_unlink(&p->link);
+    wake(l, p->task, 0);
+}
+
 int ls_chan_send_at(struct ls_site *site, ls_chan *c, const void *item, int64_t timeout_ns)
 {
     struct ls_loop *l = ls__loop;
     struct task *t;
     if (unlikely(l != c->base.loop || !(t = l->current) || t->interrupt))
         return refuse(site, c, "ls_chan_send");
-    int r = try_send(l, c, item);
-    return r != -EAGAIN ? r
-                        : wait_for_peer(l, c, t, (void *)(uintptr_t)item, site, timeout_ns, true);
+    struct party *receiver = first_party(&c->receivers);
+    if (receiver && is_plain(c, receiver)) {
+        meet(l, receiver, receiver->item, item);
+        return 0;
+    }
+    if (!receiver && c->capacity == 0 && likely(!c->closed))
+        return wait_for_receiver(c, item, timeout_ns, site, t);
+    return send_somehow(c, item, timeout_ns, site, t);
 }
 
 int ls_chan_recv_at(struct ls_site *site, ls_chan *c, void *item, int64_t timeout_ns)
@@ -194,8 +243,16 @@ int ls_chan_recv_at(struct ls_site *site, ls_chan *c, void *item, int64_t timeou
     struct task *t;
     if (unlikely(l != c->base.loop || !(t = l->current) || t->interrupt))
         return refuse(site, c, "ls_chan_recv");
-    int r = try_recv(l, c, item);
-    return r != -EAGAIN ? r : wait_for_peer(l, c, t, item, site, timeout_ns, false);
+    struct party *sender = first_party(&c->senders);
+    if (c->length > 0)
+        return receive_somehow(c, item, timeout_ns, site, t);
+    if (sender && is_plain(c, sender)) {
+        meet(l, sender, item, sender->item);
+        return 0;
+    }
+    if (!sender && likely(!c->closed))
+        return wait_for_sender(c, item, timeout_ns, site, t);
+    return receive_somehow(c, item, timeout_ns, site, t);
 }
 
 int ls_chan_close(ls_chan *c)

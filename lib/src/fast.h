@@ -61,7 +61,7 @@ static inline void mark_running(struct ls_loop *l, struct task *t)
 {
     struct ls_abi_task *s = t->slot;
     __atomic_store_n(&s->state, LS_ABI_RUNNING, __ATOMIC_RELAXED);
-    __atomic_store_n(&s->steps, s->steps + 1, __ATOMIC_RELAXED);
+    s->steps++; // one instruction; the switch that follows is a barrier to the compiler
     __atomic_store_n(&s->resumed_ns, (uint64_t)l->now_ns, __ATOMIC_RELAXED);
     __atomic_store_n(&l->record->current, (uint64_t)t->id, __ATOMIC_RELAXED);
     l->current = t;
@@ -74,6 +74,9 @@ static inline void mark_idle(struct ls_loop *l)
 }
 
 // Leaves the current task `t` for the next one, or for the loop. Returns when it is its turn again.
+//
+// The switch clobbers every register. What a caller needs afterwards it had better fetch anew (this_task): a variable that
+// lives across the switch would live on the stack before it, too.
 static inline void suspend(struct ls_loop *l, struct task *t)
 {
     struct task *next = next_task(l, t);
@@ -85,6 +88,11 @@ static inline void suspend(struct ls_loop *l, struct task *t)
         mark_idle(l);
         context_switch(&t->context, &l->context, 0);
     }
+}
+
+static inline struct task *this_task(void) // in a task
+{
+    return ls__loop->current;
 }
 
 // l is the task's loop: everybody knows it, and need not wait for the task to be loaded.
@@ -124,7 +132,7 @@ static inline int park_at(struct ls_loop *l, struct task *t, uint8_t kind, uint6
     t->wait_op = op;
     slot_show_wait(t, LS_ABI_WAITING, kind, object, site_id(site));
     suspend(l, t);
-    return t->wake_status;
+    return this_task()->wake_status;
 }
 
 static inline int park(struct task *t, const struct wait *w)

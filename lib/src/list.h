@@ -33,14 +33,20 @@ static inline bool list_linked(const struct list *node)
     return node->next != NULL;
 }
 
+static inline void list_append(struct list *head, struct list *node) // the head is not zeroed
+{
+    struct list *last = head->prev;
+    node->prev = last;
+    node->next = head;
+    last->next = node;
+    head->prev = node;
+}
+
 static inline void list_add_tail(struct list *head, struct list *node)
 {
     if (__builtin_expect(!head->next, 0))
         list_init(head);
-    node->prev = head->prev;
-    node->next = head;
-    head->prev->next = node;
-    head->prev = node;
+    list_append(head, node);
 }
 
 static inline void list_add_head(struct list *head, struct list *node)

@@ -126,15 +126,17 @@ struct task *ls__wake_first(struct list *queue, int status)
 
 int ls_yield_at(struct ls_site *site)
 {
-    struct task *t = task_current();
-    if (unlikely(!t))
+    struct ls_loop *l = ls__loop;
+    struct task *t;
+    if (unlikely(!l || !(t = l->current)))
         return ls__not_in_task(site, "ls_yield");
     if (unlikely(t->interrupt))
         return t->interrupt;
-    slot_show_wait(t, LS_ABI_READY, LS_ABI_WAIT_YIELD, 0, site_id(site));
-    ready_push(t->loop, t);
-    suspend(t->loop, t);
-    return t->interrupt;
+    // One store, and the kind has no object: whole without the sequence.
+    slot_set_state(t->slot, LS_ABI_READY, LS_ABI_WAIT_YIELD, t->flags, site_id(site));
+    ready_push(l, t);
+    suspend(l, t);
+    return this_task()->interrupt;
 }
 
 // The call's own timeout is the wake-up; an interrupt comes through ls__interrupt, which has set t->interrupt.

@@ -97,7 +97,7 @@ static int set_format(struct cli *c, const char *value, struct error *err)
     return 0;
 }
 
-// "50M", "2G", "1000000"; at least 64 KiB, below which no recording is worth its name.
+// "50M", "2G", "1000000"; at least 256 KiB, below which no recording is worth its name.
 static int set_max_size(struct cli *c, const char *value, struct error *err)
 {
     char *end;
@@ -108,8 +108,8 @@ static int set_max_size(struct cli *c, const char *value, struct error *err)
     bool junk =
         end == value ||
         (*end && (!unit || (end[1] && strcmp(end + 1, "B") != 0 && strcmp(end + 1, "iB") != 0)));
-    if (junk || !isfinite(v) || v * scale < 65536 || v * scale > 9e18)
-        return usage(err, "--max-size", value, "a size of 64K or more, such as 50M or 2G");
+    if (junk || !isfinite(v) || v * scale < 262144 || v * scale > 9e18)
+        return usage(err, "--max-size", value, "a size of 256K or more, such as 50M or 2G");
     c->opts.max_bytes = (int64_t)(v * scale);
     return 0;
 }

@@ -26,12 +26,12 @@ int varint_get(const uint8_t **at, const uint8_t *end, uint64_t *ret)
     return -EINVAL;
 }
 
-static uint64_t zigzag(int64_t v)
+uint64_t zigzag(int64_t v)
 {
     return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
 }
 
-static int64_t unzigzag(uint64_t v)
+int64_t unzigzag(uint64_t v)
 {
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }

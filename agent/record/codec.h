@@ -1,4 +1,5 @@
-// Two arrays of a loop that change little from second to second, packed as what changed.
+// Numbers of any size in few bytes, and two arrays of a loop that change little from second to second,
+// packed as what changed.
 #ifndef LOOPSCOPE_RECORD_CODEC_H
 #define LOOPSCOPE_RECORD_CODEC_H
 
@@ -12,6 +13,10 @@
 // Seven bits a byte, lowest first. Returns the length, at most 10.
 size_t varint_put(uint8_t *at, uint64_t v);
 int varint_get(const uint8_t **at, const uint8_t *end, uint64_t *ret); // -EINVAL: cut short
+
+// 0, -1, 1, -2, ... as 0, 1, 2, 3, ...
+uint64_t zigzag(int64_t v);
+int64_t unzigzag(uint64_t v);
 
 // before NULL: nothing known before. Returns the length written to buf[CODEC_MAX].
 size_t spark_pack(const int64_t now[LOOP_SPARK], const int64_t *before, uint8_t *buf);

@@ -1,4 +1,8 @@
 // What is kept once: texts by content, frames by content, stacks by their id.
+//
+// A key picture names everything it shows, so what no picture since a key picture has named is not needed
+// from there on. Each entry knows the last stretch that named it; when stretches are forgotten, it goes
+// with them: a flight recorder must not grow by every peer it ever saw.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +11,7 @@
 #include "store.h"
 
 struct text_entry {
-    int64_t id;
+    int64_t id, used;
     UT_hash_handle hh;
     char text[];
 };
@@ -18,13 +22,13 @@ struct frame_key { // compared as bytes: no padding
 
 struct frame_entry {
     struct frame_key key;
-    int64_t id;
+    int64_t id, used;
     UT_hash_handle hh;
 };
 
 struct stack_entry {
     char hash[17];
-    int64_t id;
+    int64_t id, used;
     UT_hash_handle hh;
 };
 
@@ -33,7 +37,9 @@ struct once {
     struct text_entry *texts;
     struct frame_entry *frames;
     struct stack_entry *stacks;
-    int64_t ntexts, nframes, nstacks;
+    int64_t ntexts, nframes, nstacks; // numbers given out
+    int64_t stretch;                  // number of its key picture
+    bool redact;
     sqlite3_stmt *insert_text, *insert_frame, *insert_stack, *insert_stack_frame;
 };
 
@@ -51,12 +57,13 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
     return stmt;
 }
 
-struct once *once_new(sqlite3 *db)
+struct once *once_new(sqlite3 *db, bool redact)
 {
     struct once *in = calloc(1, sizeof(*in));
     if (!in)
         abort();
     in->db = db;
+    in->redact = redact;
     in->insert_text = prepare(db, "INSERT INTO texts VALUES(?,?)");
     in->insert_frame = prepare(db, "INSERT INTO frames VALUES(?,?,?,?,?,?,?,?,?,?)");
     in->insert_stack = prepare(db, "INSERT INTO stacks VALUES(?,?,?,?,?,?)");
@@ -95,8 +102,10 @@ int64_t once_text(struct once *in, const char *text)
     struct text_entry *e;
     size_t n = strlen(text);
     HASH_FIND(hh, in->texts, text, n, e);
-    if (e)
+    if (e) {
+        e->used = in->stretch;
         return e->id;
+    }
     sqlite3_bind_int64(in->insert_text, 1, in->ntexts + 1);
     sqlite3_bind_text(in->insert_text, 2, text, (int)n, SQLITE_STATIC);
     if (run(in->insert_text) < 0)
@@ -106,6 +115,7 @@ int64_t once_text(struct once *in, const char *text)
         abort();
     memcpy(e->text, text, n + 1);
     e->id = ++in->ntexts;
+    e->used = in->stretch;
     HASH_ADD_KEYPTR(hh, in->texts, e->text, n, e);
     return e->id;
 }
@@ -147,12 +157,12 @@ static const char *leaf(const char *path)
 }
 
 // Redacted: function names stay (they are the diagnosis), folders go.
-static int64_t once_frame(struct once *in, const struct frame *f, bool redact)
+static int64_t once_frame(struct once *in, const struct frame *f)
 {
     struct frame_key key = {
         .function = optional(in, f->function),
-        .file = optional(in, redact ? leaf(f->file) : f->file),
-        .module = optional(in, redact ? leaf(f->module) : f->module),
+        .file = optional(in, in->redact ? leaf(f->file) : f->file),
+        .module = optional(in, in->redact ? leaf(f->module) : f->module),
         .build_id = optional(in, f->build_id),
         .offset = (int64_t)f->offset,
         .line = f->line,
@@ -162,8 +172,10 @@ static int64_t once_frame(struct once *in, const struct frame *f, bool redact)
     if (key.function < 0 || key.file < 0 || key.module < 0 || key.build_id < 0)
         return -1;
     HASH_FIND(hh, in->frames, &key, sizeof(key), e);
-    if (e)
+    if (e) {
+        e->used = in->stretch;
         return e->id;
+    }
     if (insert_frame(in, in->nframes + 1, &key, f) < 0)
         return -1;
     e = calloc(1, sizeof(*e));
@@ -171,11 +183,12 @@ static int64_t once_frame(struct once *in, const struct frame *f, bool redact)
         abort();
     e->key = key;
     e->id = ++in->nframes;
+    e->used = in->stretch;
     HASH_ADD(hh, in->frames, key, sizeof(key), e);
     return e->id;
 }
 
-static int insert_stack(struct once *in, int64_t id, const struct stack *st, bool redact)
+static int insert_stack(struct once *in, int64_t id, const struct stack *st)
 {
     sqlite3_stmt *s = in->insert_stack, *sf = in->insert_stack_frame;
     sqlite3_bind_int64(s, 1, id);
@@ -187,7 +200,7 @@ static int insert_stack(struct once *in, int64_t id, const struct stack *st, boo
     if (run(s) < 0)
         return -1;
     for (int i = 0; i < st->nframes; i++) {
-        int64_t frame = once_frame(in, &st->frames[i], redact);
+        int64_t frame = once_frame(in, &st->frames[i]);
         if (frame < 0)
             return -1;
         sqlite3_bind_int64(sf, 1, id);
@@ -199,19 +212,76 @@ static int insert_stack(struct once *in, int64_t id, const struct stack *st, boo
     return 0;
 }
 
-int64_t once_stack(struct once *in, const struct stack *stack, bool redact)
+static void use_again(struct once *in, struct stack_entry *e, const struct stack *stack)
+{
+    if (e->used == in->stretch)
+        return;
+    e->used = in->stretch;
+    for (int i = 0; i < stack->nframes; i++)
+        once_frame(in, &stack->frames[i]);
+}
+
+int64_t once_stack(struct once *in, const struct stack *stack)
 {
     struct stack_entry *e;
     HASH_FIND_STR(in->stacks, stack->id, e);
-    if (e)
+    if (e) {
+        use_again(in, e, stack);
         return e->id;
-    if (insert_stack(in, in->nstacks + 1, stack, redact) < 0)
+    }
+    if (insert_stack(in, in->nstacks + 1, stack) < 0)
         return -1;
     e = calloc(1, sizeof(*e));
     if (!e)
         abort();
     memcpy(e->hash, stack->id, sizeof(e->hash));
     e->id = ++in->nstacks;
+    e->used = in->stretch;
     HASH_ADD_STR(in->stacks, hash, e);
     return e->id;
+}
+
+void once_begin(struct once *in, int64_t stretch)
+{
+    in->stretch = stretch;
+}
+
+static int remove_row(struct once *in, const char *sql, int64_t id)
+{
+    sqlite3_stmt *s = prepare(in->db, sql);
+    sqlite3_bind_int64(s, 1, id);
+    int rc = sqlite3_step(s);
+    sqlite3_finalize(s);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+int once_forget(struct once *in, int64_t first)
+{
+    struct text_entry *t, *tn;
+    struct frame_entry *f, *fn;
+    struct stack_entry *s, *sn;
+    int rc = SQLITE_OK;
+    HASH_ITER (hh, in->stacks, s, sn) {
+        if (s->used >= first)
+            continue;
+        rc |= remove_row(in, "DELETE FROM stacks WHERE id=?", s->id);
+        rc |= remove_row(in, "DELETE FROM stack_frames WHERE stack=?", s->id);
+        HASH_DEL(in->stacks, s);
+        free(s);
+    }
+    HASH_ITER (hh, in->frames, f, fn) {
+        if (f->used >= first)
+            continue;
+        rc |= remove_row(in, "DELETE FROM frames WHERE id=?", f->id);
+        HASH_DEL(in->frames, f);
+        free(f);
+    }
+    HASH_ITER (hh, in->texts, t, tn) {
+        if (t->used >= first)
+            continue;
+        rc |= remove_row(in, "DELETE FROM texts WHERE id=?", t->id);
+        HASH_DEL(in->texts, t);
+        free(t);
+    }
+    return rc;
 }

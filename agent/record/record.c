@@ -13,23 +13,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "codec.h"
-#include "order.h"
+#include "picture.h"
 #include "prune.h"
 #include "redact.h"
-#include "store.h"
+#include "rows.h"
+#include "squeeze.h"
 
 #define SECOND       1000000000LL
-#define KEY_INTERVAL (600 * SECOND) // a ring needs them closer
+#define KEY_INTERVAL (300 * SECOND) // a bounded file needs them closer
+#define ROW_INTERVAL (60 * SECOND)
 
 struct recorder {
     sqlite3 *db;
     char *path;
     struct once *once;
-    sqlite3_stmt *insert[STORE_TABLES], *insert_snapshot, *insert_order;
-    struct snap *before; // what the file holds
-    int64_t snap;        // number of the last written
-    int64_t committed_ns, key_ns, key_interval_ns, ring_ns, max_bytes;
+    struct rows *rows;
+    struct squeeze *squeeze;
+    sqlite3_stmt *insert;
+    struct bytes picture, packed; // of one snapshot, kept for their memory
+    struct snap *before;          // what the file holds
+    int64_t number;               // of the last written
+    int64_t committed_ns, key_ns, rows_ns, key_interval_ns, ring_ns, max_bytes;
+    int64_t bytes,
+        key_bytes; // of the file: at the last commit, after the first since the key picture
     bool redact, in_transaction;
 };
 
@@ -82,59 +88,62 @@ static int set_meta(struct recorder *r, const char *key, const char *value)
     return rc == SQLITE_DONE ? 0 : -1;
 }
 
+static int describe(struct recorder *r)
+{
+    char format[16], layout[16];
+    snprintf(format, sizeof(format), "%d", FORMAT_VERSION);
+    snprintf(layout, sizeof(layout), "%08x", tables_layout());
+    if (set_meta(r, "format", format) || set_meta(r, "layout", layout))
+        return -1;
+    return set_meta(r, "written_by", "loopscope " LOOPSCOPE_VERSION) ||
+           set_meta(r, "redacted", r->redact ? "1" : "0");
+}
+
 static int create(struct recorder *r, struct error *err)
 {
     char pragma[200];
     if (sqlite3_open_v2(r->path, &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL))
         return fail(r, err, "cannot be created");
     snprintf(pragma, sizeof(pragma),
-             "PRAGMA page_size=4096;PRAGMA auto_vacuum=INCREMENTAL;PRAGMA application_id=%d;"
+             "PRAGMA page_size=1024;PRAGMA auto_vacuum=INCREMENTAL;PRAGMA application_id=%d;"
              "PRAGMA user_version=%d;PRAGMA journal_mode=WAL;PRAGMA synchronous=OFF;"
              "PRAGMA wal_autocheckpoint=0;",
              APPLICATION_ID, FORMAT_VERSION);
     if (store_exec(r->db, pragma) || store_exec(r->db, "BEGIN") || store_create(r->db))
         return fail(r, err, "cannot be created");
-    if (set_meta(r, "format", "1") || set_meta(r, "written_by", "loopscope " LOOPSCOPE_VERSION) ||
-        set_meta(r, "redacted", r->redact ? "1" : "0"))
-        return fail(r, err, "cannot be written");
-    if (store_exec(r->db, "COMMIT;PRAGMA wal_checkpoint(TRUNCATE)"))
+    if (describe(r) || store_exec(r->db, "COMMIT;PRAGMA wal_checkpoint(TRUNCATE)"))
         return fail(r, err, "cannot be written");
     return 0;
 }
 
-static int prepare_all(struct recorder *r, struct error *err)
+static int prepare(struct recorder *r, struct error *err)
 {
-    const struct table *all[STORE_TABLES];
-    int n = store_all_tables(all);
-    for (int i = 0; i < n; i++)
-        if (!(r->insert[i] = store_insert(r->db, all[i])))
-            return fail(r, err, "cannot be written");
-    char sql[256];
-    size_t at = (size_t)snprintf(sql, sizeof(sql), "INSERT INTO snapshots VALUES(?,?,?,?");
-    for (int i = 0; record_tables[i]; i++)
-        if (!record_tables[i]->embedded)
-            at += (size_t)snprintf(sql + at, sizeof(sql) - at, ",?");
-    snprintf(sql + at, sizeof(sql) - at, ")");
-    if (sqlite3_prepare_v3(r->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &r->insert_snapshot, NULL))
-        return fail(r, err, "cannot be written");
-    if (sqlite3_prepare_v3(r->db, "INSERT INTO orders VALUES(?,?,?,?)", -1,
-                           SQLITE_PREPARE_PERSISTENT, &r->insert_order, NULL))
-        return fail(r, err, "cannot be written");
-    r->once = once_new(r->db);
-    return 0;
+    r->rows = rows_new(r->db);
+    r->once = once_new(r->db, r->redact);
+    r->squeeze = squeeze_new();
+    int rc = sqlite3_prepare_v3(r->db, "INSERT INTO snapshots VALUES(?,?,?,?,?)", -1,
+                                SQLITE_PREPARE_PERSISTENT, &r->insert, NULL);
+    return r->rows && rc == SQLITE_OK ? 0 : fail(r, err, "cannot be written");
 }
 
 static void recorder_free(struct recorder *r)
 {
-    for (int i = 0; i < STORE_TABLES; i++)
-        sqlite3_finalize(r->insert[i]);
-    sqlite3_finalize(r->insert_snapshot);
-    sqlite3_finalize(r->insert_order);
+    sqlite3_finalize(r->insert);
+    rows_free(r->rows);
     once_free(r->once);
+    squeeze_free(r->squeeze);
+    bytes_free(&r->picture);
+    bytes_free(&r->packed);
     snap_unref(r->before);
     sqlite3_close(r->db);
     free(r->path);
     free(r);
+}
+
+static int64_t key_interval(const struct recorder *r)
+{
+    int64_t interval = r->ring_ns ? r->ring_ns / 10 + SECOND : KEY_INTERVAL;
+    return interval < KEY_INTERVAL ? interval : KEY_INTERVAL;
 }
 
 int record_open(struct recorder **ret, const char *path, const struct opts *opts, struct error *err)
@@ -148,13 +157,11 @@ int record_open(struct recorder **ret, const char *path, const struct opts *opts
     remove_old(path);
     r->ring_ns = opts->ring_ns;
     r->max_bytes = opts->max_bytes;
-    r->key_interval_ns = r->ring_ns ? r->ring_ns / 10 + SECOND : KEY_INTERVAL;
-    if (r->max_bytes && r->key_interval_ns > 30 * SECOND)
-        r->key_interval_ns = 30 * SECOND;
+    r->key_interval_ns = key_interval(r);
     r->redact = opts->redact;
     rc = create(r, err);
     if (rc == 0)
-        rc = prepare_all(r, err);
+        rc = prepare(r, err);
     if (rc < 0) {
         recorder_free(r);
         return rc;
@@ -163,153 +170,66 @@ int record_open(struct recorder **ret, const char *path, const struct opts *opts
     return 0;
 }
 
-static void bind_known(sqlite3_stmt *s, int i, int64_t v)
+static int64_t name_text(void *arg, const char *text)
 {
-    if (v == SNAP_UNKNOWN)
-        sqlite3_bind_null(s, i);
-    else
-        sqlite3_bind_int64(s, i, v);
+    return once_text(arg, text);
 }
 
-static int bind_id(sqlite3_stmt *s, int i, int64_t id)
+static int64_t name_stack(void *arg, const struct stack *stack)
 {
-    sqlite3_bind_int64(s, i, id);
-    return id < 0 ? -1 : 0;
+    return once_stack(arg, stack);
 }
 
-static int bind_column(struct recorder *r, sqlite3_stmt *s, int i, const struct column *c,
-                       const char *row, const char *before)
+static int insert(struct recorder *r, const struct snap *s, bool key, bool has_rows)
 {
-    const char *at = row + c->offset;
-    const char *was = before ? before + c->offset : NULL;
-    uint8_t packed[CODEC_MAX];
-    switch (c->type) {
-    case COL_INT: sqlite3_bind_int64(s, i, *(const int *)at); break;
-    case COL_U32: sqlite3_bind_int64(s, i, *(const uint32_t *)at); break;
-    case COL_I64: bind_known(s, i, *(const int64_t *)at); break;
-    case COL_U64: sqlite3_bind_int64(s, i, *(const int64_t *)at); break;
-    case COL_BOOL: sqlite3_bind_int(s, i, *(const bool *)at); break;
-    case COL_REAL: sqlite3_bind_double(s, i, *(const double *)at); break; // NAN becomes NULL
-    case COL_TEXT: {
-        const char *text = *(const char *const *)at;
-        if (text)
-            return bind_id(s, i, once_text(r->once, text));
-        sqlite3_bind_null(s, i);
-        break;
+    sqlite3_bind_int64(r->insert, 1, r->number);
+    sqlite3_bind_int64(r->insert, 2, s->now_ns);
+    sqlite3_bind_int(r->insert, 3, key);
+    sqlite3_bind_int(r->insert, 4, has_rows);
+    sqlite3_bind_blob(r->insert, 5, r->packed.at, (int)r->packed.n, SQLITE_STATIC);
+    int rc = sqlite3_step(r->insert);
+    sqlite3_reset(r->insert);
+    return rc == SQLITE_DONE ? 0 : -EIO;
+}
+
+static int write_picture(struct recorder *r, const struct snap *s, bool key, bool has_rows)
+{
+    const struct picture_names names = {name_text, name_stack, r->once};
+    r->picture.n = r->packed.n = 0;
+    if (key)
+        squeeze_restart(r->squeeze);
+    if (picture_pack(&r->picture, s, key ? NULL : r->before, &names) < 0)
+        return -EIO;
+    squeeze_put(r->squeeze, &r->picture, &r->packed);
+    return insert(r, s, key, has_rows);
+}
+
+static int write_snapshot(struct recorder *r, const struct snap *s, bool key)
+{
+    bool minute = s->now_ns - r->rows_ns >= ROW_INTERVAL;
+    enum rows_wanted wanted = key ? ROWS_ALL : minute ? ROWS_MINUTE : ROWS_STALLS;
+    r->number++;
+    if (key) {
+        once_begin(r->once, r->number);
+        r->key_ns = s->now_ns;
+        r->key_bytes = 0;
     }
-    case COL_PROSE: sqlite3_bind_text(s, i, *(const char *const *)at, -1, SQLITE_STATIC); break;
-    case COL_STACK: {
-        const struct stack *st = *(struct stack *const *)at;
-        if (st)
-            return bind_id(s, i, once_stack(r->once, st, r->redact));
-        sqlite3_bind_null(s, i);
-        break;
-    }
-    case COL_SPARK: {
-        size_t n = spark_pack((const int64_t *)at, (const int64_t *)was, packed);
-        sqlite3_bind_blob(s, i, packed, (int)n, SQLITE_TRANSIENT);
-        break;
-    }
-    case COL_HIST: {
-        size_t n = hist_pack((const uint32_t *)at, (const uint32_t *)was, packed);
-        sqlite3_bind_blob(s, i, packed, (int)n, SQLITE_TRANSIENT);
-        break;
-    }
-    }
-    return 0;
-}
-
-static int write_row(struct recorder *r, const struct table *t, int parent, int pos,
-                     const char *row, const char *before)
-{
-    sqlite3_stmt *s = r->insert[store_table_index(t)];
-    int i = 1;
-    sqlite3_bind_int64(s, i++, r->snap);
-    sqlite3_bind_int(s, i++, parent);
-    sqlite3_bind_int(s, i++, pos);
-    for (int k = 0; k < t->ncolumns; k++)
-        if (bind_column(r, s, i++, &t->columns[k], row, before) < 0)
-            return -1;
-    int rc = sqlite3_step(s);
-    sqlite3_reset(s);
-    return rc == SQLITE_DONE ? 0 : -1;
-}
-
-static int write_order(struct recorder *r, const struct table *t, int parent, const int *from,
-                       int n)
-{
-    sqlite3_stmt *s = r->insert_order;
-    uint8_t *runs = malloc(20 * (size_t)n + 1);
-    if (!runs)
-        abort();
-    size_t size = order_pack(from, n, runs);
-    sqlite3_bind_int64(s, 1, r->snap);
-    sqlite3_bind_int(s, 2, t->id);
-    sqlite3_bind_int(s, 3, parent);
-    sqlite3_bind_blob(s, 4, runs, (int)size, free);
-    int rc = sqlite3_step(s);
-    sqlite3_reset(s);
-    return rc == SQLITE_DONE ? 0 : -1;
-}
-
-static int write_list(struct recorder *r, const struct table *t, int parent, const void *now,
-                      const void *before);
-
-static int write_element(struct recorder *r, const struct table *t, int parent, int pos,
-                         const char *row, const char *was)
-{
-    if (!was || !row_equal(t, row, was))
-        if (write_row(r, t, parent, pos, row, was) < 0)
-            return -1;
-    for (int i = 0; i < t->nchildren; i++)
-        if (write_list(r, t->children[i], pos, row, was) < 0)
-            return -1;
-    return 0;
-}
-
-static int write_list(struct recorder *r, const struct table *t, int parent, const void *now,
-                      const void *before)
-{
-    int n = table_count(t, now), nbefore = before ? table_count(t, before) : 0;
-    const char *rows = table_list(t, now), *old = before ? table_list(t, before) : NULL;
-    int *from = calloc((size_t)n + 1, sizeof(*from)), rc = 0;
-    if (!from)
-        abort();
-    if (order_match(t, rows, n, old, nbefore, from))
-        rc = write_order(r, t, parent, from, n);
-    for (int pos = 0; pos < n && rc == 0; pos++)
-        rc = write_element(r, t, parent, pos, rows + (size_t)pos * t->size,
-                           from[pos] == ORDER_NEW ? NULL : old + (size_t)from[pos] * t->size);
-    free(from);
-    return rc;
-}
-
-static int write_snapshot(struct recorder *r, const struct snap *s, const struct snap *before)
-{
-    int i = 1;
-    r->snap++;
-    sqlite3_bind_int64(r->insert_snapshot, i++, r->snap);
-    sqlite3_bind_int64(r->insert_snapshot, i++, (int64_t)s->version);
-    sqlite3_bind_int64(r->insert_snapshot, i++, s->now_ns);
-    sqlite3_bind_int(r->insert_snapshot, i++, before == NULL);
-    for (int k = 0; record_tables[k]; k++)
-        if (!record_tables[k]->embedded)
-            sqlite3_bind_int(r->insert_snapshot, i++, table_count(record_tables[k], s));
-    int rc = sqlite3_step(r->insert_snapshot);
-    sqlite3_reset(r->insert_snapshot);
-    if (rc != SQLITE_DONE)
-        return -1;
-    for (int k = 0; record_tables[k]; k++)
-        if (write_list(r, record_tables[k], 0, s, before) < 0)
-            return -1;
-    return 0;
+    if (wanted != ROWS_STALLS)
+        r->rows_ns = s->now_ns;
+    if (write_picture(r, s, key, wanted != ROWS_STALLS) < 0)
+        return -EIO;
+    return rows_write(r->rows, r->once, r->number, s, wanted);
 }
 
 static int prune(struct recorder *r, int64_t now_ns)
 {
-    int rc = r->ring_ns ? prune_older(r->db, now_ns - r->ring_ns) : SQLITE_OK;
-    if (rc == SQLITE_OK && r->max_bytes)
-        rc = prune_larger(r->db, r->max_bytes);
+    int rc = r->ring_ns ? prune_older(r->db, r->once, now_ns - r->ring_ns) : SQLITE_OK;
+    if (rc != SQLITE_OK || !r->max_bytes)
+        return rc;
+    rc = prune_larger(r->db, r->once, r->max_bytes - r->max_bytes / 8);
+    r->bytes = prune_bytes(r->db);
+    if (r->key_bytes == 0)
+        r->key_bytes = r->bytes;
     return rc;
 }
 
@@ -325,35 +245,65 @@ static int commit(struct recorder *r, struct error *err)
     return 0;
 }
 
+static int begin(struct recorder *r, struct error *err)
+{
+    if (!r->in_transaction && store_exec(r->db, "BEGIN"))
+        return fail(r, err, "cannot be written");
+    r->in_transaction = true;
+    return 0;
+}
+
+// A file that must stay small is forgotten in stretches, so none of them may be much of it.
+static bool key_is_due(const struct recorder *r, const struct snap *s)
+{
+    return !r->before || s->now_ns - r->key_ns >= r->key_interval_ns ||
+           (r->max_bytes && r->key_bytes && r->bytes - r->key_bytes > r->max_bytes / 8);
+}
+
+static int add(struct recorder *r, struct snap *now, struct error *err)
+{
+    int rc = begin(r, err);
+    if (rc == 0 && write_snapshot(r, now, key_is_due(r, now)) < 0)
+        rc = fail(r, err, "cannot be written");
+    snap_unref(r->before);
+    r->before = snap_ref(now);
+    if (rc < 0 || now->now_ns - r->committed_ns < SECOND * 9 / 10)
+        return rc;
+    r->committed_ns = now->now_ns;
+    if (prune(r, now->now_ns) != SQLITE_OK)
+        rc = fail(r, err, "cannot be shortened");
+    return rc < 0 ? rc : commit(r, err);
+}
+
 int record_write(struct recorder *r, const struct snap *s, struct error *err)
 {
     struct snap *now = r->redact ? snap_redact(s) : snap_ref((struct snap *)s);
-    bool key = !r->before || s->now_ns - r->key_ns >= r->key_interval_ns;
-    int rc = 0;
-    if (!r->in_transaction && store_exec(r->db, "BEGIN"))
-        rc = fail(r, err, "cannot be written");
-    r->in_transaction = rc == 0;
-    if (rc == 0 && write_snapshot(r, now, key ? NULL : r->before) < 0)
-        rc = fail(r, err, "cannot be written");
-    if (key) {
-        r->key_ns = s->now_ns;
-        if (rc == 0 && prune(r, s->now_ns) != SQLITE_OK)
-            rc = fail(r, err, "cannot be shortened");
-    }
-    snap_unref(r->before);
-    r->before = now;
-    if (rc == 0 && s->now_ns - r->committed_ns >= SECOND * 9 / 10) {
-        r->committed_ns = s->now_ns;
-        rc = commit(r, err);
-    }
+    int rc = add(r, now, err);
+    snap_unref(now);
     return rc;
+}
+
+// The rows of the end, so that a query for the newest finds what the last second knew.
+static int write_end(struct recorder *r, struct error *err)
+{
+    if (!r->before || r->rows_ns == r->before->now_ns)
+        return 0;
+    if (begin(r, err) < 0)
+        return -EIO;
+    int rc = rows_write(r->rows, r->once, r->number, r->before, ROWS_END);
+    if (rc == 0)
+        rc = store_exec(r->db, "UPDATE snapshots SET has_rows=1 WHERE snap=(SELECT max(snap) FROM "
+                               "snapshots)");
+    return rc ? fail(r, err, "cannot be written") : 0;
 }
 
 int record_close(struct recorder *r, struct error *err)
 {
     if (!r)
         return 0;
-    int rc = commit(r, err);
+    int rc = write_end(r, err);
+    if (rc == 0)
+        rc = commit(r, err);
     // At rest a plain file: no log beside it, readable from a read-only folder.
     if (store_exec(r->db, "PRAGMA journal_mode=DELETE") && rc == 0)
         rc = fail(r, err, "cannot be closed");

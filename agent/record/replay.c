@@ -1,32 +1,23 @@
 #include "replay.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "codec.h"
 #include "lookup.h"
-#include "order.h"
+#include "picture.h"
+#include "squeeze.h"
 #include "store.h"
-
-#define MAX_ELEMENTS 100000 // in one array; more is no snapshot of ours
-
-struct cursor { // rows of one table, in the order of snapshots
-    const struct table *table;
-    sqlite3_stmt *stmt;
-    bool row; // stands on one
-};
 
 struct replay {
     sqlite3 *db;
     char *path;
     struct lookup *lookup;
-    struct cursor cursors[STORE_TABLES];
-    int ncursors;
-    sqlite3_stmt *snapshots, *order;
+    struct stretch *stretch;
+    struct bytes picture; // kept for its memory
+    sqlite3_stmt *snapshots;
     struct snap *before;
     int64_t length_ns, skip_until; // snap number: those before it are only steps on the way
 };
@@ -39,6 +30,14 @@ static int corrupt(struct replay *r, struct error *err)
 static int foreign(const char *path, struct error *err)
 {
     return error_set(err, STATUS_NO_ATTACH, EBADMSG, "%.300s is not a loopscope recording", path);
+}
+
+static int other_build(const char *path, struct error *err)
+{
+    error_set(err, STATUS_NO_ATTACH, ENOTSUP,
+              "%.300s was written by another build of loopscope, with other columns", path);
+    error_hint(err, "read it with the loopscope that wrote it");
+    return -ENOTSUP;
 }
 
 static uint32_t big_endian(const unsigned char *at)
@@ -61,10 +60,11 @@ static int look_at_head(const char *path, struct error *err)
         return foreign(path, err);
     if (big_endian(head + 68) != APPLICATION_ID)
         return foreign(path, err);
-    if (big_endian(head + 60) > FORMAT_VERSION)
+    if (big_endian(head + 60) != FORMAT_VERSION)
         return error_set(err, STATUS_NO_ATTACH, ENOTSUP,
-                         "%.300s was written by a newer loopscope (format %u, this one reads %d)",
-                         path, big_endian(head + 60), FORMAT_VERSION);
+                         "%.300s was written by %s loopscope (format %u, this one reads %d)", path,
+                         big_endian(head + 60) > FORMAT_VERSION ? "a newer" : "an older",
+                         big_endian(head + 60), FORMAT_VERSION);
     uint32_t page = (uint32_t)head[16] << 8 | head[17];
     page = page == 1 ? 65536 : page;
     if ((uint64_t)st.st_size < (uint64_t)page * big_endian(head + 28))
@@ -151,42 +151,38 @@ static int64_t query_int(struct replay *r, const char *sql, int64_t arg, int64_t
 
 static int prepare_all(struct replay *r, struct error *err)
 {
-    const struct table *all[STORE_TABLES];
-    r->ncursors = store_all_tables(all);
-    for (int i = 0; i < r->ncursors; i++) {
-        r->cursors[i].table = all[i];
-        r->cursors[i].stmt = store_select(r->db, all[i]);
-        if (!r->cursors[i].stmt)
-            return corrupt(r, err);
-    }
-    char sql[512];
-    size_t at = (size_t)snprintf(sql, sizeof(sql), "SELECT snap,version,now_ns,is_key");
-    for (int i = 0; record_tables[i]; i++)
-        if (!record_tables[i]->embedded)
-            at += (size_t)snprintf(sql + at, sizeof(sql) - at, ",n_%s", record_tables[i]->name);
-    snprintf(sql + at, sizeof(sql) - at, " FROM snapshots WHERE snap>=? ORDER BY snap");
-    r->snapshots = prepare(r, sql);
-    r->order = prepare(r, "SELECT runs FROM orders WHERE snap=? AND tbl=? AND parent=?");
+    r->snapshots = prepare(r, "SELECT snap,now_ns,is_key,picture FROM snapshots WHERE snap>=? "
+                              "ORDER BY snap");
     r->lookup = lookup_new(r->db);
-    return r->snapshots && r->order && r->lookup ? 0 : corrupt(r, err);
+    r->stretch = stretch_new();
+    return r->snapshots && r->lookup ? 0 : corrupt(r, err);
 }
 
-static int begin_at(struct replay *r, int64_t snap)
+// Pictures are laid out as the build that wrote them was: no other can read them.
+static int check_layout(struct replay *r, struct error *err)
+{
+    sqlite3_stmt *stmt = prepare(r, "SELECT value FROM meta WHERE key='layout'");
+    char ours[16];
+    int rc = stmt && sqlite3_step(stmt) == SQLITE_ROW ? 0 : corrupt(r, err);
+    snprintf(ours, sizeof(ours), "%08x", tables_layout());
+    const char *layout = rc == 0 ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+    if (rc == 0 && (!layout || strcmp(layout, ours) != 0))
+        rc = other_build(r->path, err);
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static void begin_at(struct replay *r, int64_t snap)
 {
     snap_unref(r->before);
     r->before = NULL;
     sqlite3_reset(r->snapshots);
     sqlite3_bind_int64(r->snapshots, 1, snap);
-    for (int i = 0; i < r->ncursors; i++) {
-        struct cursor *c = &r->cursors[i];
-        sqlite3_reset(c->stmt);
-        sqlite3_bind_int64(c->stmt, 1, snap);
-        int rc = sqlite3_step(c->stmt);
-        c->row = rc == SQLITE_ROW;
-        if (!c->row && rc != SQLITE_DONE)
-            return -EBADMSG;
-    }
-    return 0;
+}
+
+static int64_t first_key(struct replay *r)
+{
+    return query_int(r, "SELECT min(snap) FROM snapshots WHERE is_key AND snap>=?", 0, 0);
 }
 
 int replay_open(struct replay **ret, const char *path, struct error *err)
@@ -201,18 +197,16 @@ int replay_open(struct replay **ret, const char *path, struct error *err)
     if (rc == 0 && !is_sound(r))
         rc = corrupt(r, err);
     if (rc == 0)
+        rc = check_layout(r, err);
+    if (rc == 0)
         rc = prepare_all(r, err);
-    if (rc == 0) {
-        r->length_ns = query_int(r, "SELECT max(now_ns) FROM snapshots WHERE snap>=?", 0, 0);
-        rc = begin_at(
-            r, query_int(r, "SELECT min(snap) FROM snapshots WHERE is_key AND snap>=?", 0, 0));
-        if (rc < 0)
-            corrupt(r, err);
-    }
     if (rc < 0) {
         replay_close(r);
         return rc;
     }
+    r->length_ns =
+        query_int(r, "SELECT now_ns FROM snapshots WHERE snap>=? ORDER BY snap DESC LIMIT 1", 0, 0);
+    begin_at(r, first_key(r));
     *ret = r;
     return 0;
 }
@@ -221,10 +215,9 @@ void replay_close(struct replay *r)
 {
     if (!r)
         return;
-    for (int i = 0; i < r->ncursors; i++)
-        sqlite3_finalize(r->cursors[i].stmt);
     sqlite3_finalize(r->snapshots);
-    sqlite3_finalize(r->order);
+    stretch_free(r->stretch);
+    bytes_free(&r->picture);
     lookup_free(r->lookup);
     snap_unref(r->before);
     sqlite3_close(r->db);
@@ -237,151 +230,32 @@ int64_t replay_length_ns(const struct replay *r)
     return r->length_ns;
 }
 
-static int64_t known(sqlite3_stmt *s, int i)
+static const char *text_of(void *arg, struct snap *into, int64_t id)
 {
-    return sqlite3_column_type(s, i) == SQLITE_NULL ? SNAP_UNKNOWN : sqlite3_column_int64(s, i);
+    return lookup_text(arg, into, id);
 }
 
-static int read_packed(sqlite3_stmt *s, int i, const struct column *c, char *at, const char *was)
+static struct stack *stack_of(void *arg, struct snap *into, int64_t id)
 {
-    const uint8_t *blob = sqlite3_column_blob(s, i);
-    size_t n = (size_t)sqlite3_column_bytes(s, i);
-    if (n > 0 && !blob)
-        return -EBADMSG;
-    if (n == 0 && c->type == COL_SPARK) {
-        for (int k = 0; k < LOOP_SPARK; k++)
-            ((int64_t *)at)[k] = SNAP_UNKNOWN;
-        return 0;
-    }
-    if (c->type == COL_SPARK)
-        return spark_unpack((int64_t *)at, (const int64_t *)was, blob, n);
-    return hist_unpack((uint32_t *)at, (const uint32_t *)was, blob, n);
-}
-
-static int read_column(struct replay *r, struct snap *into, sqlite3_stmt *s, int i,
-                       const struct column *c, char *row, const char *before)
-{
-    char *at = row + c->offset;
-    bool null = sqlite3_column_type(s, i) == SQLITE_NULL;
-    switch (c->type) {
-    case COL_INT: *(int *)at = sqlite3_column_int(s, i); return 0;
-    case COL_U32: *(uint32_t *)at = (uint32_t)sqlite3_column_int64(s, i); return 0;
-    case COL_I64: *(int64_t *)at = known(s, i); return 0;
-    case COL_U64: *(int64_t *)at = sqlite3_column_int64(s, i); return 0;
-    case COL_BOOL: *(bool *)at = sqlite3_column_int(s, i) != 0; return 0;
-    case COL_REAL: *(double *)at = null ? NAN : sqlite3_column_double(s, i); return 0;
-    case COL_TEXT:
-        *(const char **)at = null ? NULL : lookup_text(r->lookup, into, sqlite3_column_int64(s, i));
-        return null || *(const char **)at ? 0 : -EBADMSG;
-    case COL_PROSE:
-        *(const char **)at = snap_strdup(into, (const char *)sqlite3_column_text(s, i));
-        return 0;
-    case COL_STACK:
-        *(struct stack **)at =
-            null ? NULL : lookup_stack(r->lookup, into, sqlite3_column_int64(s, i));
-        return null || *(struct stack **)at ? 0 : -EBADMSG;
-    case COL_SPARK:
-    case COL_HIST: return read_packed(s, i, c, at, before ? before + c->offset : NULL);
-    }
-    return -EBADMSG;
-}
-
-static struct cursor *cursor_of(struct replay *r, const struct table *t)
-{
-    return &r->cursors[store_table_index(t)];
-}
-
-static int advance(struct cursor *c)
-{
-    int rc = sqlite3_step(c->stmt);
-    c->row = rc == SQLITE_ROW;
-    return c->row || rc == SQLITE_DONE ? 0 : -EBADMSG;
-}
-
-static bool stands_on(const struct cursor *c, int64_t snap, int parent)
-{
-    return c->row && sqlite3_column_int64(c->stmt, 0) == snap &&
-           sqlite3_column_int64(c->stmt, 1) == parent;
-}
-
-static int read_list(struct replay *r, struct snap *into, int64_t snap, const struct table *t,
-                     int parent, void *now, const void *before);
-
-// An element that has no row is as it was; its children may still have changed.
-static int read_element(struct replay *r, struct snap *into, int64_t snap, const struct table *t,
-                        struct cursor *c, int parent, int pos, char *row, const char *was)
-{
-    int first = 3; // after snap, parent, pos
-    if (stands_on(c, snap, parent) && sqlite3_column_int64(c->stmt, 2) == pos) {
-        for (int i = 0; i < t->ncolumns; i++)
-            if (read_column(r, into, c->stmt, first + i, &t->columns[i], row, was) < 0)
-                return -EBADMSG;
-        if (advance(c) < 0)
-            return -EBADMSG;
-    } else if (was) {
-        row_copy_flat(t, into, row, was);
-    } else {
-        return -EBADMSG;
-    }
-    for (int k = 0; k < t->nchildren; k++)
-        if (read_list(r, into, snap, t->children[k], pos, row, was) < 0)
-            return -EBADMSG;
-    return 0;
-}
-
-// How the elements of a list stood before.
-static int read_order(struct replay *r, const struct table *t, int parent, int n, int nbefore,
-                      int *from)
-{
-    order_plain(n, nbefore, from);
-    if (!t->key || nbefore == 0)
-        return 0;
-    int rc = 0;
-    sqlite3_bind_int(r->order, 2, t->id);
-    sqlite3_bind_int(r->order, 3, parent);
-    if (sqlite3_step(r->order) == SQLITE_ROW)
-        rc = order_unpack(from, n, nbefore, sqlite3_column_blob(r->order, 0),
-                          (size_t)sqlite3_column_bytes(r->order, 0));
-    sqlite3_reset(r->order);
-    return rc;
-}
-
-static int read_list(struct replay *r, struct snap *into, int64_t snap, const struct table *t,
-                     int parent, void *now, const void *before)
-{
-    struct cursor *c = cursor_of(r, t);
-    int n = table_count(t, now), nbefore = before ? table_count(t, before) : 0;
-    if (n < 0 || n > MAX_ELEMENTS)
-        return -EBADMSG;
-    char *rows = t->embedded ? table_list(t, now) : snap_alloc(into, t->size * (size_t)(n + 1));
-    const char *old = before ? table_list(t, before) : NULL;
-    int *from = snap_alloc(into, sizeof(*from) * (size_t)(n + 1));
-    if (!t->embedded)
-        *(char **)((char *)now + t->list) = rows;
-    int rc = read_order(r, t, parent, n, nbefore, from);
-    for (int pos = 0; pos < n && rc == 0; pos++)
-        rc = read_element(r, into, snap, t, c, parent, pos, rows + (size_t)pos * t->size,
-                          from[pos] == ORDER_NEW ? NULL : old + (size_t)from[pos] * t->size);
-    return rc;
+    return lookup_stack(arg, into, id);
 }
 
 static int read_snapshot(struct replay *r, struct snap *s)
 {
-    int64_t snap = sqlite3_column_int64(r->snapshots, 0);
-    bool is_key = sqlite3_column_int(r->snapshots, 3) != 0;
-    int column = 4;
+    const struct picture_lookup lookup = {text_of, stack_of, r->lookup};
+    bool is_key = sqlite3_column_int(r->snapshots, 2) != 0;
+    const uint8_t *blob = sqlite3_column_blob(r->snapshots, 3);
+    size_t n = (size_t)sqlite3_column_bytes(r->snapshots, 3);
+    if (!blob || (!is_key && !r->before))
+        return -EBADMSG;
+    if (is_key)
+        stretch_restart(r->stretch);
+    r->picture.n = 0;
+    if (stretch_take(r->stretch, blob, n, &r->picture) < 0)
+        return -EBADMSG;
+    struct reading reading = {.at = r->picture.at, .end = r->picture.at + r->picture.n};
     s->recorded = true;
-    s->version = (uint64_t)sqlite3_column_int64(r->snapshots, 1);
-    s->now_ns = sqlite3_column_int64(r->snapshots, 2);
-    sqlite3_bind_int64(r->order, 1, snap);
-    for (int i = 0; record_tables[i]; i++)
-        if (!record_tables[i]->embedded)
-            *(int *)((char *)s + record_tables[i]->count) =
-                sqlite3_column_int(r->snapshots, column++);
-    for (int i = 0; record_tables[i]; i++)
-        if (read_list(r, s, snap, record_tables[i], 0, s, is_key ? NULL : r->before) < 0)
-            return -EBADMSG;
-    return 0;
+    return picture_unpack(s, is_key ? NULL : r->before, &reading, &lookup);
 }
 
 int replay_next(struct replay *r, struct snap **ret, struct error *err)
@@ -408,11 +282,20 @@ int replay_next(struct replay *r, struct snap **ret, struct error *err)
 
 int replay_seek(struct replay *r, int64_t at_ns, struct error *err)
 {
-    int64_t first = query_int(r, "SELECT min(snap) FROM snapshots WHERE is_key AND snap>=?", 0, 0);
-    int64_t wanted = query_int(r, "SELECT max(snap) FROM snapshots WHERE now_ns<=?", at_ns, first);
-    wanted = wanted < first ? first : wanted;
-    int64_t key =
-        query_int(r, "SELECT max(snap) FROM snapshots WHERE is_key AND snap<=?", wanted, first);
-    r->skip_until = wanted;
-    return begin_at(r, key) < 0 ? corrupt(r, err) : 0;
+    (void)err;
+    int64_t first = first_key(r);
+    int64_t key = query_int(
+        r, "SELECT snap FROM snapshots WHERE is_key AND now_ns<=? ORDER BY now_ns DESC LIMIT 1",
+        at_ns, first);
+    sqlite3_stmt *stmt = prepare(r, "SELECT max(snap) FROM snapshots WHERE snap>=?1 AND snap<"
+                                    "ifnull((SELECT min(snap) FROM snapshots WHERE is_key AND "
+                                    "snap>?1),9e18) AND now_ns<=?2");
+    r->skip_until = key;
+    sqlite3_bind_int64(stmt, 1, key);
+    sqlite3_bind_int64(stmt, 2, at_ns);
+    if (stmt && sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int64(stmt, 0) > key)
+        r->skip_until = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    begin_at(r, key);
+    return 0;
 }

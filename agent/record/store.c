@@ -43,7 +43,7 @@ static const char *sql_type(enum column_type type)
     case COL_REAL: return "REAL";
     case COL_PROSE: return "TEXT";
     case COL_SPARK:
-    case COL_HIST: return "BLOB";
+    case COL_HIST: return NULL; // only in the picture
     default: return "INTEGER";
     }
 }
@@ -53,7 +53,8 @@ static void table_sql(FILE *f, const struct table *t)
     fprintf(f, "CREATE TABLE %s(snap INTEGER NOT NULL,parent INTEGER NOT NULL,pos INTEGER NOT NULL",
             t->name);
     for (int i = 0; i < t->ncolumns; i++)
-        fprintf(f, ",\"%s\" %s", t->columns[i].name, sql_type(t->columns[i].type));
+        if (sql_type(t->columns[i].type))
+            fprintf(f, ",\"%s\" %s", t->columns[i].name, sql_type(t->columns[i].type));
     fputs(",PRIMARY KEY(snap,parent,pos)) WITHOUT ROWID;\n", f);
 }
 
@@ -67,7 +68,7 @@ static void view_sql(FILE *f, const struct table *t)
             fprintf(f, ",(SELECT text FROM texts WHERE id=t.\"%s\") AS \"%s\"", c->name, c->name);
         else if (c->type == COL_STACK)
             fprintf(f, ",(SELECT hash FROM stacks WHERE id=t.\"%s\") AS \"%s\"", c->name, c->name);
-        else if (c->type != COL_SPARK && c->type != COL_HIST)
+        else if (sql_type(c->type))
             fprintf(f, ",t.\"%s\"", c->name);
     }
     fprintf(f, " FROM %s t JOIN snapshots s ON s.snap=t.snap;\n", t->name);
@@ -81,8 +82,10 @@ static const char fixed_sql[] =
     "runtime INTEGER);\n"
     "CREATE TABLE stacks(id INTEGER PRIMARY KEY,hash TEXT NOT NULL,culprit INTEGER,torn INTEGER,"
     "to_main INTEGER,nframes INTEGER);\n"
-    "CREATE TABLE orders(snap INTEGER NOT NULL,tbl INTEGER NOT NULL,parent INTEGER NOT NULL,"
-    "runs BLOB NOT NULL,PRIMARY KEY(snap,tbl,parent)) WITHOUT ROWID;\n"
+    "CREATE TABLE snapshots(snap INTEGER PRIMARY KEY,now_ns INTEGER NOT NULL,"
+    "is_key INTEGER NOT NULL,has_rows INTEGER NOT NULL,picture BLOB NOT NULL);\n"
+    "CREATE INDEX key_snapshots ON snapshots(now_ns) WHERE is_key;\n"
+    "CREATE INDEX snapshots_with_rows ON snapshots(now_ns) WHERE has_rows;\n"
     "CREATE TABLE stack_frames(stack INTEGER NOT NULL,pos INTEGER NOT NULL,frame INTEGER NOT NULL,"
     "PRIMARY KEY(stack,pos)) WITHOUT ROWID;\n"
     "CREATE VIEW v_stacks AS SELECT s.hash,s.torn,s.to_main,f.pos,f.pos=s.culprit AS culprit,"
@@ -91,6 +94,20 @@ static const char fixed_sql[] =
     "(SELECT text FROM texts WHERE id=r.module) AS module,"
     "(SELECT text FROM texts WHERE id=r.build_id) AS build_id,r.\"offset\",r.kind,r.uncertain,"
     "r.runtime FROM stacks s JOIN stack_frames f ON f.stack=s.id JOIN frames r ON r.id=f.frame;\n";
+
+// One row a stall: when, how long, why, and the line that did it.
+static const char stall_sql[] =
+    "CREATE VIEW v_stall_culprits AS SELECT a.snap,a.stall_id,a.pid,a.tid,a.begin_ns,a.end_ns,"
+    "a.duration_ns,a.cause_kind,(SELECT text FROM texts WHERE id=a.cause_syscall) AS syscall,"
+    "(SELECT text FROM texts WHERE id=a.cause_path) AS path,"
+    "(SELECT text FROM texts WHERE id=a.cause_peer) AS peer,"
+    "(SELECT text FROM texts WHERE id=a.task_name) AS task,s.hash AS stack,"
+    "(SELECT text FROM texts WHERE id=r.function) AS function,"
+    "(SELECT text FROM texts WHERE id=r.file) AS file,r.line "
+    "FROM stalls a LEFT JOIN stall_samples l ON l.snap=a.snap AND l.parent=a.pos "
+    "AND l.pos=a.nsamples-1 LEFT JOIN stacks s ON s.id=l.stack "
+    "LEFT JOIN stack_frames f ON f.stack=s.id AND f.pos=s.culprit "
+    "LEFT JOIN frames r ON r.id=f.frame;\n";
 
 int store_create(sqlite3 *db)
 {
@@ -102,35 +119,20 @@ int store_create(sqlite3 *db)
     if (!f)
         return SQLITE_NOMEM;
     fputs(fixed_sql, f);
-    fputs("CREATE TABLE snapshots(snap INTEGER PRIMARY KEY,version INTEGER NOT NULL,"
-          "now_ns INTEGER NOT NULL,is_key INTEGER NOT NULL",
-          f);
-    for (int i = 0; record_tables[i]; i++)
-        if (!record_tables[i]->embedded)
-            fprintf(f, ",n_%s INTEGER NOT NULL", record_tables[i]->name);
-    fputs(");\nCREATE INDEX snapshots_by_time ON snapshots(now_ns);\n"
-          "CREATE INDEX key_snapshots ON snapshots(snap) WHERE is_key;\n",
-          f);
     for (int i = 0; i < n; i++) {
         table_sql(f, all[i]);
         view_sql(f, all[i]);
     }
+    fputs(stall_sql, f);
     fclose(f);
     int rc = store_exec(db, sql);
     free(sql);
     return rc;
 }
 
-static sqlite3_stmt *prepare(sqlite3 *db, char *sql)
-{
-    sqlite3_stmt *stmt = NULL;
-    sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
-    free(sql);
-    return stmt;
-}
-
 sqlite3_stmt *store_insert(sqlite3 *db, const struct table *t)
 {
+    sqlite3_stmt *stmt = NULL;
     char *sql;
     size_t size;
     FILE *f = open_memstream(&sql, &size);
@@ -138,32 +140,11 @@ sqlite3_stmt *store_insert(sqlite3 *db, const struct table *t)
         return NULL;
     fprintf(f, "INSERT INTO %s VALUES(?,?,?", t->name);
     for (int i = 0; i < t->ncolumns; i++)
-        fputs(",?", f);
+        if (sql_type(t->columns[i].type))
+            fputs(",?", f);
     fputc(')', f);
     fclose(f);
-    return prepare(db, sql);
-}
-
-static bool has_column(sqlite3 *db, const char *table, const char *column)
-{
-    return sqlite3_table_column_metadata(db, NULL, table, column, NULL, NULL, NULL, NULL, NULL) ==
-           SQLITE_OK;
-}
-
-sqlite3_stmt *store_select(sqlite3 *db, const struct table *t)
-{
-    char *sql;
-    size_t size;
-    FILE *f = open_memstream(&sql, &size);
-    if (!f)
-        return NULL;
-    fputs("SELECT snap,parent,pos", f);
-    for (int i = 0; i < t->ncolumns; i++)
-        if (has_column(db, t->name, t->columns[i].name))
-            fprintf(f, ",\"%s\"", t->columns[i].name);
-        else
-            fputs(",NULL", f); // an older file: unknown
-    fprintf(f, " FROM %s WHERE snap>=? ORDER BY snap,parent,pos", t->name);
-    fclose(f);
-    return prepare(db, sql);
+    sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
+    free(sql);
+    return stmt;
 }

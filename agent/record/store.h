@@ -13,20 +13,21 @@ int store_exec(sqlite3 *db, const char *sql);
 
 // Creates all tables and views in an empty database. A SQLite result code.
 int store_create(sqlite3 *db);
-// "INSERT INTO t VALUES(?,...)" and "SELECT columns FROM t WHERE snap>=? ORDER BY snap,parent,pos".
-sqlite3_stmt *store_insert(sqlite3 *db, const struct table *t);
-sqlite3_stmt *store_select(sqlite3 *db, const struct table *t);
+sqlite3_stmt *store_insert(sqlite3 *db, const struct table *t); // "INSERT INTO t VALUES(?,...)"
 
-// Every table that has rows of snapshots, children too. The order is fixed.
+// Every table that has rows for people, children too. The order is fixed.
 #define STORE_TABLES 24
 int store_all_tables(const struct table *ret[STORE_TABLES]);
 int store_table_index(const struct table *t);
 
-// Texts, frames and stacks already in the file, by content.
+// Texts, frames and stacks already in the file, by content. redact: stacks without folders.
 struct once;
-struct once *once_new(sqlite3 *db);
+struct once *once_new(sqlite3 *db, bool redact);
 void once_free(struct once *in);
-int64_t once_text(struct once *in, const char *text);                        // row id; -1 on error
-int64_t once_stack(struct once *in, const struct stack *stack, bool redact); // likewise
+int64_t once_text(struct once *in, const char *text);           // row id; -1 on error
+int64_t once_stack(struct once *in, const struct stack *stack); // likewise
+void once_begin(struct once *in, int64_t stretch); // the number of the key picture that comes now
+// Removes what only stretches before `first` have named. A SQLite code.
+int once_forget(struct once *in, int64_t first);
 
 #endif

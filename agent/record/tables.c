@@ -1,6 +1,7 @@
 #include "tables.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SIZE_OF(s, f) sizeof(((struct s *)0)->f)
@@ -144,7 +145,6 @@ static const struct column process_columns[] = {INT(snap_process, pid),
                                                 SECRET(snap_process, zombie_command),
                                                 I64(snap_process, rss_bytes)};
 static const struct table processes = {.key = &process_columns[0],
-                                       .id = 1,
                                        .name = "processes",
                                        ARRAY(snap, struct snap_process, processes, nprocesses),
                                        COLUMNS(process_columns),
@@ -174,7 +174,6 @@ static const struct column loop_columns[] = {
     {"lag_hist", COL_HIST, offsetof(struct snap_loop, lag_hist), OPEN},
     I64(snap_loop, busy_ns)};
 static const struct table loops = {.key = &loop_columns[1],
-                                   .id = 2,
                                    .name = "loops",
                                    ARRAY(snap, struct snap_loop, loops, nloops),
                                    COLUMNS(loop_columns)};
@@ -208,7 +207,6 @@ static const struct column stall_columns[] = {NAMED("stall_id", COL_U64, snap_st
                                               INT(snap_stall, nsamples),
                                               I64(snap_stall, suppressed)};
 static const struct table stalls = {.key = &stall_columns[0],
-                                    .id = 3,
                                     .name = "stalls",
                                     ARRAY(snap, struct snap_stall, stalls, nstalls),
                                     COLUMNS(stall_columns),
@@ -218,8 +216,10 @@ static const struct column call_columns[] = {INT(snap_calls, pid),       INT(sna
                                              CAUSE(snap_calls, cause),   STACK(snap_calls, stack),
                                              I64(snap_calls, window_ns), I64(snap_calls, calls),
                                              I64(snap_calls, total_ns),  I64(snap_calls, max_ns)};
-static const struct table calls = {
-    .name = "calls", ARRAY(snap, struct snap_calls, calls, ncalls), COLUMNS(call_columns)};
+static const struct table calls = {.key = &call_columns[13], // its stack
+                                   .name = "calls",
+                                   ARRAY(snap, struct snap_calls, calls, ncalls),
+                                   COLUMNS(call_columns)};
 
 // Lists of strings: the element is the pointer itself.
 static const struct column word_columns[] = {{"text", COL_TEXT, 0, OPEN}};
@@ -244,7 +244,6 @@ static const struct table finding_occurrences = {
     .name = "finding_occurrences",
     ARRAY(finding, struct occurrence, occurrences, noccurrences),
     .key = &occurrence_columns[0],
-    .id = 5,
     COLUMNS(occurrence_columns)};
 static const struct table *const finding_children[] = {
     &finding_also, &finding_related, &finding_remedy, &finding_evidence, &finding_occurrences};
@@ -278,7 +277,6 @@ static const struct column finding_columns[] = {NAMED("finding_id", COL_TEXT, fi
                                                 INT(finding, nremedy),
                                                 SECRET(finding, verify)};
 static const struct table findings = {.key = &finding_columns[0],
-                                      .id = 4,
                                       .name = "findings",
                                       ARRAY(snap, struct finding, findings, nfindings),
                                       COLUMNS(finding_columns),
@@ -302,7 +300,6 @@ static const struct column task_columns[] = {
     SECRET(snap_task, error),
     STACK(snap_task, chain)};
 static const struct table tasks = {.key = &task_columns[0],
-                                   .id = 6,
                                    .name = "tasks",
                                    ARRAY(snap, struct snap_task, tasks, ntasks),
                                    COLUMNS(task_columns)};
@@ -315,7 +312,8 @@ static const struct column task_site_columns[] = {
     I64(snap_task_site, cancelled), REAL(snap_task_site, growth_per_s),
     I64(snap_task_site, oldest_ns), I64(snap_task_site, mean_ns),
     I64(snap_task_site, p99_ns)};
-static const struct table task_sites = {.name = "task_sites",
+static const struct table task_sites = {.key = &task_site_columns[1],
+                                        .name = "task_sites",
                                         ARRAY(snap, struct snap_task_site, task_sites, ntask_sites),
                                         COLUMNS(task_site_columns)};
 
@@ -364,6 +362,53 @@ int table_count(const struct table *t, const void *parent)
     return t->embedded ? 1 : *(const int *)((const char *)parent + t->count);
 }
 
+size_t table_mask_size(const struct table *t)
+{
+    return ((size_t)t->ncolumns + 7) / 8;
+}
+
+const char *table_zeros(const struct table *t)
+{
+    static _Alignas(max_align_t) const char zeros[4096];
+    if (t->size > sizeof(zeros))
+        abort();
+    return zeros;
+}
+
+static uint32_t mix(uint32_t hash, const char *text)
+{
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 0x01000193;
+    return hash;
+}
+
+static uint32_t layout_of(const struct table *t, uint32_t hash)
+{
+    hash = mix(hash, t->name);
+    for (int i = 0; i < t->ncolumns; i++)
+        hash = mix(hash, t->columns[i].name) * 31 + t->columns[i].type;
+    for (int i = 0; i < t->nchildren; i++)
+        hash = layout_of(t->children[i], hash);
+    return hash;
+}
+
+uint32_t tables_layout(void)
+{
+    uint32_t hash = 0x811c9dc5;
+    for (int i = 0; record_tables[i]; i++)
+        hash = layout_of(record_tables[i], hash);
+    return hash;
+}
+
+int64_t column_number(const struct column *c, const char *at)
+{
+    switch (c->type) {
+    case COL_INT: return *(const int *)at;
+    case COL_U32: return *(const uint32_t *)at;
+    default: return *(const int64_t *)at;
+    }
+}
+
 static bool text_equal(const char *a, const char *b)
 {
     return a == b || (a && b && !strcmp(a, b));
@@ -378,9 +423,8 @@ bool column_equal(const struct column *c, const void *a, const void *b)
     case COL_BOOL: return *(const bool *)x == *(const bool *)y;
     case COL_I64:
     case COL_U64: return !memcmp(x, y, 8);
-    case COL_REAL:
-        return *(const double *)x == *(const double *)y ||
-               (isnan(*(const double *)x) && isnan(*(const double *)y));
+    case COL_REAL: // 0 and -0 are told apart
+        return !memcmp(x, y, 8) || (isnan(*(const double *)x) && isnan(*(const double *)y));
     case COL_TEXT:
     case COL_PROSE: return text_equal(*(const char *const *)x, *(const char *const *)y);
     case COL_STACK: {
@@ -391,14 +435,6 @@ bool column_equal(const struct column *c, const void *a, const void *b)
     case COL_HIST: return !memcmp(x, y, sizeof(uint32_t) * 16);
     }
     return false;
-}
-
-bool row_equal(const struct table *t, const void *a, const void *b)
-{
-    for (int i = 0; i < t->ncolumns; i++)
-        if (!column_equal(&t->columns[i], a, b))
-            return false;
-    return true;
 }
 
 static size_t column_size(enum column_type type)
@@ -413,8 +449,8 @@ static size_t column_size(enum column_type type)
     }
 }
 
-static void column_copy(const struct column *c, struct snap *into, char *to, const char *from,
-                        text_hook hook, void *arg)
+void column_copy(const struct column *c, struct snap *into, char *to, const char *from,
+                 text_hook hook, void *arg)
 {
     memcpy(to + c->offset, from + c->offset, column_size(c->type));
     if (c->type == COL_TEXT || c->type == COL_PROSE) {
@@ -423,12 +459,6 @@ static void column_copy(const struct column *c, struct snap *into, char *to, con
     } else if (c->type == COL_STACK) {
         snap_hold(into, *(struct stack **)(to + c->offset));
     }
-}
-
-void row_copy_flat(const struct table *t, struct snap *into, void *to, const void *from)
-{
-    for (int i = 0; i < t->ncolumns; i++)
-        column_copy(&t->columns[i], into, to, from, NULL, NULL);
 }
 
 static void list_copy(const struct table *t, struct snap *into, void *to, const void *from,

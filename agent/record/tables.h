@@ -1,12 +1,8 @@
-// How a snapshot is laid out in tables: one description, used to write, to read, to compare and to copy.
+// What a snapshot consists of: one description, used to pack, to unpack, to copy, to hide, and to make the
+// tables that a person queries.
 //
-// A recording works like a film. A key picture holds every row; the snapshots after it hold only the
-// rows that changed, told apart by their place in the snapshot's arrays. The `snapshots` row of each
-// says how long every array is. To see snapshot N: take the newest key picture at or before it, then put
-// the rows of the following ones over it.
-//
-// Adding a column to the snapshot is one line in tables.c. Columns and tables are appended, never
-// changed: a reader gives columns that an older file lacks their unknown value.
+// Adding a column to the snapshot is one line in tables.c. It changes tables_layout(): recordings and
+// sockets of a build with another layout are refused.
 #ifndef LOOPSCOPE_RECORD_TABLES_H
 #define LOOPSCOPE_RECORD_TABLES_H
 
@@ -15,7 +11,7 @@
 
 #include "../snapshot/snapshot.h"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define APPLICATION_ID 0x4c535231 // "LSR1"
 
 enum column_type {
@@ -47,7 +43,6 @@ struct table {
     size_t list, count; // where its array and length are in the parent (struct snap, or an element)
     bool embedded;      // the element lies in struct snap at `list`; count is 1
     const struct column *key; // tells an element from another wherever it stands; NULL: its place
-    int id;                   // in `orders`; never reused
     int ncolumns;
     const struct column *columns;
     int nchildren;
@@ -60,14 +55,18 @@ extern const struct table *const record_tables[]; // NULL ends it
 char *table_list(const struct table *t, const void *parent);
 int table_count(const struct table *t, const void *parent);
 
-bool column_equal(const struct column *c, const void *a, const void *b);
-bool row_equal(const struct table *t, const void *a, const void *b); // children not compared
+uint32_t tables_layout(void); // a number that differs where any table or column does
+
+size_t table_mask_size(const struct table *t);                 // of a bit for each column
+const char *table_zeros(const struct table *t);                // an element with every byte 0
+int64_t column_number(const struct column *c, const char *at); // INT, U32, I64, U64
+bool column_equal(const struct column *c, const void *a, const void *b); // of these elements
 
 // How texts change on the way; arg and the column are given. NULL hook: as they are.
 typedef const char *(*text_hook)(void *arg, struct snap *into, const struct column *c,
                                  const char *text);
-// The element's own columns, without its children.
-void row_copy_flat(const struct table *t, struct snap *into, void *to, const void *from);
+void column_copy(const struct column *c, struct snap *into, char *to, const char *from,
+                 text_hook hook, void *arg);
 // Deep copy of one element with its children into the memory of `into`.
 void row_copy(const struct table *t, struct snap *into, void *to, const void *from, text_hook hook,
               void *arg);

@@ -35,47 +35,83 @@ bool match_name(int pid, const char *glob)
     return n > 0 && script_name(buf, script, sizeof(script)) && fnmatch(glob, script, 0) == 0;
 }
 
-// The path of cgroup v2, else of the first hierarchy that has one below its root.
-static bool cgroup_of(int pid, char *buf, size_t size)
+// Calls each(arg, controllers, path) for the process's place in every hierarchy (v2 has one, without
+// controllers) until one says yes.
+static bool any_cgroup(int pid, bool (*each)(const void *arg, const char *controllers, char *path),
+                       const void *arg)
 {
-    char text[8192];
+    char text[8192], *more = NULL;
     if (procfs_read(text, sizeof(text), "/proc/%d/cgroup", pid) <= 0)
         return false;
-    buf[0] = '\0';
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-        char *path = strchr(line, '/');
-        bool v2 = strncmp(line, "0::", 3) == 0;
-        if (path && (v2 || (!buf[0] && path[1])))
-            snprintf(buf, size, "%s", path);
-        if (v2 && path && path[1])
-            break;
+    for (char *line = strtok_r(text, "\n", &more); line; line = strtok_r(NULL, "\n", &more)) {
+        const char *controllers = strchr(line, ':');
+        char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!path)
+            continue;
+        *path++ = '\0';
+        if (each(arg, controllers + 1, path))
+            return true;
     }
-    return buf[0] != '\0';
+    return false;
+}
+
+static bool is_at_or_below(const char *path, const char *group, size_t n)
+{
+    while (n > 0 && group[n - 1] == '/')
+        n--;
+    return strncmp(path, group, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+// The folder below the mount: of v1 the controllers' name, or that of a hierarchy without any.
+static size_t folder_of(const char *controllers, const char *group)
+{
+    static const char unified[] = "unified"; // v2 beside v1
+    if (strncmp(controllers, "name=", 5) == 0)
+        controllers += 5;
+    else if (!*controllers)
+        controllers = strncmp(group, unified, strlen(unified)) == 0 ? unified : "";
+    size_t n = strlen(controllers);
+    bool same = strncmp(group, controllers, n) == 0 && (!group[n] || group[n] == '/' || n == 0);
+    return same ? n : SIZE_MAX;
+}
+
+// group is a path within the hierarchy, or the folder where that is mounted: /sys/fs/cgroup/CONTROLLER/PATH.
+static bool in_group(const void *arg, const char *controllers, char *path)
+{
+    static const char mount[] = "/sys/fs/cgroup/";
+    const char *group = arg;
+    if (strncmp(group, mount, strlen(mount)) == 0) {
+        group += strlen(mount);
+        size_t n = folder_of(controllers, group);
+        if (n == SIZE_MAX)
+            return false;
+        group += n;
+        if (n == 0)
+            group--; // the mount's own slash
+    }
+    return is_at_or_below(path, group, strlen(group));
 }
 
 bool match_cgroup(int pid, const char *path)
 {
-    char own[PATH_MAX];
-    static const char mount[] = "/sys/fs/cgroup";
-    if (strncmp(path, mount, sizeof(mount) - 1) == 0)
-        path += sizeof(mount) - 1;
-    size_t n = strlen(path);
-    while (n > 0 && path[n - 1] == '/')
-        n--;
-    return cgroup_of(pid, own, sizeof(own)) && strncmp(own, path, n) == 0 &&
-           (own[n] == '\0' || own[n] == '/');
+    return any_cgroup(pid, in_group, path);
+}
+
+static bool has_part(const void *name, const char *controllers, char *path)
+{
+    char *more = NULL;
+    (void)controllers;
+    for (char *part = strtok_r(path, "/", &more); part; part = strtok_r(NULL, "/", &more))
+        if (fnmatch(name, part, 0) == 0)
+            return true;
+    return false;
 }
 
 bool match_unit(int pid, const char *unit)
 {
-    char own[PATH_MAX], name[256];
-    if (!cgroup_of(pid, own, sizeof(own)))
-        return false;
+    char name[256];
     snprintf(name, sizeof(name), "%s%s", unit, strchr(unit, '.') ? "" : ".service");
-    for (char *part = strtok(own, "/"); part; part = strtok(NULL, "/"))
-        if (fnmatch(name, part, 0) == 0)
-            return true;
-    return false;
+    return any_cgroup(pid, has_part, name);
 }
 
 struct loop_search {

@@ -3,6 +3,8 @@
 
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,10 +47,43 @@ static void test_an_idle_epoll_is_a_loop(void **state)
     world_free(w);
 }
 
+// Every hierarchy this process is in below its root: by its path, by the folder where it is mounted, by the
+// group above.
+static void test_control_groups(void **state)
+{
+    (void)state;
+    char line[512], group[600];
+    FILE *f = fopen("/proc/self/cgroup", "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        char *controllers = strchr(line, ':') + 1, *path = strchr(controllers, ':');
+        *path++ = '\0';
+        path[strcspn(path, "\n")] = '\0';
+        assert_true(match_cgroup(getpid(), path));
+        snprintf(group, sizeof(group), "%s/", path);
+        assert_true(match_cgroup(getpid(), group));
+        snprintf(group, sizeof(group), "/sys/fs/cgroup/%s%s",
+                 strncmp(controllers, "name=", 5) == 0 ? controllers + 5 : controllers,
+                 *controllers ? path : path + 1);
+        assert_true(match_cgroup(getpid(), group));
+        snprintf(group, sizeof(group), "%s/below", path[1] ? path : "");
+        assert_false(match_cgroup(getpid(), group));
+        if (strrchr(path, '/') == path)
+            continue;
+        *strrchr(path, '/') = '\0';
+        assert_true(match_cgroup(getpid(), path));
+        path[strlen(path) - 1] = '\0'; // not a part of a name
+        assert_false(match_cgroup(getpid(), path));
+    }
+    fclose(f);
+    assert_false(match_unit(getpid(), "no-such-unit"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_shell_that_waits_for_input_has_no_loop),
+        cmocka_unit_test(test_control_groups),
         cmocka_unit_test(test_an_idle_epoll_is_a_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,7 @@ static const char *flags_text(unsigned flags, char *buf, size_t size)
 {
     static const char *const names[] = {"ORPHAN",    "STUCK",       "TIMED-OUT",   "ERROR",
                                         "CANCEL",    "NOT-STARTED", "NOT-AWAITED", "detached",
-                                        "SELF-WAKE", "CYCLE",       "unstable",    "UNHELD"};
+                                        "SELF-WAKE", "CYCLE",       "unstable",    "UNHELD", "NO-WAKER"};
     buf[0] = '\0';
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         size_t used = strlen(buf);
@@ -110,7 +110,7 @@ static const char *text(const struct ui *ui, int i, int column, char *buf, size_
 
 #define FLAGS_WRONG                                                                                \
     (TASKF_ORPHANED | TASKF_STUCK | TASKF_TIMED_OUT | TASKF_ERROR_UNREAD | TASKF_NEVER_STARTED |   \
-     TASKF_NEVER_AWAITED | TASKF_CYCLE)
+     TASKF_NEVER_AWAITED | TASKF_CYCLE | TASKF_NO_WAKER)
 
 static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
 {

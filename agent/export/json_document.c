@@ -12,7 +12,7 @@ static const struct {
     {TASKF_CANCEL_REQUESTED, "cancelling"}, {TASKF_NEVER_STARTED, "never-started"},
     {TASKF_NEVER_AWAITED, "never-awaited"}, {TASKF_DETACHED, "detached"},
     {TASKF_SELF_WAKING, "self-waking"},     {TASKF_CYCLE, "cycle"},
-    {TASKF_UNSTABLE, "unstable"},           {TASKF_UNHELD, "unheld"},
+    {TASKF_UNSTABLE, "unstable"},           {TASKF_UNHELD, "unheld"}, {TASKF_NO_WAKER, "no-waker"},
 };
 
 static void host(struct json *j, const struct snap *s)

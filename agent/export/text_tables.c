@@ -85,9 +85,9 @@ static void flags_text(unsigned flags, char *buf, size_t size)
 {
     static const char *const names[] = {
         "orphaned",      "stuck",    "timed-out",   "error-unread", "cancelling", "never-started",
-        "never-awaited", "detached", "self-waking", "cycle",        "unstable",   "unheld"};
+        "never-awaited", "detached", "self-waking", "cycle",        "unstable",   "unheld", "no-waker"};
     *buf = '\0';
-    for (int i = 0; i < 12; i++)
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (flags & 1u << i) {
             strncat(buf, *buf ? "," : "", size - strlen(buf) - 1);
             strncat(buf, names[i], size - strlen(buf) - 1);

@@ -22,6 +22,7 @@ const struct rule *const all_rules[] = {
     &rule_task_error_unread,
     &rule_task_fail_rate,
     &rule_task_deadlock,
+    &rule_task_lost_wake,
     &rule_task_stuck,
     &rule_task_self_wake,
     &rule_fd_limit,

@@ -11,7 +11,8 @@ static const char *const remedy[] = {
 static bool counts(const struct snap *now, const struct snap_task *t)
 {
     (void)now;
-    return !task_is_over(t);
+    // What its parent has left behind is cancelled as well: that it is an orphan says more.
+    return !task_is_over(t) && !(t->flags & TASKF_ORPHANED);
 }
 
 static void check(struct rules *r, const struct rule *rule, const struct snap *now)

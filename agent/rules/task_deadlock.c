@@ -1,5 +1,8 @@
 #include "task_flags.h"
 
+#include <math.h>
+#include <stdio.h>
+
 static const struct rule_key keys[] = {
     {"after", "ns", 1 * SECOND, "CPython's pstree exits here", true}};
 
@@ -15,10 +18,26 @@ static bool counts(const struct snap *now, const struct snap_task *t)
     return !task_is_over(t);
 }
 
+// The chain ends where it begins: the task itself is its outermost frame.
+static void draw(struct draft *d, const struct snap_task *t)
+{
+    char text[600] = "";
+    size_t used = 0;
+    for (int i = t->chain ? t->chain->nframes - 1 : -1; i >= 0 && used < sizeof(text); i--) {
+        const struct frame *f = &t->chain->frames[i];
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+                                 f->function ? f->function : "?", i > 0 ? " -> " : "");
+    }
+    if (used > 0)
+        draft_evidence(d, "cycle", "", NAN, "%s", text);
+}
+
 static void check(struct rules *r, const struct rule *rule, const struct snap *now)
 {
-    static const struct task_words words = {
-        .one = "waits for itself through others", .many = "wait for each other", .counts = counts};
+    static const struct task_words words = {.one = "waits for itself through others",
+                                            .many = "wait for each other",
+                                            .counts = counts,
+                                            .more = draw};
     task_flags_judge(r, rule, now, TASKF_CYCLE, &words);
 }
 

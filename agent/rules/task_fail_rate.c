@@ -37,6 +37,8 @@ static void check(struct rules *r, const struct rule *rule, const struct snap *n
     }
     for (int i = 0; i < now->ntask_sites; i++) {
         const struct snap_task_site *t = &now->task_sites[i];
+        if (t->failed == SNAP_UNKNOWN)
+            continue;
         int64_t failed = rules_recent(r, rule, t->pid, t->site, "failed", t->failed);
         int64_t ended = rules_recent(r, rule, t->pid, t->site, "ended",
                                      t->failed + t->completed + t->cancelled);

@@ -70,6 +70,8 @@ static void report(struct rules *r, const struct rule *rule, const struct group 
     d->f.duration_ns = g->held_ns;
     d->f.duration_is_lower_bound = true;
     put_tasks(d, g);
+    if (w->more)
+        w->more(d, t);
     draft_report(r, d);
 }
 

@@ -1,6 +1,8 @@
+#include "task_counts.h"
 #include "task_flags.h"
 
-static const struct rule_key keys[] = {{"after", "ns", 1 * SECOND, "asyncio", true}};
+static const struct rule_key keys[] = {{"after", "ns", 1 * SECOND, "asyncio", true},
+                                       {"window", "ns", 60 * SECOND, "ours: of those destroyed"}};
 
 static const char *const remedy[] = {
     "await it, or hand it to create_task; a coroutine that is only called does nothing",
@@ -17,11 +19,22 @@ static bool counts(const struct snap *now, const struct snap_task *t)
     return true;
 }
 
+static int64_t count(const struct snap_task_site *s)
+{
+    return s->never_awaited;
+}
+
 static void check(struct rules *r, const struct rule *rule, const struct snap *now)
 {
-    static const struct task_words words = {
-        .one = "was created and never ran", .many = "were created and never ran", .counts = counts};
-    task_flags_judge(r, rule, now, TASKF_NEVER_AWAITED | TASKF_NEVER_STARTED, &words);
+    static const struct task_words words = {.one = "has not been awaited or never ran",
+                                            .many = "have not been awaited or never ran",
+                                            .counts = counts};
+    static const struct count_words destroyed = {.counter = "never_awaited",
+                                                 .count = count,
+                                                 .one = "was never awaited",
+                                                 .many = "were never awaited"};
+    if (!task_counts_judge(r, rule, now, &destroyed))
+        task_flags_judge(r, rule, now, TASKF_NEVER_AWAITED | TASKF_NEVER_STARTED, &words);
 }
 
 const struct rule rule_task_never_awaited = {
@@ -29,7 +42,7 @@ const struct rule rule_task_never_awaited = {
     .meaning = "created, never started or never awaited",
     .evidence = "creation site, age",
     .severity = SEV_WARNING,
-    .nkeys = 1,
+    .nkeys = 2,
     .keys = keys,
     .remedy = remedy,
     .check = check,

@@ -196,6 +196,7 @@ enum task_flag {
     TASKF_CYCLE = 1 << 9,
     TASKF_UNSTABLE = 1 << 10, // changed while it was read: do not judge
     TASKF_UNHELD = 1 << 11,
+    TASKF_NO_WAKER = 1 << 12, // nothing is left that could wake it
 };
 
 struct snap_task { // a row wished for, or one that a finding names
@@ -214,6 +215,8 @@ struct snap_task_site { // all tasks of one spawn site
     int64_t live, orphaned, spawned, completed, failed, cancelled;
     double growth_per_s;
     int64_t oldest_ns, mean_ns, p99_ns;
+    int64_t never_awaited, errors_unread; // ended so, since the runtime began; UNKNOWN where nobody counts
+    const char *last_error;               // of the newest failure; NULL none known
 };
 
 struct snap_fd {

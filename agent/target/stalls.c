@@ -11,6 +11,7 @@
 
 #include "cause.h"
 #include "intern.h"
+#include "live.h"
 #include "threads.h"
 #include "trust.h"
 #include "window.h"
@@ -105,14 +106,18 @@ static struct stack *holder_stack_of(const struct stall *s, int64_t holder)
     return NULL;
 }
 
+static bool in_futex(const struct stall_sample *k)
+{
+    return !k->on_cpu && k->cause.syscall && strncmp(k->cause.syscall, "futex", 5) == 0;
+}
+
 // The share of the looks, of those that met the thread on the CPU or else in a futex, that met the collector.
 static double gc_share(const struct stall *s, bool on_cpu)
 {
     int looks = 0, gc = 0;
     for (int i = 0; i < s->facts.nsamples; i++) {
         const struct stall_sample *k = &s->samples[i];
-        bool in_futex = !k->on_cpu && k->cause.syscall && strcmp(k->cause.syscall, "futex") == 0;
-        if (on_cpu ? !k->on_cpu : !in_futex)
+        if (on_cpu ? !k->on_cpu : !in_futex(k))
             continue;
         looks++;
         gc += s->gc[i];
@@ -213,10 +218,8 @@ static void take_answer(struct model *m, struct stall *s, const struct look *l,
     if (stale)
         return;
     s->gc[l->sample] = a->gc;
-    if (a->lock && (k->cause.kind == CAUSE_LOCK || k->cause.kind == CAUSE_SYSCALL)) {
-        k->cause.kind = CAUSE_LOCK;
+    if (a->lock && k->cause.lock && k->cause.holder_tid == SNAP_UNKNOWN && in_futex(k))
         k->cause.lock = snap_strdup(s->box, a->lock);
-    }
     if (a->gc && (k->cause.kind == CAUSE_CPU_USER || k->cause.kind == CAUSE_LOCK))
         k->cause.kind = CAUSE_GC;
     if (a->task.id && !s->facts.task.id)
@@ -390,6 +393,7 @@ void stall_sample(struct model *m, struct thread *t, const struct probe_sample *
     cause_of_sample(sample, s->box, &k->cause);
     split_so_far(m, s, sample, k->cause.kind);
     settle_cause(s);
+    live_running_task(t->proc, t->tid, s->box, &s->facts.task);
     ask_stack_of(m, t, s, slot, sample);
 }
 

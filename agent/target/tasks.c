@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "live.h"
 #include "task_book.h"
 #include "threads.h"
 
@@ -128,6 +129,8 @@ static void put_site(const struct proc *p, const struct task_site *site, struct 
                                                               .completed = site->completed,
                                                               .failed = site->failed,
                                                               .cancelled = site->cancelled,
+                                                              .never_awaited = SNAP_UNKNOWN,
+                                                              .errors_unread = SNAP_UNKNOWN,
                                                               .growth_per_s = growth_of(site),
                                                               .oldest_ns = site->oldest_ns,
                                                               .mean_ns = site->mean_ns,
@@ -261,15 +264,18 @@ static void put_totals(struct proc *p, struct snap *s)
 
 void tasks_assemble(struct model *m, struct snap *s)
 {
-    size_t ntasks = 0, nsites = 0;
+    size_t ntasks = 0, nsites = 0, live = 0;
     for (struct proc *p = m->procs; p; p = p->hh.next) {
+        live += live_count_tasks(p);
+        nsites += live_count_sites(p);
         if (!p->tasks || !p->tasks->ever_read)
             continue;
         put_totals(p, s);
         ntasks += HASH_COUNT(p->tasks->tasks);
         nsites += HASH_COUNT(p->tasks->sites);
     }
-    s->tasks = snap_alloc(s, sizeof(*s->tasks) * (ntasks + 1));
+    size_t rows = ntasks + (live < LIVE_ROWS_MAX ? live : LIVE_ROWS_MAX);
+    s->tasks = snap_alloc(s, sizeof(*s->tasks) * (rows + 1));
     s->task_sites = snap_alloc(s, sizeof(*s->task_sites) * (nsites + 1));
     for (struct proc *p = m->procs; p; p = p->hh.next)
         for (struct task_site *t = p->tasks ? p->tasks->sites : NULL; t; t = t->hh.next)
@@ -277,4 +283,7 @@ void tasks_assemble(struct model *m, struct snap *s)
                 put_site(p, t, s);
     if (ntasks > 0)
         put_rows(m, s, ntasks);
+    for (struct proc *p = m->procs; p; p = p->hh.next)
+        live_put_sites(p, s);
+    live_put_rows(m, s, wished(m));
 }

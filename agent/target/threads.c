@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "calls.h"
+#include "live.h"
 #include "procfs.h"
 #include "procs.h"
 #include "stalls.h"
@@ -45,7 +46,7 @@ struct thread *model_add_thread(struct model *m, struct proc *p, int tid)
     t->tid = tid;
     t->proc = p;
     t->seen_ns = m->now_ns;
-    t->wait_fd = -1;
+    t->wait_fd = t->own_epoll = -1;
     procfs_comm(p->pid, tid, t->name, sizeof(t->name));
     HASH_ADD_INT(m->threads, tid, t);
     DL_APPEND(p->threads, t);
@@ -158,6 +159,7 @@ void proc_remove(struct model *m, struct proc *p)
     HASH_DEL(m->procs, p);
     tasks_free(p->tasks);
     proc_free(p);
+    live_free(p->live);
 }
 
 static void process_exited(struct model *m, struct proc *p)
@@ -184,6 +186,9 @@ static void process_execed(struct model *m, struct proc *p)
     p->tasks = NULL;
     stacker_add_process(m->stacker, p->pid, &err);
     ask_identity(m, p);
+    live_free(p->live);
+    p->live = NULL;
+    p->live_find_ns = p->live_pause_ns = 0;
     model_add_thread(m, p, p->pid);
     if (m->execed)
         m->execed(m->born_arg, p->pid);

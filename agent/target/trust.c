@@ -87,6 +87,12 @@ static bool is_backend(const struct proc *p, const struct probe_wait *w)
            w->fd == p->identity.uv_backend_fd;
 }
 
+static bool is_own(const struct thread *t, const struct probe_wait *w)
+{
+    return is_backend(t->proc, w) ||
+           (w->kind == WAIT_EPOLL && t->own_epoll >= 0 && w->fd == t->own_epoll);
+}
+
 static void say_attached(struct model *m, struct proc *p)
 {
     if (p->attached_said)
@@ -351,7 +357,7 @@ static bool proved_by_return(const struct thread *t, const struct probe_wait *w)
 static void learn(struct model *m, struct thread *t)
 {
     for (int i = 0; i < t->nwaits; i++) {
-        if (is_backend(t->proc, &t->waits[i])) {
+        if (is_own(t, &t->waits[i])) {
             trust(m, t, &t->waits[i], TRUST_PROVED);
             return;
         }
@@ -457,4 +463,13 @@ bool trust_corrected(struct model *m, struct thread *t, const struct probe_wait 
     stall_drop(m, t);
     trust(m, t, seen, TRUST_PROVED);
     return true;
+}
+
+void trust_own_loop(struct model *m, struct thread *t, int epoll_fd, uint64_t turn_counter)
+{
+    struct probe_wait w = {.kind = WAIT_EPOLL, .fd = epoll_fd};
+    t->own_epoll = epoll_fd;
+    if (t->trust != TRUST_PROVED || !same_wait(t, &w))
+        trust(m, t, &w, TRUST_PROVED);
+    probe_loop_counter(m->probe, t->tid, turn_counter);
 }

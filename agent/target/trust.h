@@ -13,4 +13,7 @@ bool trust_corrected(struct model *m, struct thread *t, const struct probe_wait 
 enum wait_kind wait_of_syscall(long syscall);
 struct probe_wait wait_of_sample(const struct probe_sample *s); // kind WAIT_NONE: not in a wait
 
+// The thread's runtime says itself which epoll is its loop's, and counts its turns at that address.
+void trust_own_loop(struct model *m, struct thread *t, int epoll_fd, uint64_t turn_counter);
+
 #endif

@@ -1,0 +1,36 @@
+#include "task_flags.h"
+
+static const struct rule_key keys[] = {{"after", "ns", 1 * SECOND, "tokio-console", true}};
+
+static const char *const remedy[] = {
+    "wait for the state, not for the news of it: test the condition, then wait, in a loop",
+    "clear an event before the work that it announces is looked for, not after",
+    "give the wait a deadline",
+    NULL,
+};
+
+static bool counts(const struct snap *now, const struct snap_task *t)
+{
+    (void)now;
+    return !task_is_over(t);
+}
+
+static void check(struct rules *r, const struct rule *rule, const struct snap *now)
+{
+    static const struct task_words words = {
+        .one = "waits for what nothing is left to give, and has done so",
+        .many = "wait for what nothing is left to give, and have done so",
+        .counts = counts};
+    task_flags_judge(r, rule, now, TASKF_NO_WAKER, &words);
+}
+
+const struct rule rule_task_lost_wake = {
+    .id = "task-lost-wake",
+    .meaning = "nothing can wake it",
+    .evidence = "what it waits on; no timer, no I/O, no other task that runs, no other thread",
+    .severity = SEV_WARNING,
+    .nkeys = 1,
+    .keys = keys,
+    .remedy = remedy,
+    .check = check,
+};

@@ -42,7 +42,7 @@ void ls__switch_context(void **save, void *to)
     swapcontext(&here, to);
 }
 
-#else
+#elif !defined(__x86_64__)
 
 void ls__task_entry(void);
 
@@ -50,14 +50,7 @@ void *ls__context_make(char *low, char *top, void (*entry)(void *arg), void *arg
 {
     (void)low;
     void **sp = (void **)((uintptr_t)top & ~(uintptr_t)15);
-#if defined(__x86_64__)
-    *--sp = NULL; // so that the entry's stack is aligned as at a call
-    *--sp = NULL;
-    *--sp = arg;
-    *--sp = (void *)entry;
-    *--sp = (void *)ls__task_entry; // where to go on
-    *--sp = NULL;                   // rbp
-#elif defined(__aarch64__)
+#if defined(__aarch64__)
     sp -= 20;
     memset(sp, 0, 160);
     sp[0] = (void *)entry;           // x19

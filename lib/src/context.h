@@ -75,7 +75,23 @@ void ls__switch_context(void **save, void *to);
 #endif
 
 // A context on the stack [low, top) that will call entry(arg), which must not return.
+#if defined(__x86_64__) && !defined(LS_UCONTEXT)
+void ls__task_entry(void);
+static inline void *context_make(char *low, char *top, void (*entry)(void *arg), void *arg)
+{
+    (void)low;
+    void **sp =
+        (void **)((uintptr_t)top & ~(uintptr_t)15) - 6; // aligned for the entry as at a call
+    sp[3] = arg;
+    sp[2] = (void *)entry;
+    sp[1] = (void *)ls__task_entry; // where to go on
+    sp[0] = NULL;                   // rbp
+    return sp;
+}
+#else
 void *ls__context_make(char *low, char *top, void (*entry)(void *arg), void *arg);
+#define context_make ls__context_make
+#endif
 
 // Goes from `from` to `to`; returns when somebody goes back to `from`, never when it is dying.
 static inline __attribute__((always_inline)) void context_switch(struct context *from,

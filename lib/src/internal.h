@@ -115,11 +115,13 @@ struct task {
     int64_t parent_id;      // of the task that spawned it, for show
     struct list sibling;    // in the parent's, the loop's or the group's list
     struct ls_group *group; // that owns it
-    uint8_t
-        state; // as the slot's, but RUNNING also while ready or waiting: the truth for decisions
-    // Zeroed for a new task from here ...
-    _Alignas(16) uint8_t wait_kind; // enum ls_abi_wait while parked, else 0
-    bool wait_held;                 // interrupts do not reach it
+    // As the slot's, but RUNNING also while ready or waiting: the truth for decisions.
+    uint8_t state;
+    bool stained; // a name, an error or a cancel must be washed off before the memory is used again
+    // All of the following is zero (an unused list, no timer) in a new task, and again when it has ended: so nothing
+    // has to be cleared for the next one. Not: flags, awaiter.
+    uint8_t wait_kind; // enum ls_abi_wait while parked, else 0
+    bool wait_held;    // interrupts do not reach it
     bool cancel_requested, cancel_queued;
     uint16_t flags;    // enum ls_abi_flag, the truth behind the slot's
     int32_t interrupt; // what the next await point returns: 0, -ECANCELED, -ETIMEDOUT
@@ -137,7 +139,7 @@ struct task {
     void (*on_end)(struct task *t,
                    void *ctx); // a ticket's; called when it has ended, before it is freed
     struct timer timer;        // of the call it is parked in
-    // ... to here: the timer's link
+    // What follows may hold anything.
     int32_t wake_status;
     void (*wait_abort)(struct task *t, int why); // NULL: called already
     void *wait_op;
@@ -189,7 +191,10 @@ struct closing {
 };
 
 // Limits of the histogram of turns, in seconds.
-#define LS__TURN_LIMITS {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10}
+#define LS__TURN_LIMITS                                                                            \
+    {                                                                                              \
+        0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10                          \
+    }
 #define LS__TURN_BUCKETS 14
 
 struct ls_loop {
@@ -248,7 +253,8 @@ struct ls_loop {
     int64_t next_look_ns; // for watchers
     int64_t turn_ns, cleanup_ns, slow_ns;
     int64_t turn_max_ns, busy_ns, busy_since_ns;
-    uint64_t turn_counts[LS__TURN_BUCKETS]; // turns by length: up to each of LS__TURN_LIMITS, and above
+    uint64_t
+        turn_counts[LS__TURN_BUCKETS]; // turns by length: up to each of LS__TURN_LIMITS, and above
     void (*closed)(void *ctx);
     void *closed_ctx;
     void *alert;                 // metrics' own
@@ -351,7 +357,7 @@ void ls__hooks_free(struct ls_loop *l);
 int ls__misuse(struct ls_site *site, int error, const char *fmt, ...) LS_PRINTF(3, 4);
 int ls__not_in_task(struct ls_site *site, const char *call); // -EPERM, with the reason
 int ls__wrong_loop_of(const struct ls_loop *of, struct ls_site *site, const char *call);
-int ls__wrong_loop(struct ls_site *site, const char *call);  // -EPERM
+int ls__wrong_loop(struct ls_site *site, const char *call); // -EPERM
 int64_t ls__stale(struct ls_site *site, ls_task task,
                   const char *call);                 // -ESRCH, -EPERM, or the handle's own error
 void ls__say(const char *fmt, ...) LS_PRINTF(1, 2);  // a line on stderr, "loopscope: " before it

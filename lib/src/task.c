@@ -76,6 +76,7 @@ static void sanitizers_task_freed(struct task *t)
 
 // ---- spawn ----
 
+// The slot was left clean (free_task): no name, no error, no deadline, no cancel.
 static inline void fill_slot(const struct ls_loop *l, const struct task *t, uint32_t site)
 {
     struct ls_abi_task *s = t->slot;
@@ -83,40 +84,23 @@ static inline void fill_slot(const struct ls_loop *l, const struct task *t, uint
     s->loop = l->index;
     s->id = (uint64_t)t->id;
     slot_set_state(s, LS_ABI_NEW, LS_ABI_WAIT_NONE, t->flags, SITE_UNKNOWN);
-    s->wait_object = 0;
     s->steps = 0;
     s->resumed_ns = 0;
     s->parent = (uint64_t)t->parent_id;
     s->busy_ns = 0;
     s->created_ns = (uint64_t)t->created_ns;
-    s->deadline_ns = 0;
     s->spawn_site = site;
-    s->error = 0;
     s->context = (uint64_t)(uintptr_t)&t->context;
-    s->cancel_ns = unlikely(t->cancel_requested) ? (uint64_t)t->cancel_ns : 0;
-    s->name[0] = 0;
     record_end(&s->seq, seq);
-}
-
-// In pieces that the compiler clears by plain stores: for the whole it takes rep stos, which costs more than the rest of a spawn.
-static inline void zero_begin(struct task *t)
-{
-    enum { FROM = offsetof(struct task, wait_kind), TO = offsetof(struct task, timer.expiry) };
-    char *p = (char *)t + FROM;
-    _Static_assert(TO - FROM <= 192 && FROM + 192 <= sizeof(struct task), "three pieces");
-    memset(p, 0, 64);
-    __asm__("" : "+r"(p)); // keeps the pieces apart
-    memset(p + 64, 0, 64);
-    __asm__("" : "+r"(p));
-    memset(p + 128, 0, 64);
 }
 
 static void inherit_cancel(struct task *t, const struct task *parent)
 {
     if (parent->shields > 0)
         return;
-    t->cancel_requested = true;
+    t->cancel_requested = t->stained = true;
     t->cancel_ns = t->loop->now_ns;
+    t->slot->cancel_ns = (uint64_t)t->cancel_ns;
     t->interrupt = -ECANCELED;
     t->flags |= LS_ABI_CANCEL_REQUESTED;
 }
@@ -141,16 +125,17 @@ static inline void join_family(struct ls_loop *l, struct task *t, struct task *p
         if (unlikely(parent->cancel_requested))
             inherit_cancel(t, parent);
     } else if (group) {
-        t->flags = LS_ABI_IN_GROUP;
+        t->flags |= LS_ABI_IN_GROUP;
         ls__group_add(group, t);
     } else {
-        t->flags = LS_ABI_ROOT;
+        t->flags |= LS_ABI_ROOT;
         list_add_tail(&l->roots, &t->sibling);
     }
 }
 
-ls_task ls__task_new(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *arg,
-                     struct task *parent, struct ls_group *group)
+// The memory of the task is clean: fresh from the kernel, or left so by the one before (free_task).
+static inline ls_task new_task(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *arg,
+                               struct task *parent, struct ls_group *group)
 {
     char *stack;
     if ((unlikely(l->nfree_slots == 0) && more_slots(l) < 0) ||
@@ -159,6 +144,8 @@ ls_task ls__task_new(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *ar
         return (ls_task){-ENOMEM};
     }
     struct task *t = place_task(l, stack);
+    if (unlikely(l->stacks.poison))
+        memset(t, 0, sizeof(*t));
     uint32_t slot = l->free_slots[--l->nfree_slots];
     struct slot_owner *owner = &ls__table.owners[slot];
     owner->id = owner->id ? owner->id + (1 << LS_ABI_SLOT_BITS) : (1 << LS_ABI_SLOT_BITS | slot);
@@ -173,10 +160,10 @@ ls_task ls__task_new(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *ar
     t->spawn_site = site;
     t->created_ns = l->now_ns;
     t->state = LS_ABI_NEW;
-    zero_begin(t);
-    t->own_order = 0;
+    t->flags = 0;
+    t->awaiter = NULL;
     join_family(l, t, parent, group);
-    t->context.sp = ls__context_make(stack + STACK_PAGE, (char *)t, task_main, t);
+    t->context.sp = context_make(stack + STACK_PAGE, (char *)t, task_main, t);
     sanitizers_task_made(t);
 
     uint32_t id = site_id(site);
@@ -192,6 +179,12 @@ ls_task ls__task_new(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *ar
     return (ls_task){t->id};
 }
 
+ls_task ls__task_new(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *arg,
+                     struct task *parent, struct ls_group *group)
+{
+    return new_task(l, site, fn, arg, parent, group);
+}
+
 ls_task ls_spawn_at(struct ls_site *site, ls_fn fn, void *arg)
 {
     struct ls_loop *l = ls__loop;
@@ -199,7 +192,7 @@ ls_task ls_spawn_at(struct ls_site *site, ls_fn fn, void *arg)
         return (ls_task){ls__wrong_loop(site, "ls_spawn")};
     if (unlikely(l->closing) && !l->current)
         return (ls_task){-ESHUTDOWN};
-    return ls__task_new(l, site, fn, arg, l->current, NULL);
+    return new_task(l, site, fn, arg, l->current, NULL);
 }
 
 int ls_spawn_detached_at(struct ls_site *site, const char *name, ls_fn fn, void *arg)
@@ -251,8 +244,10 @@ static inline void tell_ended(struct ls_loop *l, struct task *t)
     if (parent && --parent->live_children == 0 &&
         unlikely(parent->wait_kind == LS_ABI_WAIT_CHILDREN))
         wake(l, parent, 0);
-    if (unlikely(t->on_end != NULL))
+    if (unlikely(t->on_end != NULL)) {
         t->on_end(t, t->on_end_ctx);
+        t->on_end = NULL;
+    }
     if (likely(t->awaiter != NULL))
         wake(l, t->awaiter, 0);
     else if (t->group)
@@ -265,11 +260,12 @@ static inline void end_task(struct ls_loop *l, struct task *t)
 {
     struct ls_abi_task *s = t->slot;
     t->state = end_state(t);
-    uint32_t seq = record_begin(&s->seq);
+    if (unlikely(t->result < 0)) {
+        t->stained = true;
+        s->error = (int32_t)t->result; // before the state: nobody looks at it until then
+        record_fence();
+    }
     slot_set_state(s, t->state, LS_ABI_WAIT_NONE, t->flags, SITE_UNKNOWN);
-    if (unlikely(t->result < 0))
-        s->error = (int32_t)t->result;
-    record_end(&s->seq, seq);
     count_end(l, t);
     if (unlikely(l->observe))
         ls__observe_ended(t);
@@ -350,6 +346,7 @@ static void clean_up(struct task *t)
     ls__mutexes_abandoned(t);
     ls__locals_unref(t->locals);
     t->locals = NULL;
+    t->children = t->owned = t->groups = t->mutexes = (struct list){NULL, NULL};
 }
 
 // Lists that have been used and are empty again count as something: clean_up looks closer.
@@ -374,21 +371,41 @@ static void task_main(void *arg)
     die(l, t);
 }
 
-void ls__task_free(struct task *t)
+// What most tasks never have.
+static __attribute__((noinline)) void wash(struct task *t)
 {
-    struct ls_loop *l = t->loop;
+    struct ls_abi_task *s = t->slot;
+    uint32_t seq = record_begin(&s->seq);
+    s->id = 0;
+    s->error = 0;
+    s->cancel_ns = s->deadline_ns = 0;
+    s->name[0] = 0;
+    record_end(&s->seq, seq);
+    free(t->name);
+    t->name = NULL;
+    t->stained = t->cancel_requested = t->cancel_queued = false;
+    t->interrupt = 0;
+    t->timer.link = (struct list){NULL, NULL};
+}
+
+// Leaves the task and its slot as new_task wants them.
+static inline void free_task(struct ls_loop *l, struct task *t)
+{
     struct ls_abi_task *s = t->slot;
     uint32_t slot = LS_ABI_SLOT_OF((uint64_t)t->id);
     ls__table.owners[slot].task = NULL;
-    uint32_t seq = record_begin(&s->seq);
-    s->id = 0;
-    slot_set_state(s, LS_ABI_FREE, 0, 0, 0);
-    record_end(&s->seq, seq);
+    if (unlikely(t->stained))
+        wash(t);
+    else
+        __atomic_store_n(&s->id, 0, __ATOMIC_RELAXED); // one store, and the rest counts no more
     l->free_slots[l->nfree_slots++] = slot;
-    if (unlikely(t->name != NULL))
-        free(t->name);
     sanitizers_task_freed(t);
     stack_give(&l->stacks, t->stack, t == l->current);
+}
+
+void ls__task_free(struct task *t)
+{
+    free_task(t->loop, t);
 }
 
 static void error_unread(struct task *t)
@@ -467,12 +484,9 @@ static int may_await(struct ls_site *site, const struct task *t, const struct ta
     return 0;
 }
 
-static inline int await_end(struct ls_loop *l, struct task *t, struct task *awaited,
-                            struct ls_site *site, int64_t timeout_ns, bool held)
+static inline int park_for_end(struct ls_loop *l, struct task *t, struct task *awaited,
+                               struct ls_site *site, int64_t timeout_ns, bool held)
 {
-    int r = may_wait(t, held, timeout_ns);
-    if (unlikely(r < 0))
-        return r;
     awaited->awaiter = t;
     awaited->flags |= LS_ABI_AWAITED;
     slot_show_flags(awaited);
@@ -480,16 +494,28 @@ static inline int await_end(struct ls_loop *l, struct task *t, struct task *awai
                    held ? NULL : await_abort, awaited, held);
 }
 
-static inline int64_t take_result(struct ls_loop *l, struct task *t, struct task *awaited,
-                                  struct ls_site *site)
+static inline int await_end(struct ls_loop *l, struct task *t, struct task *awaited,
+                            struct ls_site *site, int64_t timeout_ns, bool held)
+{
+    int r = may_wait(t, held, timeout_ns);
+    return r < 0 ? r : park_for_end(l, t, awaited, site, timeout_ns, held);
+}
+
+// `site` is found in the slot: only observers want it.
+static __attribute__((noinline)) void observe_result(struct task *t, struct task *awaited)
+{
+    struct ls_site *site = (struct ls_site *)(uintptr_t)ls__site(t->slot->await_site);
+    ls__observe_awaited(awaited, t, site);
+    ls__bury(awaited, site);
+}
+
+static inline int64_t take_result(struct ls_loop *l, struct task *t, struct task *awaited)
 {
     int64_t result = awaited->result;
-    if (unlikely(l->observe)) {
-        ls__observe_awaited(awaited, t, site);
-        ls__bury(awaited, site);
-    }
+    if (unlikely(l->observe))
+        observe_result(t, awaited);
     list_unlink(&awaited->sibling);
-    ls__task_free(awaited);
+    free_task(l, awaited);
     return result;
 }
 
@@ -499,29 +525,47 @@ static __attribute__((noinline)) int64_t cancel_and_see_it_end(struct task *t, s
 {
     ls__task_cancel(awaited);
     await_end(t->loop, t, awaited, site, LS_FOREVER, true);
-    take_result(t->loop, t, awaited, site);
+    take_result(t->loop, t, awaited);
     return -ETIMEDOUT;
+}
+
+static __attribute__((noinline)) int64_t await_stopped(struct task *t, struct task *awaited,
+                                                       struct ls_site *site, int r)
+{
+    return r == -ETIMEDOUT ? cancel_and_see_it_end(t, awaited, site) : r;
+}
+
+static __attribute__((noinline)) int64_t await_ended(struct task *t, struct task *awaited,
+                                                     struct ls_site *site)
+{
+    t->slot->await_site = site_id(site);
+    return take_result(t->loop, t, awaited);
 }
 
 int64_t ls_await_at(struct ls_site *site, ls_task task, int64_t timeout_ns)
 {
     struct ls_loop *l = ls__loop;
-    struct task *t = likely(l != NULL) ? l->current : NULL;
-    if (unlikely(!t))
+    struct task *t, *awaited;
+    int r;
+    if (unlikely(!l || !(t = l->current)))
         return ls__not_in_task(site, "ls_await");
-    struct task *awaited = task_of(l, task);
-    if (unlikely(!awaited))
+    if (unlikely(!(awaited = task_of(l, task))))
         return ls__stale(site, task, "ls_await");
-    int r = 0;
-    if (unlikely(awaited->group || awaited->awaiter || awaited->wait_kind ||
-                 awaited->flags & LS_ABI_DETACHED || awaited == t))
-        r = may_await(site, t, awaited);
-    if (likely(r == 0) && !task_ended(awaited)) {
-        r = await_end(l, t, awaited, site, timeout_ns, false);
-        if (unlikely(r == -ETIMEDOUT))
-            return cancel_and_see_it_end(t, awaited, site);
-    }
-    return likely(r == 0) ? take_result(l, t, awaited, site) : r;
+    if (unlikely(awaited->wait_kind || awaited == t ||
+                 awaited->flags & (LS_ABI_IN_GROUP | LS_ABI_AWAITED | LS_ABI_DETACHED)) &&
+        (r = may_await(site, t, awaited)) < 0)
+        return r;
+    if (task_ended(awaited))
+        return await_ended(t, awaited, site);
+    if (unlikely((r = may_wait(t, false, timeout_ns)) < 0))
+        return await_stopped(t, awaited, site, r);
+    r = park_for_end(l, t, awaited, site, timeout_ns, false);
+    l = ls__loop; // anew: see suspend
+    t = l->current;
+    if (unlikely(r < 0))
+        return await_stopped(t, t->wait_op,
+                             (struct ls_site *)(uintptr_t)ls__site(t->slot->await_site), r);
+    return take_result(l, t, t->wait_op);
 }
 
 int ls_wait_at(struct ls_site *site, ls_task task, int64_t timeout_ns)
@@ -538,6 +582,8 @@ int ls_wait_at(struct ls_site *site, ls_task task, int64_t timeout_ns)
     r = await_end(t->loop, t, awaited, site, timeout_ns, false);
     if (r == 0) { // woken by its end: it may be awaited now
         awaited->awaiter = NULL;
+        awaited->flags &= (uint16_t)~LS_ABI_AWAITED;
+        slot_show_flags(awaited);
     }
     return r;
 }
@@ -548,7 +594,7 @@ static void mark_cancelled(struct task *t)
 {
     struct ls_loop *l = t->loop;
     if (!t->cancel_requested) {
-        t->cancel_requested = true;
+        t->cancel_requested = t->stained = true;
         t->cancel_ns = l->now_ns;
         t->flags |= LS_ABI_CANCEL_REQUESTED;
         slot_show_flags(t);
@@ -654,6 +700,7 @@ void ls__task_name(struct task *t, const char *name)
         return;
     free(t->name);
     t->name = copy;
+    t->stained = true;
     memcpy(shown, copy, strlen(copy));
     uint32_t seq = record_begin(&t->slot->seq);
     memcpy(t->slot->name, shown, sizeof(shown));

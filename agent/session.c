@@ -12,8 +12,8 @@
 #include "target/calls.h"
 #include "target/command.h"
 #include "target/find_targets.h"
-#include "target/pool.h"
 #include "target/live.h"
+#include "target/pool.h"
 #include "target/procs.h"
 #include "target/self.h"
 #include "target/spin.h"
@@ -272,9 +272,9 @@ static void do_what_is_due(struct session *s)
         look_at_pools(s);
     for (struct proc *p = s->model.procs; p; p = p->hh.next) {
         tasks_tick(&s->model, p);
-    stall_tick(&s->model);
         live_tick(&s->model, p);
     }
+    stall_tick(&s->model);
     if (!s->command_ended && s->command.pid > 0 && command_poll(&s->command)) {
         s->command_ended = true;
         s->model.urgent = true;
@@ -347,9 +347,9 @@ int64_t session_wait_ns(struct session *s)
         next = sooner(next, s->next_snapshot);
     next = sooner(next, follow_next_ns(s->follow));
     next = sooner(next, tasks_next_ns(&s->model));
+    next = sooner(next, live_next_ns(&s->model));
     next = sooner(next, stacker_deadline_ns(s->model.stacker));
     if (is_learning(s))
-    next = sooner(next, live_next_ns(&s->model));
         next = sooner(next, s->next_learn);
     if (s->model.urgent)
         next = sooner(next, s->last_snapshot + URGENT_APART);

@@ -99,9 +99,9 @@ static void loop_of(const struct model *m, struct thread *t, struct snap *s, str
     loop_from_history(m, t, s, l);
     if (t->stall)
         loop_from_stall(t, s, l);
-}
     if (!l->task.id && !t->history->now.in_wait)
         live_running_task(t->proc, t->tid, s, &l->task);
+}
 
 // A runtime that is recognised and not judged still has its line, which says why.
 static void loop_unjudged(const struct proc *p, struct snap *s, struct snap_loop *l)
@@ -174,8 +174,8 @@ static void put_process(const struct model *m, struct proc *p, struct snap *s)
         .rss_bytes = p->rss_bytes,
     };
     put_loops(m, p, s, to);
-    // A wait that is a loop's, in a program of no make that we know.
     live_put_totals(p, s, to);
+    // A wait that is a loop's, in a program of no make that we know.
     if (to->runtime == RUNTIME_UNKNOWN && to->nloops > 0)
         to->runtime = RUNTIME_EPOLL;
 }

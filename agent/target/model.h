@@ -118,9 +118,9 @@ struct thread {
     struct probe_wait waits[WAITS_MAX];
     int asks;
     bool asking;
+    int own_epoll;      // of the loop that a live table says it runs; -1 none
     bool language_only; // waits under language frames without a loop: a synchronous program
     int64_t ask_after_ns;
-    int own_epoll;      // of the loop that a live table says it runs; -1 none
     struct probe_wait weak; // a wait with a whole stack but no known loop around it
     int64_t weak_since_ns;
     int64_t doubt_since_ns, doubt_turns; // no turn since, though it sleeps in other waits
@@ -154,10 +154,10 @@ struct proc {
     int64_t zombies, zombie_since_ns;
     char zombie_command[NAME_MAX_LEN];
     struct task_book *tasks; // NULL: none can be read
-    int64_t pool_all_ns;     // all workers of its pool have been at work since; 0 not
-    // capture budget
     struct live *live;       // live tables of our runtime; NULL: none
     int64_t live_find_ns, live_pause_ns;
+    int64_t pool_all_ns;     // all workers of its pool have been at work since; 0 not
+    // capture budget
     int64_t budget_second, budget_used;
 };
 

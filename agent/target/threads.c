@@ -158,8 +158,8 @@ void proc_remove(struct model *m, struct proc *p)
     remove_threads(m, p);
     HASH_DEL(m->procs, p);
     tasks_free(p->tasks);
-    proc_free(p);
     live_free(p->live);
+    proc_free(p);
 }
 
 static void process_exited(struct model *m, struct proc *p)
@@ -184,11 +184,11 @@ static void process_execed(struct model *m, struct proc *p)
     p->asked = 0;
     tasks_free(p->tasks);
     p->tasks = NULL;
-    stacker_add_process(m->stacker, p->pid, &err);
-    ask_identity(m, p);
     live_free(p->live);
     p->live = NULL;
     p->live_find_ns = p->live_pause_ns = 0;
+    stacker_add_process(m->stacker, p->pid, &err);
+    ask_identity(m, p);
     model_add_thread(m, p, p->pid);
     if (m->execed)
         m->execed(m->born_arg, p->pid);

@@ -164,6 +164,8 @@ static struct draft *draft_of(struct rules *r, const struct rule *rule, const st
         draft_remedy(d, &rule_loop_blocked);
     if (s->cause.kind != CAUSE_RUNQUEUE && starved_share(s) >= SHARE_TOLD)
         draft_title(d, "%s; %.0f %% of it without a CPU", d->f.title, starved_share(s) * 100);
+    if (s->task.name)
+        draft_title(d, "%s, in task %s", d->f.title, s->task.name);
     struct finding *f = &d->f;
     f->severity =
         s->duration_ns >= rules_ns(r, &rule_loop_blocked, "critical") ? SEV_CRITICAL : SEV_WARNING;

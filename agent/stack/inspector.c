@@ -8,6 +8,7 @@
 #include "answer.h"
 #include "cache.h"
 #include "identify.h"
+#include "lock_name.h"
 #include "merge.h"
 #include "process.h"
 #include "unwind.h"
@@ -196,6 +197,8 @@ static void look(struct inspector *i, struct process *p, const struct stack_requ
     struct native_frame *native = name_frames(p, a, &i->unwound);
     if (!plain)
         ask_walkers(p, r->tid, native, i->unwound.n, a, &part, &facts);
+    if (!facts.lock)
+        facts.lock = lock_name(native, i->unwound.n);
     merge(&(struct merge_input){.process = p,
                                 .arena = a,
                                 .unwound = &i->unwound,

@@ -38,7 +38,7 @@ struct stack_answer {
     int loop_run_index;   // of the innermost of them in stack; -1 none
     bool in_language;     // a wait under a language call (execSync): see architecture 2
     bool gc;              // the runtime collects garbage here
-    const char *lock;     // "GIL" where the walker knows better than the system call; NULL
+    const char *lock;     // what a futex is part of, "GIL", "a semaphore"; NULL: nothing tells
     struct task_ref task; // asyncio's running task; id NULL: none
 };
 

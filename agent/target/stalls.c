@@ -200,6 +200,12 @@ static void note_stack(struct stall *s, int64_t at_ns)
     }
 }
 
+// The interpreter's own lock is one; of others the address tells which.
+static const char *lock_text(struct snap *box, const char *what, const char *futex)
+{
+    return strcmp(what, "GIL") == 0 ? "GIL" : snap_printf(box, "%s (%s)", what, futex);
+}
+
 static void take_answer(struct model *m, struct stall *s, const struct look *l,
                         const struct stack_answer *a)
 {
@@ -219,7 +225,7 @@ static void take_answer(struct model *m, struct stall *s, const struct look *l,
         return;
     s->gc[l->sample] = a->gc;
     if (a->lock && k->cause.lock && k->cause.holder_tid == SNAP_UNKNOWN && in_futex(k))
-        k->cause.lock = snap_strdup(s->box, a->lock);
+        k->cause.lock = lock_text(s->box, a->lock, k->cause.lock);
     if (a->gc && (k->cause.kind == CAUSE_CPU_USER || k->cause.kind == CAUSE_LOCK))
         k->cause.kind = CAUSE_GC;
     if (a->task.id && !s->facts.task.id)

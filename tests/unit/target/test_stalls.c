@@ -226,6 +226,38 @@ static void test_stacker_knows_the_lock(void **state)
     world_free(w);
 }
 
+static void test_stack_says_what_a_futex_is_part_of(void **state)
+{
+    (void)state;
+    struct world *w = trusted();
+    struct probe_sample sample = world_asleep(w, 5, 105, SYS_futex);
+    sample.args[0] = 0x1000;
+    stall_sample(&w->m, w->thread, &sample);
+    world_answer(w, (struct stack_answer){.lock = "a semaphore"}, blocked);
+    struct snap *s = assembled(w);
+    assert_string_equal(s->stalls[0].cause.lock, "a semaphore (futex 0x1000)");
+    snap_unref(s);
+    world_free(w);
+}
+
+// A collector with helper threads: part of its time is a futex that waits for them.
+static void test_the_collectors_waits_are_its_own(void **state)
+{
+    (void)state;
+    struct world *w = trusted();
+    struct probe_sample sample = world_asleep(w, 5, 105, SYS_futex);
+    sample.split.sleep_futex = 104 * MS;
+    stall_sample(&w->m, w->thread, &sample);
+    world_answer(w, (struct stack_answer){.gc = true}, blocked);
+    world_turn(w, 5, 400, (struct probe_split){.sleep_futex = 250 * MS, .cpu_user = 149 * MS});
+    struct snap *s = assembled(w);
+    assert_int_equal(s->stalls[0].cause.kind, CAUSE_GC);
+    assert_int_equal(s->stalls[0].split.gc, 250 * MS);
+    assert_int_equal(s->stalls[0].split.lock, 0);
+    snap_unref(s);
+    world_free(w);
+}
+
 static void test_garbage_collection_is_a_cause(void **state)
 {
     (void)state;
@@ -278,6 +310,8 @@ int main(void)
         cmocka_unit_test(test_lost_end_does_not_merge_turns),
         cmocka_unit_test(test_looks_are_thinned),
         cmocka_unit_test(test_stacker_knows_the_lock),
+        cmocka_unit_test(test_stack_says_what_a_futex_is_part_of),
+        cmocka_unit_test(test_the_collectors_waits_are_its_own),
         cmocka_unit_test(test_garbage_collection_is_a_cause),
         cmocka_unit_test(test_guess_that_was_the_loops_own_wait),
     };

@@ -193,23 +193,22 @@ static int arm(struct ls_stream *s, int events)
 static int give_event(struct ls_stream *s, enum direction direction)
 {
     struct side *side = s->sides[direction];
-    if (unlikely(!side)) {
+    if (!side) {
         if (direction == READING)
             s->ready = true;
         return event_of[direction];
     }
-    if (likely(!side->woken)) {
+    if (!side->woken) {
         side->woken = true;
         ls__wake(side->task, 0);
     }
     return 0; // woken, and has not run yet: the event will come again
 }
 
-static void on_event(uv_poll_t *poll, int status, int events)
+static __attribute__((noinline)) void on_rare_event(struct ls_stream *s, int status, int events)
 {
-    struct ls_stream *s = list_entry(poll, struct ls_stream, poll);
     int idle = 0;
-    if (unlikely(status < 0)) { // libuv has stopped watching; the call itself will tell the error
+    if (status < 0) { // libuv has stopped watching; the call itself will tell the error
         s->armed = 0;
         events = UV_READABLE | UV_WRITABLE;
     }
@@ -217,8 +216,20 @@ static void on_event(uv_poll_t *poll, int status, int events)
         idle |= give_event(s, READING);
     if (events & UV_WRITABLE)
         idle |= give_event(s, WRITING);
-    if (unlikely(idle & s->armed))
+    if (idle & s->armed)
         arm(s, s->armed & ~idle);
+}
+
+static void on_event(uv_poll_t *poll, int status, int events)
+{
+    struct ls_stream *s = list_entry(poll, struct ls_stream, poll);
+    struct side *side = s->sides[READING];
+    if (unlikely(status < 0 || events != UV_READABLE || !side || side->woken)) {
+        on_rare_event(s, status, events);
+        return;
+    }
+    side->woken = true;
+    ls__wake(side->task, 0);
 }
 
 static void side_abort(struct task *t, int why)
@@ -229,15 +240,19 @@ static void side_abort(struct task *t, int why)
     ls__wake(t, why);
 }
 
-static int wait_for(struct ls_stream *s, struct task *t, enum direction direction,
-                    enum ls_abi_wait kind, struct ls_site *site, int64_t timeout_ns)
+static __attribute__((noinline)) int arm_for(struct ls_stream *s, enum direction direction)
+{
+    return arm(s, s->armed | event_of[direction]);
+}
+
+static inline int wait_for(struct ls_stream *s, struct task *t, enum direction direction,
+                           enum ls_abi_wait kind, struct ls_site *site, int64_t timeout_ns)
 {
     struct side side;
     int r = may_wait(t, false, timeout_ns);
     if (unlikely(r < 0))
         return r;
-    if (unlikely(!(s->armed & event_of[direction])) &&
-        (r = arm(s, s->armed | event_of[direction])) < 0)
+    if (unlikely(!(s->armed & event_of[direction])) && (r = arm_for(s, direction)) < 0)
         return r;
     side.task = t;
     side.stream = s;
@@ -255,12 +270,10 @@ static int wait_for(struct ls_stream *s, struct task *t, enum direction directio
 }
 
 // A stream that is always ready must not keep the others from running.
-static int breathe(struct ls_stream *s, struct task *t, enum direction direction,
-                   struct ls_site *site)
+static __attribute__((noinline)) int let_others_run(struct ls_stream *s, struct task *t,
+                                                    enum direction direction, struct ls_site *site)
 {
     struct side side = {.task = t, .stream = s, .direction = direction, .woken = true};
-    if (likely(++s->spree < SPREE))
-        return 0;
     s->spree = 0;
     s->sides[direction] = &side;
     int r = ls_yield_at(site);
@@ -268,6 +281,12 @@ static int breathe(struct ls_stream *s, struct task *t, enum direction direction
         return -EBADF;
     s->sides[direction] = NULL;
     return r;
+}
+
+static inline int breathe(struct ls_stream *s, struct task *t, enum direction direction,
+                          struct ls_site *site)
+{
+    return likely(++s->spree < SPREE) ? 0 : let_others_run(s, t, direction, site);
 }
 
 static inline int enter(struct ls_site *site, const char *call, struct ls_stream *s,
@@ -341,16 +360,40 @@ static size_t take_buffered(struct ls_stream *s, void *buffer, size_t size)
     return n;
 }
 
-ssize_t ls_read_at(struct ls_site *site, ls_stream *s, void *buffer, size_t size,
-                   int64_t timeout_ns)
+static __attribute__((noinline)) ssize_t read_slowly(struct ls_site *site, ls_stream *s,
+                                                     void *buffer, size_t size, int64_t timeout_ns)
 {
     struct task *t;
     int r = enter(site, "ls_read", s, READING, &t);
+    if (r < 0)
+        return r;
+    if (s->begin < s->end)
+        return (ssize_t)take_buffered(s, buffer, size);
+    return size > 0 ? read_some(s, t, buffer, size, site, timeout_ns) : 0;
+}
+
+// The common case by itself: nothing is there yet, wait without a bound, read once.
+ssize_t ls_read_at(struct ls_site *site, ls_stream *s, void *buffer, size_t size,
+                   int64_t timeout_ns)
+{
+    struct ls_loop *l = ls__loop;
+    struct task *t;
+    if (unlikely(!l || l != s->owned.loop || !(t = l->current) || t->interrupt ||
+                 s->sides[READING] || s->ready || s->begin < s->end || size == 0 ||
+                 timeout_ns >= 0))
+        return read_slowly(site, s, buffer, size, timeout_ns);
+    int r = wait_for(s, t, READING, LS_ABI_WAIT_READ, site, LS_FOREVER);
     if (unlikely(r < 0))
         return r;
-    if (unlikely(s->begin < s->end))
-        return (ssize_t)take_buffered(s, buffer, size);
-    return likely(size > 0) ? read_some(s, t, buffer, size, site, timeout_ns) : 0;
+    ssize_t n = read(s->fd, buffer, size);
+    if (unlikely(n < 0)) {
+        if (errno != EAGAIN && errno != EINTR) // the kernel tells an error once
+            return -errno;
+        s->ready = true;
+        return read_slowly(site, s, buffer, size, timeout_ns);
+    }
+    s->ready = (size_t)n == size;
+    return n;
 }
 
 int ls_read_exact_at(struct ls_site *site, ls_stream *s, void *buffer, size_t size,
@@ -480,15 +523,35 @@ static int write_step(struct ls_stream *s, struct task *t, struct iovec *iov, in
     }
 }
 
-int ls_write_at(struct ls_site *site, ls_stream *s, const void *data, size_t size,
-                int64_t timeout_ns)
+static __attribute__((noinline)) int write_slowly(struct ls_site *site, ls_stream *s,
+                                                  const void *data, size_t size, int64_t timeout_ns)
 {
     struct task *t;
     struct iovec iov = {(void *)(uintptr_t)data, size};
     int r = enter(site, "ls_write", s, WRITING, &t);
-    if (unlikely(r < 0) || unlikely((r = breathe(s, t, WRITING, site)) < 0))
+    if (r < 0 || (r = breathe(s, t, WRITING, site)) < 0)
         return r;
     return write_step(s, t, &iov, 1, site, timeout_ns, span_begin(timeout_ns));
+}
+
+// The common case by itself: the socket takes everything.
+int ls_write_at(struct ls_site *site, ls_stream *s, const void *data, size_t size,
+                int64_t timeout_ns)
+{
+    struct ls_loop *l = ls__loop;
+    const struct task *t;
+    size_t done = 0;
+    if (likely(l && l == s->owned.loop && (t = l->current) && !t->interrupt && s->is_socket &&
+               !s->sides[WRITING] && !s->shut && s->spree < SPREE - 1)) {
+        ssize_t n = send(s->fd, data, size, MSG_NOSIGNAL);
+        s->spree++;
+        if (likely(n == (ssize_t)size))
+            return 0;
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return -errno;
+        done = n > 0 ? (size_t)n : 0;
+    }
+    return write_slowly(site, s, (const char *)data + done, size - done, timeout_ns);
 }
 
 int ls_writev_at(struct ls_site *site, ls_stream *s, const struct iovec *iov, int n,

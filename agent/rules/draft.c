@@ -30,6 +30,8 @@ struct draft *draft_new(struct rules *r, const struct rule *rule, int pid, int t
     d->rule = rule;
     d->key = rules_key(rule, pid, tid, culprit);
     d->box = snap_new();
+    const struct snap_process *p = find_process(now, pid);
+    d->runtime = p ? p->runtime : RUNTIME_UNKNOWN;
     struct finding *f = &d->f;
     f->rule = rule->id;
     f->severity = rule->severity;
@@ -57,7 +59,7 @@ void draft_remedy(struct draft *d, const struct rule *rule)
         f->nremedy++;
     f->remedy = snap_alloc(d->box, sizeof(*f->remedy) * (size_t)(f->nremedy + 1));
     for (int i = 0; i < f->nremedy; i++)
-        f->remedy[i] = rule->remedy[i];
+        f->remedy[i] = remedy_of(rule, i, d->runtime);
 }
 
 static char *format(struct snap *box, const char *fmt, va_list ap)

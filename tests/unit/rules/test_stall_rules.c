@@ -1,6 +1,7 @@
 // One stall is one finding: which rule, what it says, when it is told.
 #include "facts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // Judges one stall of this kind and gives the snapshot.
@@ -127,6 +128,30 @@ static void test_a_partly_starved_stall_is_not_a_starved_one(void **state)
     assert_string_equal(f->remedy[0], rule_loop_blocked.remedy[0]);
     snap_unref(s);
     rules_free(r);
+}
+
+static const char *remedy_on(enum runtime_kind runtime, char *buf, size_t size)
+{
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    s->processes[0].runtime = runtime;
+    facts_look(s, facts_stall(s, 1, 150, CAUSE_SYSCALL, "read"), "load");
+    rules_judge(r, s);
+    snprintf(buf, size, "%s", s->findings[0].remedy[0]);
+    snap_unref(s);
+    rules_free(r);
+    return buf;
+}
+
+static void test_remedies_speak_the_runtimes_language(void **state)
+{
+    (void)state;
+    char buf[300];
+    assert_non_null(strstr(remedy_on(RUNTIME_NODE, buf, sizeof(buf)), "fs.promises"));
+    assert_null(strstr(buf, "uv_fs"));
+    assert_non_null(strstr(remedy_on(RUNTIME_UVLOOP, buf, sizeof(buf)), "asyncio.to_thread"));
+    assert_non_null(strstr(remedy_on(RUNTIME_LOOPSCOPE, buf, sizeof(buf)), "ls_file_read"));
+    assert_string_equal(remedy_on(RUNTIME_EPOLL, buf, sizeof(buf)), rule_loop_sync_io.remedy[0]);
 }
 
 static void test_severity_by_length(void **state)
@@ -392,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_mixed_cause_is_loop_blocked),
         cmocka_unit_test(test_log_write_is_more_specific_than_io),
         cmocka_unit_test(test_a_partly_starved_stall_is_not_a_starved_one),
+        cmocka_unit_test(test_remedies_speak_the_runtimes_language),
         cmocka_unit_test(test_severity_by_length),
         cmocka_unit_test(test_a_finding_that_is_critical_already_is_not_told_at_the_limit),
         cmocka_unit_test(test_rule_is_settled_at_the_first_look),

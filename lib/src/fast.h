@@ -148,7 +148,7 @@ static inline struct task *task_of(struct ls_loop *l, ls_task handle)
                  ls__table.loop_of_chunk[slot / TABLE_CHUNK] != l->index))
         return NULL;
     const struct slot_owner *owner = &ls__table.owners[slot];
-    return likely(owner->id == handle.id) ? owner->task : NULL;
+    return likely(owner->id == handle.id) ? owner->task : NULL; // ended and freed: negative
 }
 
 #endif

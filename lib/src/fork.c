@@ -25,12 +25,26 @@ static void show_again(struct task *t)
     record_end(&s->seq, seq);
 }
 
+// What a slot keeps for the next task in it (take_slot).
+static void prepare_again(const struct ls_loop *l, const struct slot_owner *owner,
+                          struct ls_abi_task *s)
+{
+    if (owner->id == 0 || l->stacks.poison || owner->task->slot != s)
+        return;
+    s->loop = l->index;
+    s->context = (uint64_t)(uintptr_t)&owner->task->context;
+}
+
 static void show_all_again(const struct ls_loop *l)
 {
     for (uint32_t i = 0; i < l->nchunks; i++)
-        for (uint32_t slot = l->chunks[i]; slot < l->chunks[i] + TABLE_CHUNK; slot++)
-            if (ls__table.owners[slot].task)
-                show_again(ls__table.owners[slot].task);
+        for (uint32_t slot = l->chunks[i]; slot < l->chunks[i] + TABLE_CHUNK; slot++) {
+            const struct slot_owner *owner = &ls__table.owners[slot];
+            if (owner->id > 0)
+                show_again(owner->task);
+            else
+                prepare_again(l, owner, &ls__table.slots[slot]);
+        }
 }
 
 void ls__loop_after_fork(void)

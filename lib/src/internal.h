@@ -99,9 +99,10 @@ struct deadline {
 };
 
 struct task {
-    struct context context; // first: the live table points here
-    struct task *next;      // in the run queue
-    struct ls_abi_task *slot;
+    struct context context;   // first: the live table points here
+    struct task *next;        // in the run queue
+    struct ls_abi_task *slot; // NULL: the memory has not been used yet
+    struct slot_owner *owner; // of the slot
     struct ls_loop *loop;
     int64_t id;
     ls_fn fn;
@@ -277,7 +278,8 @@ static inline struct task *task_current(void)
 struct task *ls__task_of(ls_task handle); // NULL: stale, or its slot's owner is another loop's
 ls_task ls__task_new(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *arg,
                      struct task *parent, struct ls_group *group);
-void ls__task_free(struct task *t); // ended, and nobody refers to it
+void ls__task_memory_goes(void *loop, char *stack); // of a free stack
+void ls__task_free(struct task *t);                 // ended, and nobody refers to it
 void ls__task_reap(struct task *t,
                    bool read);        // takes it out of its list, sees to an unread error, frees
 void ls__task_cancel(struct task *t); // and what is under it; again: what has come since

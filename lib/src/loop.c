@@ -202,7 +202,7 @@ void ls__loop_tasks_changed(struct ls_loop *l)
 static void trim(struct timer *timer)
 {
     struct ls_loop *l = list_entry(timer, struct ls_loop, trim_timer);
-    if (ls__stacks_trim(&l->stacks))
+    if (ls__stacks_trim(&l->stacks, ls__task_memory_goes, l))
         ls__timer_arm(&l->wheel, timer, l->now_ns + TRIM_PERIOD / 100);
 }
 

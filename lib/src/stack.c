@@ -198,11 +198,13 @@ void ls__stack_poison(struct stacks *s, char *stack)
 void ls__stack_unpoison(struct stacks *s, char *stack)
 {
     if (s->guard == LS_ABI_GUARD_MADVISE)
-        madvise(stack + STACK_PAGE, s->size - STACK_PAGE, MADV_GUARD_REMOVE);
+        madvise(stack + STACK_PAGE, s->size - STACK_PAGE, MADV_GUARD_REMOVE); // now zero
+    else
+        memset(stack + s->size - STACK_PAGE, 0, STACK_PAGE);
 }
 
 // The coldest free stacks are at the bottom of the pool.
-bool ls__stacks_trim(struct stacks *s)
+bool ls__stacks_trim(struct stacks *s, void (*goes)(void *ctx, char *stack), void *ctx)
 {
     if (s->poison || s->npool < s->keep + s->ntrimmed)
         return false;
@@ -210,8 +212,11 @@ bool ls__stacks_trim(struct stacks *s)
     bool more = n > TRIM_AT_ONCE;
     if (more)
         n = TRIM_AT_ONCE;
-    for (uint32_t i = 0; i < n; i++)
-        madvise(s->pool[s->ntrimmed + i] + STACK_PAGE, s->size - STACK_PAGE, MADV_DONTNEED);
+    for (uint32_t i = 0; i < n; i++) {
+        char *stack = s->pool[s->ntrimmed + i];
+        goes(ctx, stack);
+        madvise(stack + STACK_PAGE, s->size - STACK_PAGE, MADV_DONTNEED);
+    }
     s->ntrimmed += n;
     return more;
 }

@@ -35,7 +35,8 @@ void ls__stacks_free(struct stacks *s);
 char *ls__stack_new(struct stacks *s); // a fresh one; NULL out of memory
 void ls__stack_poison(struct stacks *s, char *stack);
 void ls__stack_unpoison(struct stacks *s, char *stack);
-bool ls__stacks_trim(struct stacks *s); // gives some memory back; true: more to do
+// Gives some memory back; true: more to do. goes(ctx, stack): before the memory of each is gone.
+bool ls__stacks_trim(struct stacks *s, void (*goes)(void *ctx, char *stack), void *ctx);
 void ls__stack_set_canary(struct stacks *s, char *stack);
 bool ls__stack_canary_dead(const struct stacks *s, const char *stack);
 // The stack that holds the address (guard page included), NULL none. Async-signal-safe.

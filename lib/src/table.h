@@ -26,8 +26,8 @@
 struct task;
 
 struct slot_owner {
-    int64_t id;        // of the task in the slot, or of the last one
-    struct task *task; // NULL: free
+    int64_t id;        // of the task in the slot; negative: of the last one; 0: there was none
+    struct task *task; // while id is positive
 };
 
 struct table {

@@ -49,6 +49,40 @@ static struct task *place_task(struct ls_loop *l, char *stack)
     return (struct task *)(void *)(stack + l->stacks.size - size - colour);
 }
 
+// A task in new memory gets a slot, and keeps it as long as the memory: for all tasks that live there one after another.
+static int take_slot(struct ls_loop *l, struct task *t, char *stack)
+{
+    if (l->nfree_slots == 0) {
+        int r = more_slots(l);
+        if (r < 0)
+            return r;
+    }
+    uint32_t slot = l->free_slots[--l->nfree_slots];
+    struct slot_owner *owner = &ls__table.owners[slot];
+    owner->task = t;
+    t->owner = owner;
+    t->slot = &ls__table.slots[slot];
+    t->slot->loop = l->index;
+    t->slot->context = (uint64_t)(uintptr_t)&t->context;
+    t->loop = l;
+    t->stack = stack;
+    t->id = owner->id ? -owner->id : slot; // of the one before; new_task counts up
+    return 0;
+}
+
+static void give_slot(struct ls_loop *l, struct task *t)
+{
+    l->free_slots[l->nfree_slots++] = LS_ABI_SLOT_OF((uint64_t)t->id);
+    t->slot = NULL;
+}
+
+void ls__task_memory_goes(void *loop, char *stack)
+{
+    struct task *t = place_task(loop, stack);
+    if (t->slot)
+        give_slot(loop, t);
+}
+
 static void sanitizers_task_made(struct task *t)
 {
     (void)t;
@@ -77,20 +111,18 @@ static void sanitizers_task_freed(struct task *t)
 // ---- spawn ----
 
 // The slot was left clean (free_task): no name, no error, no deadline, no cancel.
-static inline void fill_slot(const struct ls_loop *l, const struct task *t, uint32_t site)
+static inline void fill_slot(struct ls_abi_task *s, uint64_t id, uint64_t parent, uint64_t now_ns,
+                             uint16_t flags, uint32_t site)
 {
-    struct ls_abi_task *s = t->slot;
     uint32_t seq = record_begin(&s->seq);
-    s->loop = l->index;
-    s->id = (uint64_t)t->id;
-    slot_set_state(s, LS_ABI_NEW, LS_ABI_WAIT_NONE, t->flags, SITE_UNKNOWN);
+    s->id = id;
+    slot_set_state(s, LS_ABI_NEW, LS_ABI_WAIT_NONE, flags, SITE_UNKNOWN);
     s->steps = 0;
     s->resumed_ns = 0;
-    s->parent = (uint64_t)t->parent_id;
+    s->parent = parent;
     s->busy_ns = 0;
-    s->created_ns = (uint64_t)t->created_ns;
+    s->created_ns = now_ns;
     s->spawn_site = site;
-    s->context = (uint64_t)(uintptr_t)&t->context;
     record_end(&s->seq, seq);
 }
 
@@ -133,28 +165,27 @@ static inline void join_family(struct ls_loop *l, struct task *t, struct task *p
     }
 }
 
+static __attribute__((noinline)) ls_task spawn_failed(struct ls_loop *l, char *stack)
+{
+    if (stack)
+        stack_give(&l->stacks, stack, false);
+    l->record->spawn_failed++;
+    return (ls_task){-ENOMEM};
+}
+
 // The memory of the task is clean: fresh from the kernel, or left so by the one before (free_task).
 static inline ls_task new_task(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *arg,
                                struct task *parent, struct ls_group *group)
 {
-    char *stack;
-    if ((unlikely(l->nfree_slots == 0) && more_slots(l) < 0) ||
-        unlikely(!(stack = stack_take(&l->stacks)))) {
-        l->record->spawn_failed++;
-        return (ls_task){-ENOMEM};
-    }
+    char *stack = stack_take(&l->stacks);
+    if (unlikely(!stack))
+        return spawn_failed(l, NULL);
     struct task *t = place_task(l, stack);
-    if (unlikely(l->stacks.poison))
-        memset(t, 0, sizeof(*t));
-    uint32_t slot = l->free_slots[--l->nfree_slots];
-    struct slot_owner *owner = &ls__table.owners[slot];
-    owner->id = owner->id ? owner->id + (1 << LS_ABI_SLOT_BITS) : (1 << LS_ABI_SLOT_BITS | slot);
-    owner->task = t;
-
-    t->id = owner->id;
-    t->slot = &ls__table.slots[slot];
-    t->loop = l;
-    t->stack = stack;
+    if (unlikely(!t->slot) && take_slot(l, t, stack) < 0)
+        return spawn_failed(l, stack);
+    int64_t id = t->id + (1 << LS_ABI_SLOT_BITS);
+    t->id = id;
+    t->owner->id = id;
     t->fn = fn;
     t->arg = arg;
     t->spawn_site = site;
@@ -166,17 +197,18 @@ static inline ls_task new_task(struct ls_loop *l, struct ls_site *site, ls_fn fn
     t->context.sp = context_make(stack + STACK_PAGE, (char *)t, task_main, t);
     sanitizers_task_made(t);
 
-    uint32_t id = site_id(site);
-    fill_slot(l, t, id);
+    uint32_t site_number = site_id(site);
+    fill_slot(t->slot, (uint64_t)id, (uint64_t)t->parent_id, (uint64_t)l->now_ns, t->flags,
+              site_number);
     l->record->created++;
-    t->stats = &l->stats[id];
+    t->stats = &l->stats[site_number];
     t->stats->created++;
     if (unlikely(l->live++ == 0))
         ls__loop_tasks_changed(l);
     ready_push(l, t);
     if (unlikely(l->observe))
         ls__observe_created(t);
-    return (ls_task){t->id};
+    return (ls_task){id};
 }
 
 ls_task ls__task_new(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *arg,
@@ -392,13 +424,13 @@ static __attribute__((noinline)) void wash(struct task *t)
 static inline void free_task(struct ls_loop *l, struct task *t)
 {
     struct ls_abi_task *s = t->slot;
-    uint32_t slot = LS_ABI_SLOT_OF((uint64_t)t->id);
-    ls__table.owners[slot].task = NULL;
+    t->owner->id = -t->id; // no handle is negative
     if (unlikely(t->stained))
         wash(t);
     else
         __atomic_store_n(&s->id, 0, __ATOMIC_RELAXED); // one store, and the rest counts no more
-    l->free_slots[l->nfree_slots++] = slot;
+    if (unlikely(l->stacks.poison))
+        give_slot(l, t);
     sanitizers_task_freed(t);
     stack_give(&l->stacks, t->stack, t == l->current);
 }

@@ -11,6 +11,7 @@
 #include "target/assemble.h"
 #include "target/calls.h"
 #include "target/command.h"
+#include "target/fd_watch.h"
 #include "target/find_targets.h"
 #include "target/live.h"
 #include "target/pool.h"
@@ -272,6 +273,7 @@ static void do_what_is_due(struct session *s)
         look_at_pools(s);
     for (struct proc *p = s->model.procs; p; p = p->hh.next) {
         tasks_tick(&s->model, p);
+    fds_tick(&s->model);
         live_tick(&s->model, p);
     }
     stall_tick(&s->model);
@@ -347,6 +349,7 @@ int64_t session_wait_ns(struct session *s)
         next = sooner(next, s->next_snapshot);
     next = sooner(next, follow_next_ns(s->follow));
     next = sooner(next, tasks_next_ns(&s->model));
+    next = sooner(next, fds_next_ns(&s->model));
     next = sooner(next, live_next_ns(&s->model));
     next = sooner(next, stacker_deadline_ns(s->model.stacker));
     if (is_learning(s))

@@ -17,4 +17,41 @@ struct ls_fd_row {
     char name[LS_FD_NAME];               // of the directory entry: a file's name, "[eventfd]"
 };
 
+enum {
+    LS_FD_KEYS = 16384,   // opening keys; 0: not known
+    LS_FD_KEY_SHIFT = 48, // of a slot's word; below it the file's address
+    LS_FD_STACK = 16384,  // bytes copied at most
+    LS_FD_RANGES = 12,    // of executable memory
+    LS_FD_FRAMES = 8,     // language frames taken at the call
+};
+
+// One descriptor's slot in mapped memory.
+struct ls_fd_slot {
+    unsigned long long word; // key << 48 | file: changed together, by compare and swap
+    unsigned long long opened_ns;
+    unsigned int tid, nr;
+};
+
+struct ls_fd_counts { // of a key
+    unsigned long long opened, closed;
+};
+
+struct ls_fd_frame { // of a language that keeps its frames on its heap
+    unsigned long long code, instr;
+};
+
+// The first opening of a key; stack_len bytes follow.
+struct ls_fd_opening {
+    unsigned int key, tid, fd, nr;
+    unsigned int stack_len, nframes;
+    struct ls_fd_frame frames[LS_FD_FRAMES];
+    unsigned long long regs[21]; // in the order of struct ls_regs
+};
+
+// What the key's program must know of CPython to read a thread's frames: offsets within its structs.
+struct ls_fd_python {
+    unsigned long long code_type; // address of PyCode_Type; 0: no Python
+    int ts_cframe, ts_frame, cf_current, fr_previous, fr_code, fr_instr; // -1: not there
+};
+
 #endif

@@ -41,10 +41,10 @@ static void read_link(struct fd_row *r, int dir, const char *number, const char 
         const char *name = link + 11 + (link[11] == '[');
         r->kind = fd_kind_of_anon(name);
         r->inode = 0; // all of them share one
-        snprintf(r->name, sizeof(r->name), "%s", link + 11);
+        snprintf(r->name, sizeof(r->name), "%.31s", link + 11);
     } else {
         r->kind = kind_of_path(dir, number, link);
-        snprintf(r->name, sizeof(r->name), "%s", slash ? slash + 1 : link);
+        snprintf(r->name, sizeof(r->name), "%.31s", slash ? slash + 1 : link);
     }
 }
 

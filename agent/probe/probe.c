@@ -54,6 +54,11 @@ static int watch_fd(struct probe *p, int fd)
     return epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
+int probe_also_poll(struct probe *p, int fd)
+{
+    return watch_fd(p, fd);
+}
+
 static int open_common(struct probe *p, struct error *err)
 {
     p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -166,6 +166,8 @@ bool probe_same_turn(struct probe *p, int tid, uint64_t seq);
 int probe_fd(struct probe *p);              // readable: call probe_dispatch
 int64_t probe_interval_ns(struct probe *p); // and call it at least this often now (10 ms while hot)
 void probe_dispatch(struct probe *p);
+// Makes probe_fd readable when fd is, until fd is closed. For what is dispatched besides the probe.
+int probe_also_poll(struct probe *p, int fd);
 
 const char *probe_backend(struct probe *p);     // "bpf", "proc"
 const char *probe_turn_source(struct probe *p); // "fentry", "sched+breakpoint", ...

@@ -177,6 +177,11 @@ struct snap_process {
     int64_t zombies, zombie_oldest_ns;
     const char *zombie_command;
     int64_t rss_bytes;
+    struct { // calls of the runtime from threads that they do not belong to
+        int64_t calls;                // since it began; UNKNOWN where nobody counts, 0 none
+        int tid, loop_tid;            // of the newest: who called, and whose loop it was; 0 unknown
+        const char *function, *site;  // of the newest
+    } misuse;
 };
 
 enum task_state {
@@ -226,6 +231,17 @@ struct snap_fd {
     struct task_ref task;
 };
 
+#define FD_HORIZONS 7
+
+// Of the descriptors that reached age H and were opened at least 2 H ago: who is still there, unused?
+struct fd_cohort {
+    int64_t horizon_ns;  // H; 0: watched for too short a time
+    int64_t survivors;   // still open, and not used within H
+    int64_t closed;      // since
+    int64_t quarters[4]; // survivors by when they were opened, oldest first, within span
+    int64_t span_ns;
+};
+
 struct snap_fd_site { // descriptors of one opening stack, or of one kind where none is known
     int pid;
     const char *kind;    // "tcp", "file", "pipe", ...
@@ -235,6 +251,15 @@ struct snap_fd_site { // descriptors of one opening stack, or of one kind where 
     const char *verdict; // "leak", "suspect", "ok", "unknown"
     int ndetail;
     struct snap_fd *detail;
+    // What the leak rules judge by; see target/fd_sites.h.
+    const char *note;     // why no line is known, or what the descriptors are; NULL nothing to add
+    const char *examples; // a few paths or peers; NULL
+    int64_t watched_ns;   // its openings have been followed for so long
+    bool never_closed;    // not one of them was closed
+    int64_t aged[FD_HORIZONS];     // open now and older than each horizon, used lately or not
+    int64_t sixths[6];             // opened in each sixth of the time watched and still open
+    struct fd_cohort cohorts[FD_HORIZONS];
+    int64_t close_wait, close_wait_oldest_ns, close_wait_unread; // sockets whose peer has closed
 };
 
 struct evidence {

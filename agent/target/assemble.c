@@ -7,6 +7,7 @@
 
 #include "calls.h"
 #include "live.h"
+#include "fd_watch.h"
 #include "pool.h"
 #include "procfs.h"
 #include "spin.h"
@@ -172,6 +173,7 @@ static void put_process(const struct model *m, struct proc *p, struct snap *s)
         .zombie_oldest_ns = zombies ? m->now_ns - p->zombie_since_ns : SNAP_UNKNOWN,
         .zombie_command = zombies ? snap_strdup(s, p->zombie_command) : NULL,
         .rss_bytes = p->rss_bytes,
+        .misuse = {.calls = SNAP_UNKNOWN},
     };
     put_loops(m, p, s, to);
     live_put_totals(p, s, to);
@@ -292,6 +294,7 @@ void assemble(struct model *m, struct snap *s)
         s->tasks_by_state[i] = SNAP_UNKNOWN;
     put_processes(m, s);
     tasks_assemble(m, s);
+    fds_assemble(m, s);
     put_stalls(m, s);
     put_calls(m, s);
     put_events(m, s);

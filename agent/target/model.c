@@ -7,6 +7,7 @@
 #include <time.h>
 #include <utlist.h>
 
+#include "../probe/fds.h"
 #include "intern.h"
 #include "stalls.h"
 #include "threads.h"
@@ -30,6 +31,8 @@ void model_finish(struct model *m)
     struct proc *p, *next;
     HASH_ITER (hh, m->procs, p, next)
         proc_remove(m, p);
+    fds_close(m->fds);
+    m->fds = NULL;
     stall_free_all(m);
     stack_intern_free(m);
     struct model_event *e, *after;

@@ -33,6 +33,8 @@ struct model;
 struct proc;
 struct interned;
 struct task_book;
+struct fd_book;
+struct fds;
 struct live;
 
 // A stall's facts and the memory they lie in.
@@ -156,6 +158,7 @@ struct proc {
     struct task_book *tasks; // NULL: none can be read
     struct live *live;       // live tables of our runtime; NULL: none
     int64_t live_find_ns, live_pause_ns;
+    struct fd_book *fds;     // NULL: not looked at yet
     int64_t pool_all_ns;     // all workers of its pool have been at work since; 0 not
     // capture budget
     int64_t budget_second, budget_used;
@@ -187,6 +190,8 @@ struct model {
     bool urgent; // a snapshot is due now
     bool fresh;  // it has a stall that nobody has seen yet
     struct wishes wishes;
+    struct fds *fds; // the inventory's source; NULL until it is asked for the first time
+    bool no_openers; // descriptors' openers cannot be followed here
     // What follows children and restarts (find_targets.c) hears of births here. May be NULL.
     void (*born)(void *arg, int parent, int pid);
     void (*execed)(void *arg, int pid);

@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "calls.h"
+#include "fd_book.h"
 #include "live.h"
 #include "procfs.h"
 #include "procs.h"
@@ -159,6 +160,7 @@ void proc_remove(struct model *m, struct proc *p)
     HASH_DEL(m->procs, p);
     tasks_free(p->tasks);
     live_free(p->live);
+    fd_book_free(p->fds);
     proc_free(p);
 }
 
@@ -187,6 +189,7 @@ static void process_execed(struct model *m, struct proc *p)
     live_free(p->live);
     p->live = NULL;
     p->live_find_ns = p->live_pause_ns = 0;
+    fd_book_execed(p->fds);
     stacker_add_process(m->stacker, p->pid, &err);
     ask_identity(m, p);
     model_add_thread(m, p, p->pid);

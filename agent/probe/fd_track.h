@@ -1,0 +1,52 @@
+// Who opens the descriptors of one process: a slot a descriptor, kept equal to the kernel's own table, with
+// the key of the stack that opened it, and exact counts a key.
+//
+// Dear to others: a tracepoint on every system call's return taxes every process of the machine by some
+// 0.1 us a call where the kernel refuses fentry. So a tracker is attached for a while, when something looks
+// like a leak or somebody asks, and detached when enough is known.
+//
+// Keys are finer than stacks: one stack may have several keys, never one key several stacks.
+// Threads: main thread only.
+#ifndef LOOPSCOPE_PROBE_FD_TRACK_H
+#define LOOPSCOPE_PROBE_FD_TRACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../bpf/fd_records.h"
+#include "../../bpf/records.h"
+#include "../error.h"
+
+struct fd_track;
+
+struct fd_slot {
+    unsigned int key; // 0: opened before the tracker, inherited or found by comparison
+    int64_t opened_ns;
+    int tid;
+};
+
+struct fd_opening { // the first one of a key
+    unsigned int key;
+    int tid, fd;
+    long syscall;
+    struct ls_regs regs;
+    const uint8_t *stack; // from regs.sp on; valid within the callback
+    size_t stack_len;
+};
+typedef void (*fd_opening_cb)(void *arg, const struct fd_opening *o);
+
+// Attaches to the process; `descriptors` is the highest number to follow and one. -errno, *err filled.
+int fd_track_open(struct fd_track **ret, int pid, int descriptors, fd_opening_cb cb, void *arg,
+                  struct error *err);
+void fd_track_close(struct fd_track *t); // detaches; NULL is fine
+void fd_track_dispatch(struct fd_track *t);
+int fd_track_fd(struct fd_track *t); // readable: dispatch
+// False: the slot does not hold this file (it moved on, or the number is too high).
+bool fd_track_slot(struct fd_track *t, int fd, uint64_t file, struct fd_slot *ret);
+bool fd_track_is_open(struct fd_track *t, int fd); // by the table, whatever the file
+int fd_track_highest(struct fd_track *t);          // numbers followed
+bool fd_track_counts(struct fd_track *t, unsigned int key, uint64_t *opened, uint64_t *closed);
+uint64_t fd_track_lost(struct fd_track *t); // openings whose stack could not be taken
+
+#endif

@@ -1,0 +1,201 @@
+// The cohort rule: what it looks at is gathered in target/fd_sites.c, whose essay says why.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine.h"
+
+static const struct rule_key keys[] = {
+    {"share", "ratio", 0.02, "measured: at most so many of those that got old were closed"},
+    {"min", "count", 5, "measured: survivors"},
+    {"after", "ns", 1800 * SECOND, "measured: for a site that never closed anything", true},
+    {"critical", "ns", 3600 * SECOND, "ours: the limit is reached sooner"},
+};
+
+static const char *const remedy[] = {
+    "close it on every way out of the function that is named, the failing ones above all: "
+    "try/finally, "
+    "with, using, goto cleanup",
+    "where another owns it by then, see that the owner closes it when it is done or cancelled",
+    NULL,
+};
+
+static bool keeps_coming(const int64_t q[4])
+{
+    int nonzero = 0;
+    for (int i = 0; i < 4; i++)
+        nonzero += q[i] > 0;
+    return q[3] > 0 && nonzero >= 3 && 2 * (q[2] + q[3]) >= q[0] + q[1];
+}
+
+static bool keeps_growing(const int64_t sixths[6])
+{
+    int64_t most = 0;
+    for (int i = 0; i < 6; i++) {
+        if (sixths[i] == 0)
+            return false;
+        most = sixths[i] > most ? sixths[i] : most;
+    }
+    return 2 * sixths[5] >= most;
+}
+
+// The shortest horizon beyond which nothing is closed any more; NULL: none.
+static const struct fd_cohort *leaking(const struct snap_fd_site *s, double share, double min)
+{
+    for (int i = 0; i < FD_HORIZONS; i++) {
+        const struct fd_cohort *c = &s->cohorts[i];
+        if (c->horizon_ns > 0 && (double)c->survivors >= min &&
+            (double)c->closed <= share * (double)(c->closed + c->survivors) &&
+            keeps_coming(c->quarters))
+            return c;
+    }
+    return NULL;
+}
+
+struct forecast { // seconds to the limit
+    double rate, soonest, expected, latest;
+    bool known;
+};
+
+// The survivors of the span came one by one: their number is certain to twice its root.
+static struct forecast forecast(const struct rules *r, const struct snap_fd_site *s,
+                                const struct fd_cohort *c)
+{
+    const struct snap_process *p = find_process(r->now, s->pid);
+    int64_t n = c->quarters[0] + c->quarters[1] + c->quarters[2] + c->quarters[3];
+    int64_t watched = s->watched_ns - 2 * c->horizon_ns;
+    double span = (double)(c->span_ns < watched ? c->span_ns : watched) / 1e9;
+    struct forecast f = {.rate = span > 0 ? (double)n / span : NAN};
+    if (!p || p->fd_count == SNAP_UNKNOWN || p->fd_limit == SNAP_UNKNOWN || !(f.rate > 0))
+        return f;
+    double left = (double)(p->fd_limit - p->fd_count), off = 2 * sqrt((double)n) / span;
+    f.known = left > 0;
+    f.expected = left / f.rate;
+    f.soonest = left / (f.rate + off);
+    f.latest = f.rate > off ? left / (f.rate - off) : INFINITY;
+    return f;
+}
+
+static void put_forecast(struct draft *d, const struct forecast *f)
+{
+    char a[32], b[32], range[96] = "";
+    if (!f->known || f->expected > 9e9)
+        return;
+    text_ns((int64_t)(f->soonest * 1e9), a, sizeof(a));
+    if (f->latest < 9e9)
+        snprintf(range, sizeof(range), "between %s and %s", a,
+                 text_ns((int64_t)(f->latest * 1e9), b, sizeof(b)));
+    else
+        snprintf(range, sizeof(range), "not before %s", a);
+    draft_evidence(d, "forecast", "ns", f->expected * 1e9, "the limit is reached in %s", range);
+}
+
+static void put_ages(struct draft *d, const struct rules *r, const struct snap_fd_site *s)
+{
+    static const int seconds[FD_HORIZONS] = {30, 60, 120, 300, 600, 1200, 2400};
+    char text[300] = "", age[32];
+    size_t used = 0;
+    for (int i = 0; i < FD_HORIZONS && s->aged[i] > 0 && used < sizeof(text); i++)
+        used += (size_t)snprintf(
+            text + used, sizeof(text) - used, "%s%lld over %s", i ? ", " : "",
+            (long long)s->aged[i],
+            text_ns((int64_t)(seconds[i] * 1e9 * r->time_scale), age, sizeof(age)));
+    if (text[0])
+        draft_evidence(d, "ages", "", NAN, "of those open: %s", text);
+}
+
+static void put_counts(struct draft *d, const struct snap_fd_site *s, const struct fd_cohort *c)
+{
+    char horizon[32], oldest[32];
+    text_ns(c->horizon_ns, horizon, sizeof(horizon));
+    draft_evidence(d, "open", "count", (double)s->open, "%lld opened here, %lld closed, %lld open",
+                   (long long)s->opened, (long long)s->closed, (long long)s->open);
+    if (s->never_closed)
+        draft_evidence(d, "cohort", "count", (double)c->survivors,
+                       "not one was ever closed, and they keep coming");
+    else
+        draft_evidence(
+            d, "cohort", "count", (double)c->survivors,
+            "of those that lay unused for %s, %lld were closed later and %lld are still open",
+            horizon, (long long)c->closed, (long long)c->survivors);
+    draft_evidence(d, "oldest", "ns", (double)s->oldest_ns, "the oldest is open for %s",
+                   text_ns(s->oldest_ns, oldest, sizeof(oldest)));
+}
+
+static void report(struct rules *r, const struct rule *rule, const struct snap_fd_site *s,
+                   const struct fd_cohort *c)
+{
+    char key[CULPRIT_TEXT + 64], culprit[CULPRIT_TEXT];
+    text_culprit(s->stack, culprit, sizeof(culprit));
+    snprintf(key, sizeof(key), "%s|%.200s", s->kind ? s->kind : "",
+             culprit[0] ? culprit
+             : s->note  ? s->note
+                        : "");
+    struct draft *d = draft_new(r, rule, s->pid, 0, key);
+    struct forecast f = forecast(r, s, c);
+    if (f.known && f.expected * 1e9 < rules_value(r, rule, "critical"))
+        d->f.severity = SEV_CRITICAL;
+    if (culprit[0])
+        draft_title(d, "%lld %s descriptors opened by %s are never closed", (long long)s->open,
+                    s->kind, culprit);
+    else
+        draft_title(d, "%lld %s descriptors are never closed (%s)", (long long)s->open, s->kind,
+                    s->note ? s->note : "opening stack not known");
+    d->f.stack = snap_hold(d->box, s->stack);
+    d->f.duration_ns = s->oldest_ns;
+    put_counts(d, s, c);
+    put_ages(d, r, s);
+    if (f.rate > 0)
+        draft_evidence(d, "growth", "per_s", f.rate, "%.2g more each %s",
+                       f.rate >= 0.1 ? f.rate : f.rate * 60, f.rate >= 0.1 ? "second" : "minute");
+    put_forecast(d, &f);
+    if (s->examples)
+        draft_evidence(d, "examples", "", NAN, "among them %s", s->examples);
+    if (s->note && culprit[0])
+        draft_evidence(d, "note", "", NAN, "%s", s->note);
+    if (!s->stack)
+        d->f.confidence = 0.6;
+    draft_report(r, d);
+}
+
+// What the table shows. Growing with too little seen yet is a suspicion.
+static const char *verdict(const struct rules *r, const struct rule *rule,
+                           const struct snap_fd_site *s, bool leak)
+{
+    if (leak)
+        return "leak";
+    double min = rules_value(r, rule, "min");
+    if (leaking(s, rules_value(r, rule, "share"), min * 0.6) ||
+        (s->never_closed && (double)s->open >= min && keeps_growing(s->sixths)))
+        return "suspect";
+    return s->cohorts[0].horizon_ns > 0 ? "ok" : "unknown";
+}
+
+static void check(struct rules *r, const struct rule *rule, const struct snap *now)
+{
+    bool early = true;
+    for (int i = 0; i < now->nfds; i++) {
+        struct snap_fd_site *s = &r->now->fds[i]; // the verdict is ours to fill
+        const struct fd_cohort *c =
+            leaking(s, rules_value(r, rule, "share"), rules_value(r, rule, "min"));
+        bool leak = c && (!s->never_closed || (s->watched_ns >= rules_ns(r, rule, "after") &&
+                                               keeps_growing(s->sixths)));
+        early &= s->cohorts[0].horizon_ns == 0;
+        s->verdict = verdict(r, rule, s, leak);
+        if (leak)
+            report(r, rule, s, c);
+    }
+    if (early)
+        rules_not_judged(r, rule, "needs %.3g s of openings", 300 * r->time_scale);
+}
+
+const struct rule rule_fd_leak = {
+    .id = "fd-leak",
+    .meaning = "descriptors of one opening stack never close",
+    .evidence = "opened, closed, survivors by age, growth, time to the limit, kinds and peers",
+    .severity = SEV_WARNING,
+    .nkeys = sizeof(keys) / sizeof(*keys),
+    .keys = keys,
+    .remedy = remedy,
+    .check = check,
+};

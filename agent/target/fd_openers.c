@@ -1,0 +1,212 @@
+#include "fd_openers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../probe/fd_track.h"
+#include "intern.h"
+#include "procs.h"
+#include "threads.h"
+
+#define NR_ACCEPT        43
+#define NR_ACCEPT4       288
+#define DESCRIPTORS_MORE 1024 // than the limit says: it may be raised
+
+enum opening_state { OPENING_UNSEEN, OPENING_ASKED, OPENING_KNOWN, OPENING_LOST };
+
+struct opening {
+    enum opening_state state;
+    struct stack *stack; // interned, a reference; NULL when LOST
+    bool accepted;
+};
+
+struct fd_openers {
+    struct fd_track *track;
+    struct model *model;
+    int pid;
+    uint64_t generation; // answers that come late find their openers by it
+    int64_t since_ns, drift;
+    struct opening keys[LS_FD_KEYS];
+    unsigned int nkeys; // highest seen and one
+};
+
+struct asked {
+    struct model *m;
+    int pid;
+    uint64_t generation;
+    unsigned int key;
+};
+
+static struct fd_openers *openers_of(const struct asked *a)
+{
+    struct proc *p = proc_find(a->m, a->pid);
+    struct fd_openers *o = p && p->fds ? p->fds->openers : NULL;
+    return o && o->generation == a->generation ? o : NULL;
+}
+
+static void on_stack(void *arg, const struct stack_answer *answer)
+{
+    struct asked a = *(struct asked *)arg;
+    struct fd_openers *o = openers_of(&a);
+    free(arg);
+    if (!o)
+        return;
+    struct opening *k = &o->keys[a.key];
+    k->state = answer->stack ? OPENING_KNOWN : OPENING_LOST;
+    if (answer->stack)
+        k->stack = stack_ref(stack_intern(o->model, answer->stack));
+}
+
+static void on_opening(void *arg, const struct fd_opening *opening)
+{
+    struct fd_openers *o = arg;
+    struct proc *p = proc_find(o->model, o->pid);
+    if (!p || opening->key >= LS_FD_KEYS)
+        return;
+    struct opening *k = &o->keys[opening->key];
+    struct asked *a = malloc(sizeof(*a));
+    k->state = OPENING_LOST;
+    k->accepted = opening->syscall == NR_ACCEPT || opening->syscall == NR_ACCEPT4;
+    if (opening->key >= o->nkeys)
+        o->nkeys = opening->key + 1;
+    if (!a)
+        return;
+    *a = (struct asked){o->model, o->pid, o->generation, opening->key};
+    struct stack_request r = {.pid = o->pid,
+                              .tid = opening->tid,
+                              .runtime = p->identity.runtime,
+                              .native = o->model->native,
+                              .regs = opening->regs,
+                              .stack_base = opening->regs.sp,
+                              .stack = opening->stack,
+                              .stack_len = opening->stack_len};
+    if (stacker_stack(o->model->stacker, &r, on_stack, a) < 0)
+        free(a);
+    else if (k->state == OPENING_LOST)
+        k->state = OPENING_ASKED;
+}
+
+int fd_openers_new(struct fd_openers **ret, struct model *m, struct proc *p)
+{
+    static uint64_t generations;
+    struct error err = {0};
+    struct fd_openers *o = calloc(1, sizeof(*o));
+    if (!o)
+        return -ENOMEM;
+    o->model = m;
+    o->pid = p->pid;
+    o->generation = ++generations;
+    int64_t highest = p->fd_limit == SNAP_UNKNOWN ? p->fd_count : p->fd_limit;
+    if (highest > (1 << 20))
+        highest = 1 << 20;
+    int e = fd_track_open(&o->track, p->pid, (int)highest + DESCRIPTORS_MORE, on_opening, o, &err);
+    if (e) {
+        free(o);
+        return e;
+    }
+    o->since_ns = m->now_ns;
+    *ret = o;
+    return 0;
+}
+
+void fd_openers_free(struct fd_openers *o)
+{
+    if (!o)
+        return;
+    fd_track_close(o->track);
+    for (unsigned int i = 0; i < o->nkeys; i++)
+        stack_unref(o->keys[i].stack);
+    free(o);
+}
+
+void fd_openers_dispatch(struct fd_openers *o)
+{
+    fd_track_dispatch(o->track);
+}
+
+int fd_openers_fd(const struct fd_openers *o)
+{
+    return fd_track_fd(o->track);
+}
+
+// The innermost frame that is the program's own is what a person can change.
+static bool has_user_frame(const struct stack *s)
+{
+    return s && s->culprit >= 0 && s->culprit < s->nframes && !s->frames[s->culprit].runtime;
+}
+
+enum fd_opener fd_openers_find(struct fd_openers *o, const struct fd_row *row, struct fd_place *ret)
+{
+    struct fd_slot slot;
+    if (!row->file || !fd_track_slot(o->track, row->fd, row->file, &slot) || slot.key == 0)
+        return FD_OPENER_NONE;
+    const struct opening *k = &o->keys[slot.key < LS_FD_KEYS ? slot.key : 0];
+    if (k->state == OPENING_UNSEEN || k->state == OPENING_ASKED)
+        return FD_OPENER_PENDING;
+    ret->opened_ns = slot.opened_ns;
+    ret->began_ns = o->since_ns;
+    ret->stack = k->stack;
+    ret->accepted = k->accepted;
+    ret->user = has_user_frame(k->stack);
+    return k->stack ? FD_OPENER_KNOWN : FD_OPENER_NONE;
+}
+
+const char *fd_openers_note(const struct fd_place *at, const char *what, char *buf, size_t size)
+{
+    char copy[120];
+    snprintf(copy, sizeof(copy), "%s", what ? what : ""); // what may be buf
+    if (at->user)
+        snprintf(buf, size, "%s", copy);
+    else if (at->accepted && copy[0])
+        snprintf(buf, size, "no line: %s by the loop", copy);
+    else if (at->accepted)
+        snprintf(buf, size, "no line: accepted by the loop");
+    else
+        snprintf(buf, size, "no line: opened by the runtime or its pool%s%s", copy[0] ? ", " : "",
+                 copy);
+    return buf[0] ? buf : NULL;
+}
+
+static bool same_site(const struct stack *a, const struct stack *b)
+{
+    char x[200], y[200];
+    if (!a || !b)
+        return false;
+    return a == b || strcmp(fd_site_name(a, x, sizeof(x)), fd_site_name(b, y, sizeof(y))) == 0;
+}
+
+bool fd_openers_counts(struct fd_openers *o, const struct stack *stack, int64_t *opened,
+                       int64_t *closed)
+{
+    bool any = false;
+    *opened = *closed = 0;
+    for (unsigned int i = 1; i < o->nkeys; i++) {
+        uint64_t n, gone;
+        if (!same_site(o->keys[i].stack, stack) || !fd_track_counts(o->track, i, &n, &gone))
+            continue;
+        any = true;
+        *opened += (int64_t)n;
+        *closed += (int64_t)gone;
+    }
+    return any;
+}
+
+int64_t fd_openers_since_ns(const struct fd_openers *o)
+{
+    return o->since_ns;
+}
+
+void fd_openers_compare(struct fd_openers *o, const struct fd_row *rows, int n)
+{
+    struct fd_slot unused;
+    o->drift = 0;
+    for (int i = 0; i < n; i++)
+        o->drift += rows[i].file && !fd_track_slot(o->track, rows[i].fd, rows[i].file, &unused);
+}
+
+int64_t fd_openers_drift(const struct fd_openers *o)
+{
+    return o->drift;
+}

@@ -1,0 +1,41 @@
+// Who opened the descriptors of a process, while a tracker is attached to it (probe/fd_track.h): a stack for
+// each of the tracker's keys, asked for as the first opening of the key comes in.
+#ifndef LOOPSCOPE_FD_OPENERS_H
+#define LOOPSCOPE_FD_OPENERS_H
+
+#include "fd_book.h"
+
+struct fd_openers;
+
+enum fd_opener {
+    FD_OPENER_NONE,    // the tracker was not there, or could not tell
+    FD_OPENER_PENDING, // its stack is being read
+    FD_OPENER_KNOWN,
+};
+
+struct fd_place { // where a descriptor comes from
+    struct stack *stack;
+    int64_t opened_ns, began_ns; // began: the tracker watches since
+    bool accepted;
+    bool user; // the stack has a frame of the program's own
+};
+
+// -errno when no tracker can be had here.
+int fd_openers_new(struct fd_openers **ret, struct model *m, struct proc *p);
+void fd_openers_free(struct fd_openers *o); // detaches; NULL is fine
+void fd_openers_dispatch(struct fd_openers *o);
+enum fd_opener fd_openers_find(struct fd_openers *o, const struct fd_row *row,
+                               struct fd_place *ret);
+// What to say of the place besides its stack: why there is no line. what: of the descriptor itself.
+const char *fd_openers_note(const struct fd_place *at, const char *what, char *buf, size_t size);
+// Exact counts of a stack since the tracker began, short-lived descriptors included; false: not known.
+bool fd_openers_counts(struct fd_openers *o, const struct stack *stack, int64_t *opened,
+                       int64_t *closed);
+int64_t fd_openers_since_ns(const struct fd_openers *o);
+int fd_openers_fd(const struct fd_openers *o); // readable: dispatch
+// Holds the tracker's table against the inventory.
+void fd_openers_compare(struct fd_openers *o, const struct fd_row *rows, int n);
+// How far the tracker's table was from the inventory at the last look.
+int64_t fd_openers_drift(const struct fd_openers *o);
+
+#endif

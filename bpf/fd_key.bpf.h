@@ -1,0 +1,173 @@
+// The key of an opening: a hash that differs wherever the stack does.
+//
+// Unwinding needs tables that a program in the kernel does not have, and frame pointers are not kept (nor
+// right where they seem to be: open() of glibc uses the register for its own ends). So what is hashed is
+// every word of the top of the stack that points into executable memory: all return addresses are among
+// them, and some leftovers of earlier calls. That makes keys finer than stacks, never coarser; user space
+// unwinds one copy for each key and puts those with the same frames together again.
+//
+// V8's interpreter has one return address for all functions: there the function and the position in it,
+// which lie in the frame that the word before the return address points to, are hashed too.
+#ifndef LOOPSCOPE_BPF_FD_KEY_H
+#define LOOPSCOPE_BPF_FD_KEY_H
+
+#include "fd_kernel.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#include "fd_records.h"
+#include "records.h"
+
+enum {
+    TOP_WORDS = 512, // of the stack, that are looked through at most
+    CHUNK = 1024,
+};
+
+#define PRIME 0x9e3779b97f4a7c15ULL
+
+// Set by user space, in order of what tells most; jit: of these, the first so many are anonymous.
+unsigned long long code_from[LS_FD_RANGES], code_size[LS_FD_RANGES];
+unsigned long long all_from, all_size;
+unsigned int njit;
+unsigned int top_words = 128;
+unsigned int next_key; // 0 is "not known": the first is 1
+unsigned int lost_stacks;
+
+struct top { // of a stack
+    u64 words[TOP_WORDS];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, u32);
+    __type(value, struct top);
+} tops SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, LS_FD_KEYS);
+    __type(key, u64);
+    __type(value, u32);
+} keys SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 4 << 20);
+} openings SEC(".maps");
+
+// Which range holds the address; -1 none.
+static __always_inline int range_of(u64 word)
+{
+    if (word - all_from >= all_size)
+        return -1;
+    for (int i = 0; i < LS_FD_RANGES; i++)
+        if (word - code_from[i] < code_size[i])
+            return i;
+    return -1;
+}
+
+static __always_inline u64 mix(u64 hash, u64 word)
+{
+    hash = (hash ^ word) * PRIME;
+    return hash ^ (hash >> 29);
+}
+
+struct hashing {
+    struct top *top;
+    u64 sp, hash;
+};
+
+// An interpreted frame: the function at fp - 16, and the position in it four or five words below fp.
+static __always_inline u64 mix_frame(u64 hash, const struct top *top, u64 fp, u64 sp)
+{
+    u64 at = (fp - sp) >> 3;
+    if ((fp & 7) || at < 5 || at >= TOP_WORDS)
+        return hash;
+    hash = mix(hash, top->words[(at - 2) & (TOP_WORDS - 1)]);
+    hash = mix(hash, top->words[(at - 4) & (TOP_WORDS - 1)] & 0xffffffff);
+    return mix(hash, top->words[(at - 5) & (TOP_WORDS - 1)] & 0xffffffff);
+}
+
+static long hash_word(u32 i, struct hashing *h)
+{
+    u64 word = h->top->words[i & (TOP_WORDS - 1)];
+    int range = range_of(word);
+    if (range < 0)
+        return 0;
+    h->hash = mix(h->hash, word);
+    if ((u32)range < njit && i > 0)
+        h->hash = mix_frame(h->hash, h->top, h->top->words[(i - 1) & (TOP_WORDS - 1)], h->sp);
+    return 0;
+}
+
+static __always_inline u64 hash_stack(const struct ls_regs *regs, u32 nr)
+{
+    u32 zero = 0, words = top_words;
+    struct hashing h = {.top = bpf_map_lookup_elem(&tops, &zero), .sp = regs->sp};
+    if (!h.top)
+        return 0;
+    h.hash = mix(nr, regs->ip);
+    if (words > TOP_WORDS)
+        words = TOP_WORDS;
+    if (bpf_probe_read_user(h.top->words, words * 8, (const void *)regs->sp)) {
+        words = 16; // near the stack's end
+        if (bpf_probe_read_user(h.top->words, 16 * 8, (const void *)regs->sp))
+            words = 0;
+    }
+    bpf_loop(words, hash_word, &h, 0);
+    return h.hash;
+}
+
+static __always_inline u32 copy_stack(u8 *to, u64 sp)
+{
+    u32 len = 0;
+    for (u32 i = 0; i < LS_FD_STACK / CHUNK; i++) {
+        if (bpf_probe_read_user(to + i * CHUNK, CHUNK, (const void *)(sp + i * CHUNK)))
+            break;
+        len = (i + 1) * CHUNK;
+    }
+    return len;
+}
+
+// A new key is known only once its stack has found room on the way to user space.
+static __always_inline u32 new_key(u64 hash, const struct ls_regs *regs, u32 fd, u32 nr)
+{
+    if (next_key >= LS_FD_KEYS - 1)
+        return 0;
+    struct ls_fd_opening *r = bpf_ringbuf_reserve(&openings, sizeof(*r) + LS_FD_STACK, 0);
+    if (!r) {
+        __sync_fetch_and_add(&lost_stacks, 1);
+        return 0;
+    }
+    u32 key = __sync_fetch_and_add(&next_key, 1) + 1;
+    if (key >= LS_FD_KEYS || bpf_map_update_elem(&keys, &hash, &key, BPF_NOEXIST)) {
+        bpf_ringbuf_discard(r, 0); // another thread was faster, or all are used
+        u32 *known = bpf_map_lookup_elem(&keys, &hash);
+        return known ? *known : 0;
+    }
+    r->key = key;
+    r->tid = (u32)bpf_get_current_pid_tgid();
+    r->fd = fd;
+    r->nr = nr;
+    r->nframes = 0;
+    __builtin_memcpy(r->regs, regs, sizeof(r->regs));
+    r->stack_len = copy_stack((u8 *)(r + 1), regs->sp);
+    bpf_ringbuf_submit(r, 0);
+    return key;
+}
+
+static __noinline u32 key_of(u32 fd, u32 nr)
+{
+    struct ls_regs regs;
+    struct task_struct *task = bpf_get_current_task_btf();
+    bpf_probe_read_kernel(&regs, sizeof(regs), (const void *)bpf_task_pt_regs(task));
+    u64 hash = hash_stack(&regs, nr);
+    u32 *known = bpf_map_lookup_elem(&keys, &hash);
+    return known ? *known : new_key(hash, &regs, fd, nr);
+}
+
+#endif

@@ -1,0 +1,83 @@
+// No descriptors and no tracker: what is told of them is tested by histories.
+#include <errno.h>
+
+#include "agent/probe/fd_track.h"
+#include "agent/probe/fds.h"
+#include "agent/probe/probe.h"
+
+int probe_also_poll(struct probe *p, int fd)
+{
+    (void)p, (void)fd;
+    return 0;
+}
+
+int fds_open(struct fds **ret, bool proc, struct error *err)
+{
+    (void)ret, (void)proc, (void)err;
+    return -ENOSYS;
+}
+
+void fds_close(struct fds *f)
+{
+    (void)f;
+}
+
+int fds_list(struct fds *f, int pid, const struct fd_row **rows)
+{
+    (void)f, (void)pid, (void)rows;
+    return -ENOSYS;
+}
+
+const char *fd_kind_name(enum fd_kind kind)
+{
+    return kind == FD_TCP ? "tcp" : kind == FD_LISTENER ? "listener" : "file";
+}
+
+const char *fd_state_name(const struct fd_row *row)
+{
+    (void)row;
+    return NULL;
+}
+
+const char *fd_address(const struct fd_row *row, bool remote, char *buf, size_t size)
+{
+    (void)row, (void)remote;
+    if (size)
+        buf[0] = '\0';
+    return buf;
+}
+
+int fd_track_open(struct fd_track **ret, int pid, int descriptors, fd_opening_cb cb, void *arg,
+                  struct error *err)
+{
+    (void)ret, (void)pid, (void)descriptors, (void)cb, (void)arg, (void)err;
+    return -ENOSYS;
+}
+
+void fd_track_close(struct fd_track *t)
+{
+    (void)t;
+}
+
+int fd_track_fd(struct fd_track *t)
+{
+    (void)t;
+    return -1;
+}
+
+void fd_track_dispatch(struct fd_track *t)
+{
+    (void)t;
+}
+
+bool fd_track_slot(struct fd_track *t, int fd, uint64_t file, struct fd_slot *ret)
+{
+    (void)t, (void)fd, (void)file, (void)ret;
+    return false;
+}
+
+bool fd_track_counts(struct fd_track *t, unsigned int key, uint64_t *opened, uint64_t *closed)
+{
+    (void)t, (void)key, (void)opened, (void)closed;
+    return false;
+}

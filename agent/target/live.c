@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <utlist.h>
 
@@ -84,6 +85,18 @@ static void know_loops(struct model *m, struct proc *p, struct live *l)
     }
 }
 
+// A thread that waits in its poll without a bound: no timer of its loop is armed.
+static bool waits_for_ever(int pid, int tid)
+{
+    uint64_t args[6];
+    long nr;
+    if (procfs_syscall(pid, tid, &nr, args) < 0)
+        return false;
+    if (nr == SYS_epoll_pwait2)
+        return args[3] == 0;
+    return (nr == SYS_epoll_wait || nr == SYS_epoll_pwait) && (int)args[3] < 0;
+}
+
 // Whether only the loops themselves could wake their tasks: any other thread may knock at the door. Workers of
 // libuv's pool do so only for a task that waits for them, which is then not judged anyway.
 static bool is_closed_world(const struct proc *p)
@@ -94,7 +107,7 @@ static bool is_closed_world(const struct proc *p)
         bool is_loop = false;
         for (const struct live *l = p->live; l && !is_loop; l = l->next)
             is_loop = live_loop_of(&l->table, t->tid) >= 0;
-        others += !is_loop && !t->pool;
+        others += is_loop ? !waits_for_ever(p->pid, t->tid) : !t->pool;
     }
     return others == 0;
 }

@@ -39,8 +39,8 @@ struct live_book {
     int64_t now_ns;
     double time_scale;
     struct live_locks *locks; // of this look: live_graph.c; NULL: none
-    bool closed;              // no thread but its loops' could wake a task
-    int64_t loops_still_ns;   // since when no loop has turned
+    bool closed; // no thread but its loops' could wake a task, and these wait without a timer
+    int64_t loops_still_ns; // since when no loop has turned
     uint64_t turns;
 };
 

@@ -3,8 +3,8 @@
 // ones that go through awaits alone. So it takes a lock to make a cycle, and without a waiter for one nothing is
 // searched.
 //
-// Nothing can wake a task when all tasks wait for one another or for what only a task can give, no timer runs, the
-// loop has stopped turning, and no other thread is there to knock at its door.
+// Nothing can wake a task when all tasks wait for one another or for what only a task can give, the loop has stopped
+// turning and polls without a bound (so no timer runs), and no other thread is there to knock at its door.
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -230,7 +230,7 @@ static bool all_is_still(const struct live_book *b, const struct live_table *t)
         return false;
     for (uint32_t i = 0; i < t->nloops; i++) {
         const struct ls_abi_loop *l = &t->loops[i];
-        if (l->tid && (l->timers_armed > 0 || l->busy_since_ns > 0 || l->current > 0 ||
+        if (l->tid && (l->busy_since_ns > 0 || l->current > 0 ||
                        l->flags & (LS_ABI_LOOP_ATTACHED | LS_ABI_LOOP_CLOSING)))
             return false;
     }

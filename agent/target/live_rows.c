@@ -342,6 +342,20 @@ void live_put_sites(const struct proc *p, struct snap *s)
                 put_site(l, i, s);
 }
 
+static void put_misuse(const struct live *l, struct snap *s, struct snap_process *to)
+{
+    const struct ls_abi_header *h = &l->table.header;
+    if (to->misuse.calls == SNAP_UNKNOWN)
+        to->misuse.calls = 0;
+    if (h->wrong_calls == 0 || h->wrong_calls > INT64_MAX)
+        return;
+    to->misuse.calls += (int64_t)h->wrong_calls;
+    to->misuse.tid = h->wrong_tid;
+    to->misuse.loop_tid = h->wrong_loop < l->table.nloops ? l->table.loops[h->wrong_loop].tid : 0;
+    to->misuse.function = snap_strdup(s, live_string(&l->table, h->wrong_name));
+    to->misuse.site = live_site_text(&l->table, h->wrong_site, s);
+}
+
 void live_put_totals(const struct proc *p, struct snap *s, struct snap_process *to)
 {
     for (const struct live *l = p->live; l; l = l->next) {
@@ -359,5 +373,6 @@ void live_put_totals(const struct proc *p, struct snap *s, struct snap_process *
             s->tasks_by_state[i] += l->book.by_state[i];
         for (uint32_t i = 0; i < l->book.nsums; i++)
             to->norphans += l->book.sums[i].orphaned;
+        put_misuse(l, s, to);
     }
 }

@@ -14,6 +14,7 @@
 #define STRIDE_MAX      4096u
 #define STRINGS_AT_ONCE (1u << 20)
 #define TRIES           3
+#define HEADER_MIN      offsetof(struct ls_abi_header, wrong_seq) // what version 1 began with
 
 void live_table_init(struct live_table *t, const struct live_source *source)
 {
@@ -77,7 +78,7 @@ static int check_header(struct live_table *t, const struct ls_abi_header *h)
         return refuse(t, "it does not begin as a task table does");
     if (h->version != LS_ABI_VERSION)
         return refuse(t, "its version is not known");
-    if (h->header_size < sizeof(*h) || h->total_size > t->source.size)
+    if (h->header_size < HEADER_MIN || h->header_size > 4096 || h->total_size > t->source.size)
         return refuse(t, "its header contradicts its size");
     if (h->pid != t->source.pid ||
         (t->source.start_time && h->start_time && h->start_time != t->source.start_time))
@@ -100,12 +101,27 @@ static int check_header(struct live_table *t, const struct ls_abi_header *h)
     return 0;
 }
 
+static void copy_wrong(struct ls_abi_header *to, const struct ls_abi_header *from)
+{
+    to->wrong_tid = from->wrong_tid;
+    to->wrong_calls = from->wrong_calls;
+    to->wrong_name = from->wrong_name;
+    to->wrong_site = from->wrong_site;
+    to->wrong_loop = from->wrong_loop;
+}
+
 static int read_header(struct live_table *t)
 {
-    struct ls_abi_header h;
-    if (!fetch(t, 0, &h, sizeof(h)))
+    struct ls_abi_header h, again;
+    if (!fetch(t, 0, &h, sizeof(h)) || !fetch(t, 0, &again, sizeof(again)))
         return -EIO;
     int r = check_header(t, &h);
+    if (r == 0 && h.header_size < sizeof(h))
+        memset((char *)&h + h.header_size, 0, sizeof(h) - h.header_size);
+    else if (r == 0 && (h.wrong_seq % 2 || h.wrong_seq != again.wrong_seq))
+        copy_wrong(&h, &t->header); // in the middle of a change: that of before
+    if (r == 0 && h.wrong_site >= h.sites_used)
+        h.wrong_site = 0;
     if (r == 0) {
         t->header = h;
         t->ready = true;

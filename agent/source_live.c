@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "record/round.h"
 #include "session.h"
 #include "source.h"
 
@@ -50,6 +51,7 @@ static void work(struct live *l)
     bool over = session_has_ended(l->session);
     l->ended = over;
     if (snap) {
+        snap_round(snap);
         l->source.callbacks.snapshot(l->source.arg, snap);
         snap_unref(snap);
     }

@@ -9,7 +9,7 @@
 //            the runs of order.h and these; then (how many elements are as they were, one that is not)...
 //            until the length is reached. A table with one row has neither length nor order.
 //   element  a bit for each column that changed, the values of these, the lists of its child tables
-//   value    numbers as differences (0 unknown, 1 then 8 bytes, else zigzag + 2); texts and stacks by
+//   value    numbers as differences, ages from what they would be by now (0 unknown, 1 then 8 bytes, else zigzag + 2); texts and stacks by
 //            their number; of sentences the middle that differs; of doubles the bytes that do
 //
 // Texts and stacks are numbered by whoever keeps them: a recording in its tables, a socket in memory.
@@ -38,5 +38,7 @@ int picture_pack(struct bytes *out, const struct snap *now, const struct snap *b
 // The bytes are hostile. `now` comes from snap_new(). -EBADMSG when they are not a picture.
 int picture_unpack(struct snap *now, const struct snap *before, struct reading *r,
                    const struct picture_lookup *lookup);
+
+int64_t picture_passed_ns(int64_t now_ns, const struct snap *before); // 0 without one
 
 #endif

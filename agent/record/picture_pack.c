@@ -11,6 +11,7 @@
 struct packing {
     struct bytes *out;
     const struct picture_names *names;
+    int64_t passed_ns; // since the snapshot before
     bool failed;
 };
 
@@ -92,6 +93,9 @@ static void put_value(struct packing *p, const struct column *c, const char *at,
     case COL_U32:
     case COL_I64:
     case COL_U64: put_number(p, column_number(c, at), was ? column_number(c, was) : 0); break;
+    case COL_AGE:
+        put_number(p, *(const int64_t *)at, was ? aged(column_number(c, was), p->passed_ns) : 0);
+        break;
     case COL_BOOL: bytes_varint(p->out, *(const bool *)at); break;
     case COL_REAL: put_real(p, *(const double *)at, was ? *(const double *)was : 0); break;
     case COL_PROSE:
@@ -117,6 +121,15 @@ static void put_value(struct packing *p, const struct column *c, const char *at,
 static bool pack_list(struct packing *p, const struct table *t, const void *now,
                       const void *before);
 
+static bool is_as_expected(struct packing *p, const struct table *t, const struct column *c,
+                           const char *row, const char *was)
+{
+    if (!was || c->type != COL_AGE)
+        return column_equal(c, row, was ? was : table_zeros(t));
+    return column_number(c, row + c->offset) ==
+           aged(column_number(c, was + c->offset), p->passed_ns);
+}
+
 // Returns whether there was anything to say.
 static bool pack_columns(struct packing *p, const struct table *t, const char *row, const char *was)
 {
@@ -125,7 +138,7 @@ static bool pack_columns(struct packing *p, const struct table *t, const char *r
     memset(bytes_more(p->out, table_mask_size(t)), 0, table_mask_size(t));
     for (int i = 0; i < t->ncolumns; i++) {
         const struct column *c = &t->columns[i];
-        if (column_equal(c, row, was ? was : table_zeros(t)))
+        if (is_as_expected(p, t, c, row, was))
             continue;
         any = true;
         p->out->at[mask + (size_t)i / 8] |= (uint8_t)(1 << i % 8);
@@ -202,7 +215,8 @@ static bool pack_list(struct packing *p, const struct table *t, const void *now,
 int picture_pack(struct bytes *out, const struct snap *now, const struct snap *before,
                  const struct picture_names *names)
 {
-    struct packing p = {.out = out, .names = names};
+    struct packing p = {
+        .out = out, .names = names, .passed_ns = picture_passed_ns(now->now_ns, before)};
     bytes_varint(out, now->version);
     bytes_varint(out, zigzag(now->now_ns));
     for (int i = 0; record_tables[i]; i++)

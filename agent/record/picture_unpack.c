@@ -14,6 +14,7 @@ struct unpacking {
     struct snap *into;
     struct reading *r;
     const struct picture_lookup *lookup;
+    int64_t passed_ns; // since the snapshot before
 };
 
 static bool too_large(struct unpacking *u, size_t more)
@@ -117,6 +118,9 @@ static void take_value(struct unpacking *u, const struct column *c, char *at, co
         break;
     case COL_I64:
     case COL_U64: *(int64_t *)at = take_number(r, was ? column_number(c, was) : 0); break;
+    case COL_AGE:
+        *(int64_t *)at = take_number(r, was ? aged(column_number(c, was), u->passed_ns) : 0);
+        break;
     case COL_BOOL: *(bool *)at = take_varint(r) != 0; break;
     case COL_REAL: *(double *)at = take_real(r, was ? *(const double *)was : 0); break;
     case COL_TEXT: *(const char **)at = take_word(u); break;
@@ -138,6 +142,8 @@ static void unpack_element(struct unpacking *u, const struct table *t, char *row
         const struct column *c = &t->columns[i];
         if (mask[i / 8] & 1 << i % 8)
             take_value(u, c, row + c->offset, was ? was + c->offset : NULL);
+        else if (was && c->type == COL_AGE)
+            *(int64_t *)(row + c->offset) = aged(column_number(c, was + c->offset), u->passed_ns);
         else if (was)
             column_copy(c, u->into, row, was, NULL, NULL);
     }
@@ -147,10 +153,12 @@ static void unpack_element(struct unpacking *u, const struct table *t, char *row
 
 static void copy_element(struct unpacking *u, const struct table *t, char *row, const char *was)
 {
-    if (was && !too_large(u, 0))
-        row_copy(t, u->into, row, was, NULL, NULL);
-    else
+    if (!was || too_large(u, 0)) {
         u->r->bad = true;
+        return;
+    }
+    row_copy(t, u->into, row, was, NULL, NULL);
+    row_age(t, row, u->passed_ns);
 }
 
 static void unpack_elements(struct unpacking *u, const struct table *t, char *rows, int n,
@@ -212,12 +220,18 @@ static void unpack_list(struct unpacking *u, const struct table *t, void *now, c
         *(int *)((char *)now + t->count) = 0;
 }
 
+int64_t picture_passed_ns(int64_t now_ns, const struct snap *before)
+{
+    return before ? (int64_t)((uint64_t)now_ns - (uint64_t)before->now_ns) : 0;
+}
+
 int picture_unpack(struct snap *now, const struct snap *before, struct reading *r,
                    const struct picture_lookup *lookup)
 {
     struct unpacking u = {.into = now, .r = r, .lookup = lookup};
     now->version = take_varint(r);
     now->now_ns = unzigzag(take_varint(r));
+    u.passed_ns = picture_passed_ns(now->now_ns, before);
     for (int i = 0; record_tables[i] && !r->bad; i++)
         unpack_list(&u, record_tables[i], now, before);
     return r->bad || r->at != r->end ? -EBADMSG : 0;

@@ -23,8 +23,8 @@ static int forget_before(sqlite3 *db, struct once *once, int64_t snap)
     int n = store_all_tables(all);
     char sql[160];
     int rc = SQLITE_OK;
-    for (int i = 0; i < n + 1 && rc == SQLITE_OK; i++) {
-        const char *name = i < n ? all[i]->name : "snapshots";
+    for (int i = 0; i < n + 2 && rc == SQLITE_OK; i++) {
+        const char *name = i < n ? all[i]->name : i == n ? "stalls" : "snapshots";
         snprintf(sql, sizeof(sql), "DELETE FROM %s WHERE snap<%lld", name, (long long)snap);
         rc = store_exec(db, sql);
     }

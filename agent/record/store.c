@@ -20,6 +20,8 @@ int store_all_tables(const struct table *ret[STORE_TABLES])
 {
     int n = 0;
     for (int i = 0; record_tables[i]; i++) {
+        if (!strcmp(record_tables[i]->name, STORE_APART))
+            continue;
         ret[n++] = record_tables[i];
         for (int k = 0; k < record_tables[i]->nchildren; k++)
             ret[n++] = record_tables[i]->children[k];
@@ -95,19 +97,31 @@ static const char fixed_sql[] =
     "(SELECT text FROM texts WHERE id=r.build_id) AS build_id,r.\"offset\",r.kind,r.uncertain,"
     "r.runtime FROM stacks s JOIN stack_frames f ON f.stack=s.id JOIN frames r ON r.id=f.frame;\n";
 
-// One row a stall: when, how long, why, and the line that did it.
+// One row a stall, once it has ended: when, how long, why, and the line that did it.
 static const char stall_sql[] =
-    "CREATE VIEW v_stall_culprits AS SELECT a.snap,a.stall_id,a.pid,a.tid,a.begin_ns,a.end_ns,"
-    "a.duration_ns,a.cause_kind,(SELECT text FROM texts WHERE id=a.cause_syscall) AS syscall,"
-    "(SELECT text FROM texts WHERE id=a.cause_path) AS path,"
-    "(SELECT text FROM texts WHERE id=a.cause_peer) AS peer,"
-    "(SELECT text FROM texts WHERE id=a.task_name) AS task,s.hash AS stack,"
+    "CREATE TABLE stalls(snap INTEGER NOT NULL,stall_id INTEGER NOT NULL,pid INTEGER,tid INTEGER,"
+    "begin_ns INTEGER,duration_ns INTEGER,lower_bound INTEGER,cause_kind INTEGER,"
+    "cause_syscall INTEGER,cause_fd INTEGER,cause_path INTEGER,cause_peer INTEGER,"
+    "cause_lock INTEGER,cause_holder_tid INTEGER,task_name INTEGER,stack INTEGER);\n"
+    "CREATE VIEW v_stalls AS SELECT a.snap,a.stall_id,a.pid,a.tid,a.begin_ns,a.duration_ns,"
+    "a.lower_bound,a.cause_kind,(SELECT text FROM texts WHERE id=a.cause_syscall) AS cause_syscall,"
+    "a.cause_fd,(SELECT text FROM texts WHERE id=a.cause_path) AS cause_path,"
+    "(SELECT text FROM texts WHERE id=a.cause_peer) AS cause_peer,"
+    "(SELECT text FROM texts WHERE id=a.cause_lock) AS cause_lock,a.cause_holder_tid,"
+    "(SELECT text FROM texts WHERE id=a.task_name) AS task_name,s.hash AS stack,"
     "(SELECT text FROM texts WHERE id=r.function) AS function,"
-    "(SELECT text FROM texts WHERE id=r.file) AS file,r.line "
-    "FROM stalls a LEFT JOIN stall_samples l ON l.snap=a.snap AND l.parent=a.pos "
-    "AND l.pos=a.nsamples-1 LEFT JOIN stacks s ON s.id=l.stack "
+    "(SELECT text FROM texts WHERE id=r.file) AS file,r.line FROM stalls a "
+    "LEFT JOIN stacks s ON s.id=a.stack "
     "LEFT JOIN stack_frames f ON f.stack=s.id AND f.pos=s.culprit "
     "LEFT JOIN frames r ON r.id=f.frame;\n";
+
+sqlite3_stmt *store_insert_stall(sqlite3 *db)
+{
+    sqlite3_stmt *stmt = NULL;
+    sqlite3_prepare_v3(db, "INSERT INTO stalls VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1,
+                       SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
+    return stmt;
+}
 
 int store_create(sqlite3 *db)
 {

@@ -14,9 +14,11 @@ int store_exec(sqlite3 *db, const char *sql);
 // Creates all tables and views in an empty database. A SQLite result code.
 int store_create(sqlite3 *db);
 sqlite3_stmt *store_insert(sqlite3 *db, const struct table *t); // "INSERT INTO t VALUES(?,...)"
+sqlite3_stmt *store_insert_stall(sqlite3 *db);                  // the columns of `stalls`, in order
 
-// Every table that has rows for people, children too. The order is fixed.
-#define STORE_TABLES 24
+#define STORE_APART "stalls" // its rows are one a stall that ended, not of a snapshot
+// Every table that has rows of a snapshot, children too. The order is fixed.
+#define STORE_TABLES 24 // at most
 int store_all_tables(const struct table *ret[STORE_TABLES]);
 int store_table_index(const struct table *t);
 

@@ -18,6 +18,7 @@
 
 #define INT(s, f)    COL(COL_INT, s, f, 4, OPEN)
 #define I64(s, f)    COL(COL_I64, s, f, 8, OPEN)
+#define AGE(s, f)    COL(COL_AGE, s, f, 8, OPEN)
 #define U64(s, f)    COL(COL_U64, s, f, 8, OPEN)
 #define U32(s, f)    COL(COL_U32, s, f, 4, OPEN)
 #define BOOL(s, f)   COL(COL_BOOL, s, f, 1, OPEN)
@@ -141,7 +142,7 @@ static const struct column process_columns[] = {INT(snap_process, pid),
                                                 I64(snap_process, ntasks),
                                                 I64(snap_process, norphans),
                                                 I64(snap_process, zombies),
-                                                I64(snap_process, zombie_oldest_ns),
+                                                AGE(snap_process, zombie_oldest_ns),
                                                 SECRET(snap_process, zombie_command),
                                                 I64(snap_process, rss_bytes)};
 static const struct table processes = {.key = &process_columns[0],
@@ -157,7 +158,7 @@ static const struct column loop_columns[] = {
     INT(snap_loop, state),
     TEXT(snap_loop, why_not),
     BOOL(snap_loop, judged),
-    I64(snap_loop, judged_ns),
+    AGE(snap_loop, judged_ns),
     I64(snap_loop, turns),
     BOOL(snap_loop, turns_estimated),
     REAL(snap_loop, busy_ratio),
@@ -165,7 +166,7 @@ static const struct column loop_columns[] = {
     I64(snap_loop, lag_p90_ns),
     I64(snap_loop, lag_p99_ns),
     I64(snap_loop, lag_max_ns),
-    I64(snap_loop, blocked_ns),
+    AGE(snap_loop, blocked_ns),
     I64(snap_loop, iteration),
     WINDOW(snap_loop, window),
     TASK_REF(snap_loop, task),
@@ -290,9 +291,9 @@ static const struct column task_columns[] = {
     INT(snap_task, tid),
     INT(snap_task, state),
     U32(snap_task, flags),
-    I64(snap_task, age_ns),
+    AGE(snap_task, age_ns),
     I64(snap_task, busy_ns),
-    I64(snap_task, wait_ns),
+    AGE(snap_task, wait_ns),
     I64(snap_task, steps),
     SECRET(snap_task, spawn_site),
     SECRET(snap_task, await_site),
@@ -310,7 +311,7 @@ static const struct column task_site_columns[] = {
     I64(snap_task_site, orphaned),  I64(snap_task_site, spawned),
     I64(snap_task_site, completed), I64(snap_task_site, failed),
     I64(snap_task_site, cancelled), REAL(snap_task_site, growth_per_s),
-    I64(snap_task_site, oldest_ns), I64(snap_task_site, mean_ns),
+    AGE(snap_task_site, oldest_ns), I64(snap_task_site, mean_ns),
     I64(snap_task_site, p99_ns)};
 static const struct table task_sites = {.key = &task_site_columns[1],
                                         .name = "task_sites",
@@ -318,7 +319,7 @@ static const struct table task_sites = {.key = &task_site_columns[1],
                                         COLUMNS(task_site_columns)};
 
 static const struct column fd_columns[] = {
-    INT(snap_fd, fd), I64(snap_fd, age_ns), I64(snap_fd, idle_ns),   I64(snap_fd, rx),
+    INT(snap_fd, fd), AGE(snap_fd, age_ns), AGE(snap_fd, idle_ns),   I64(snap_fd, rx),
     I64(snap_fd, tx), TEXT(snap_fd, state), SECRET(snap_fd, target), TASK_REF(snap_fd, task)};
 static const struct table fd_details = {.name = "fd_details",
                                         ARRAY(snap_fd_site, struct snap_fd, detail, ndetail),
@@ -327,7 +328,7 @@ static const struct table *const fd_children[] = {&fd_details};
 static const struct column fd_site_columns[] = {
     INT(snap_fd_site, pid),       TEXT(snap_fd_site, kind),         STACK(snap_fd_site, stack),
     I64(snap_fd_site, opened),    I64(snap_fd_site, closed),        I64(snap_fd_site, open),
-    I64(snap_fd_site, oldest_ns), REAL(snap_fd_site, growth_per_s), TEXT(snap_fd_site, verdict),
+    AGE(snap_fd_site, oldest_ns), REAL(snap_fd_site, growth_per_s), TEXT(snap_fd_site, verdict),
     INT(snap_fd_site, ndetail)};
 static const struct table fd_sites = {.name = "fd_sites",
                                       ARRAY(snap, struct snap_fd_site, fds, nfds),
@@ -422,6 +423,7 @@ bool column_equal(const struct column *c, const void *a, const void *b)
     case COL_U32: return !memcmp(x, y, 4);
     case COL_BOOL: return *(const bool *)x == *(const bool *)y;
     case COL_I64:
+    case COL_AGE:
     case COL_U64: return !memcmp(x, y, 8);
     case COL_REAL: // 0 and -0 are told apart
         return !memcmp(x, y, 8) || (isnan(*(const double *)x) && isnan(*(const double *)y));
@@ -458,6 +460,25 @@ void column_copy(const struct column *c, struct snap *into, char *to, const char
         *text = hook ? hook(arg, into, c, *text) : snap_strdup(into, *text);
     } else if (c->type == COL_STACK) {
         snap_hold(into, *(struct stack **)(to + c->offset));
+    }
+}
+
+int64_t aged(int64_t age, int64_t by_ns)
+{
+    return age == SNAP_UNKNOWN ? age : (int64_t)((uint64_t)age + (uint64_t)by_ns);
+}
+
+void row_age(const struct table *t, void *row, int64_t by_ns)
+{
+    for (int i = 0; i < t->ncolumns; i++)
+        if (t->columns[i].type == COL_AGE) {
+            int64_t *age = (int64_t *)((char *)row + t->columns[i].offset);
+            *age = aged(*age, by_ns);
+        }
+    for (int k = 0; k < t->nchildren; k++) {
+        const struct table *child = t->children[k];
+        for (int i = 0; i < table_count(child, row); i++)
+            row_age(child, table_list(child, row) + (size_t)i * child->size, by_ns);
     }
 }
 

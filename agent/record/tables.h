@@ -26,6 +26,7 @@ enum column_type {
     COL_STACK, // struct stack *, kept once in `stacks`
     COL_SPARK, // int64_t[LOOP_SPARK], as the difference to the row before
     COL_HIST,  // uint32_t[16], likewise
+    COL_AGE,   // int64_t that grows as time goes: only what did not is said; SNAP_UNKNOWN is NULL
 };
 
 enum secrecy { OPEN, SECRET }; // SECRET: hidden by --redact
@@ -61,6 +62,7 @@ size_t table_mask_size(const struct table *t);                 // of a bit for e
 const char *table_zeros(const struct table *t);                // an element with every byte 0
 int64_t column_number(const struct column *c, const char *at); // INT, U32, I64, U64
 bool column_equal(const struct column *c, const void *a, const void *b); // of these elements
+int64_t aged(int64_t age, int64_t by_ns);                                // unknown stays so
 
 // How texts change on the way; arg and the column are given. NULL hook: as they are.
 typedef const char *(*text_hook)(void *arg, struct snap *into, const struct column *c,
@@ -70,6 +72,7 @@ void column_copy(const struct column *c, struct snap *into, char *to, const char
 // Deep copy of one element with its children into the memory of `into`.
 void row_copy(const struct table *t, struct snap *into, void *to, const void *from, text_hook hook,
               void *arg);
+void row_age(const struct table *t, void *row, int64_t by_ns); // its ages, its children's too
 // Deep copy of a snapshot, through the hook.
 struct snap *snap_clone_with(const struct snap *s, text_hook hook, void *arg);
 struct snap *snap_clone(const struct snap *s);

@@ -20,6 +20,7 @@
 #include "../../../agent/export/export.h"
 #include "../../../agent/record/record.h"
 #include "../../../agent/record/replay.h"
+#include "../../../agent/record/round.h"
 #include "../fixture.h"
 
 #define TICKS 5
@@ -274,6 +275,34 @@ static void sorting_anew_costs_nothing(void **state)
     free_all(snaps, N);
 }
 
+// An age that is rounded apart from the clock would be news in every picture.
+static void rounded_ages_grow_with_the_clock(void **state)
+{
+    (void)state;
+    int64_t before = 0;
+    for (int i = 0; i < 50; i++) {
+        struct snap *s = fixture_rich(0);
+        s->now_ns = 40 * S + i * 123456789LL;
+        s->fds[0].oldest_ns = s->now_ns - 7654321;
+        s->findings[0].duration_ns = 1234567;
+        s->loops[0].busy_ratio = 1 / 3.0;
+        snap_round(s);
+        assert_int_equal(s->now_ns - s->fds[0].oldest_ns, 7654000);
+        assert_int_equal(s->now_ns % 1000, 0);
+        assert_int_equal(s->findings[0].duration_ns, 1234000);
+        assert_true(s->loops[0].busy_ratio > 0.3333 && s->loops[0].busy_ratio < 0.3334);
+        char *once = json_of(s);
+        snap_round(s);
+        char *twice = json_of(s);
+        assert_string_equal(once, twice);
+        free(once);
+        free(twice);
+        assert_true(s->now_ns > before);
+        before = s->now_ns;
+        snap_unref(s);
+    }
+}
+
 static void people_find_what_they_look_for(void **state)
 {
     (void)state;
@@ -292,13 +321,12 @@ static void people_find_what_they_look_for(void **state)
     assert_int_equal(query("SELECT count(*) FROM snapshots WHERE has_rows"), 4);
     assert_int_equal(query("SELECT count(*) FROM loops"), 4 * snaps[0]->nloops);
     assert_int_equal(query("SELECT count(DISTINCT stall_id) FROM stalls"), N / 10);
-    assert_int_equal(query("SELECT count(*) FROM v_stall_culprits WHERE function='load_profile'"),
-                     N / 10);
+    assert_int_equal(query("SELECT count(*) FROM v_stalls WHERE function='load_profile'"), N / 10);
     assert_int_equal(query("SELECT count(*) FROM v_findings WHERE rule='loop-sync-io' AND snap="
                            "(SELECT max(snap) FROM snapshots WHERE has_rows)"),
                      1);
     assert_int_equal(query("SELECT count(*)>3 FROM v_stacks WHERE hash=(SELECT stack FROM "
-                           "v_stall_culprits LIMIT 1)"),
+                           "v_stalls LIMIT 1)"),
                      1);
     free_all(snaps, N);
 }
@@ -540,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_ring_keeps_only_the_newest),
         cmocka_unit_test(a_size_limit_holds),
         cmocka_unit_test(sorting_anew_costs_nothing),
+        cmocka_unit_test(rounded_ages_grow_with_the_clock),
         cmocka_unit_test(people_find_what_they_look_for),
         cmocka_unit_test(what_is_forgotten_takes_its_names_along),
         cmocka_unit_test(redacted_says_no_name),

@@ -73,17 +73,16 @@ static void tell_flush(void *arg)
     ls__wake(f->task, 0);
 }
 
-// Those whose records are written. Under the lock: see flush_abort.
+// Those whose records are written. Under the lock: see flush_abort. Off the list before the letter is sent: once woken, the
+// task takes its frame back.
 static void finish_flushes(struct ls_logger *g)
 {
-    struct list *node = g->flushes.next;
-    while (node != &g->flushes) {
+    struct list *node, waiting = {&waiting, &waiting};
+    list_splice(&waiting, &g->flushes);
+    while ((node = list_pop(&waiting))) {
         struct flush *f = list_entry(node, struct flush, link);
-        node = node->next;
-        if (f->upto > g->taken)
-            continue;
-        if (ls_post(f->loop, tell_flush, f) == 0)
-            list_del(&f->link);
+        if (f->upto > g->taken || ls_post(f->loop, tell_flush, f) < 0)
+            list_add_tail(&g->flushes, &f->link); // also when out of memory: after the next stretch
     }
 }
 

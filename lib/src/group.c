@@ -31,6 +31,7 @@ int ls_group_open_at(struct ls_site *site, ls_group **ret, enum ls_group_mode mo
     g->site = site;
     g->mode = mode;
     g->limit = limit;
+    t->untidy = true;
     list_add_head(&t->groups, &g->link);
     g->cancelled = t->cancel_requested && t->shields == 0;
     *ret = g;

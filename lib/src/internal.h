@@ -98,56 +98,58 @@ struct deadline {
     bool expired;
 };
 
+// In the order of use: each group is a cache line (64 bytes), and a switch touches the first one only. (0): zero in a new
+// task, and again when it has ended, so that nothing has to be cleared for the next one in the same memory.
 struct task {
     struct context context;   // first: the live table points here
     struct task *next;        // in the run queue
     struct ls_abi_task *slot; // NULL: the memory has not been used yet
-    struct slot_owner *owner; // of the slot
-    struct ls_loop *loop;
     int64_t id;
+    uint8_t
+        state; // as the slot's, but RUNNING also while ready or waiting: the truth for decisions
+    uint8_t wait_kind; // enum ls_abi_wait while parked (0)
+    bool wait_held;    // interrupts do not reach it
+    bool
+        stained; // a name, an error or a cancel must be washed off before the memory is used again (0)
+    bool
+        untidy; // it had children, groups, owned things, mutexes, locals, a deadline or a shield (0)
+    bool cancel_requested; // (0)
+    uint16_t flags;        // enum ls_abi_flag, the truth behind the slot's
+    int32_t interrupt;     // what the next await point returns: 0, -ECANCELED, -ETIMEDOUT (0)
+    int32_t wake_status;
+    void *wait_op;
+    void (*wait_abort)(struct task *t, int why); // NULL: called already
+
+    struct timer timer; // of the call it is parked in (0)
+    struct task *awaiter;
+    struct task *parent;    // NULL: root, detached, or of a group
+    struct ls_group *group; // that owns it
+    int64_t *result_at;     // of a group's task
+
     ls_fn fn;
     void *arg;
     int64_t result;
-    char *stack; // lowest address, guard included
-    struct ls_site *spawn_site;
     struct site_stats *stats;
     int64_t created_ns;
-    struct task *parent;    // NULL: root, detached, or of a group
-    int64_t parent_id;      // of the task that spawned it, for show
-    struct list sibling;    // in the parent's, the loop's or the group's list
-    struct ls_group *group; // that owns it
-    // As the slot's, but RUNNING also while ready or waiting: the truth for decisions.
-    uint8_t state;
-    bool stained; // a name, an error or a cancel must be washed off before the memory is used again
-    // All of the following is zero (an unused list, no timer) in a new task, and again when it has ended: so nothing
-    // has to be cleared for the next one. Not: flags, awaiter.
-    uint8_t wait_kind; // enum ls_abi_wait while parked, else 0
-    bool wait_held;    // interrupts do not reach it
-    bool cancel_requested, cancel_queued;
-    uint16_t flags;    // enum ls_abi_flag, the truth behind the slot's
-    int32_t interrupt; // what the next await point returns: 0, -ECANCELED, -ETIMEDOUT
-    uint32_t shields;
-    uint32_t live_children;
-    struct task *awaiter;
-    struct list children;
-    struct list groups;        // opened by it
-    struct list owned;         // struct own
-    struct list mutexes;       // locked by it
-    struct deadline *deadline; // innermost
-    struct locals *locals;
-    char *name;         // NULL: not named
-    int64_t *result_at; // of a group's task
-    void (*on_end)(struct task *t,
-                   void *ctx); // a ticket's; called when it has ended, before it is freed
-    struct timer timer;        // of the call it is parked in
-    // What follows may hold anything.
-    int32_t wake_status;
-    void (*wait_abort)(struct task *t, int why); // NULL: called already
-    void *wait_op;
-    struct list cancel_link; // while a cancel walks the tree
-    uint64_t own_order;      // of the newest in owned
-    int64_t cancel_ns;
+    struct ls_loop *loop;
+    struct slot_owner *owner; // of the slot
+    char *stack;              // lowest address, guard included
+
+    struct list sibling; // in the parent's, the loop's or the group's list
+    int64_t parent_id;   // of the task that spawned it, for show
+    struct ls_site *spawn_site;
+    uint32_t live_children, shields;           // (0)
+    void (*on_end)(struct task *t, void *ctx); // when it has ended, before it is freed (0)
+    struct locals *locals;                     // (0)
+    struct deadline *deadline;                 // innermost (0)
+
+    struct list children, groups, owned, mutexes; // groups: opened by it; owned: struct own; (0)
+    char *name;                                   // NULL: not named (0)
     void *on_end_ctx;
+    uint64_t own_order; // of the newest in owned
+    int64_t cancel_ns;
+    struct list cancel_link; // while a cancel walks the tree
+    bool cancel_queued;      // (0)
 };
 
 struct hook {

@@ -69,6 +69,7 @@ int ls_local_set(const void *key, void *value)
         }
         ls__locals_unref(t->locals);
     }
+    t->untidy = true;
     t->locals = l;
     return 0;
 }

@@ -209,7 +209,7 @@ static void trim(struct timer *timer)
 static void trim_later(struct ls_loop *l)
 {
     struct stacks *s = &l->stacks;
-    if (unlikely(s->npool > s->keep + s->ntrimmed) && !timer_armed(&l->trim_timer))
+    if (unlikely(s->npool > s->keep + s->ntrimmed) && !s->poison && !timer_armed(&l->trim_timer))
         ls__timer_arm(&l->wheel, &l->trim_timer, l->now_ns + TRIM_PERIOD);
 }
 

@@ -19,6 +19,7 @@ void ls__own_push(struct task *t, struct own *own, void (*fn)(void *arg), void *
     own->fn = fn;
     own->arg = arg;
     own->order = ++t->own_order;
+    t->untidy = true;
     list_add_head(&t->owned, &own->link);
 }
 

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "context.h"
 #include "internal.h"
@@ -26,11 +29,16 @@
 #define MADV_GUARD_INSTALL 102
 #define MADV_GUARD_REMOVE  103
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
-#define SLAB_BYTES   ((size_t)16 << 20)
-#define CANARY_BYTES 64
-#define CANARY       0xa5
-#define TRIM_AT_ONCE 256
+#define SLAB_BYTES      ((size_t)16 << 20)
+#define CANARY_BYTES    64
+#define CANARY          0xa5
+#define TRIM_AT_ONCE    256
+#define PREPARE_AT_ONCE 32  // of 64 KB: what one page of page table holds
+#define MANY            256 // stacks
 
 static atomic_uint mprotected; // guard pages of the whole process
 
@@ -57,6 +65,36 @@ static bool guard_by_madvise(char *stack)
     return madvise(stack, STACK_PAGE, MADV_GUARD_INSTALL) == 0;
 }
 
+// madvise for a page of each of n stacks by one system call.
+static bool advise_each(const struct stacks *s, char *page, unsigned n, int advice)
+{
+    struct iovec pages[PREPARE_AT_ONCE];
+    for (unsigned i = 0; i < n; i++)
+        pages[i] = (struct iovec){page + i * s->size, STACK_PAGE};
+    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (pidfd < 0)
+        return false;
+    ssize_t r = syscall(SYS_process_madvise, pidfd, pages, (size_t)n, advice, 0);
+    close(pidfd);
+    return r == (ssize_t)n * STACK_PAGE;
+}
+
+// Guards the next stacks of the slab together. While a program makes many, their top pages are also brought in: a fault
+// each would cost more than all the rest of a spawn.
+static void prepare(struct stacks *s)
+{
+    unsigned n = (unsigned)((size_t)(s->fresh_end - s->fresh) / s->size);
+    if (s->fresh < s->prepared || s->guard > LS_ABI_GUARD_MADVISE || RUNNING_ON_VALGRIND)
+        return;
+    if (n > PREPARE_AT_ONCE)
+        n = PREPARE_AT_ONCE;
+    if (n < 2 || !advise_each(s, s->fresh, n, MADV_GUARD_INSTALL))
+        return;
+    s->prepared = s->fresh + n * s->size;
+    if (s->total >= MANY)
+        advise_each(s, s->fresh + s->size - STACK_PAGE, n, MADV_POPULATE_WRITE);
+}
+
 static bool guard_by_mprotect(struct stacks *s, char *stack)
 {
     if (atomic_fetch_add(&mprotected, 1) < mprotect_limit() &&
@@ -71,7 +109,7 @@ static bool guard_by_mprotect(struct stacks *s, char *stack)
 static void guard(struct stacks *s, char *stack)
 {
     uint32_t got = LS_ABI_GUARD_CANARY;
-    if (s->guard <= LS_ABI_GUARD_MADVISE && guard_by_madvise(stack))
+    if (s->guard <= LS_ABI_GUARD_MADVISE && (stack < s->prepared || guard_by_madvise(stack)))
         got = LS_ABI_GUARD_MADVISE;
     else if (s->guard <= LS_ABI_GUARD_MPROTECT && guard_by_mprotect(s, stack))
         got = LS_ABI_GUARD_MPROTECT;
@@ -107,6 +145,7 @@ int ls__stacks_init(struct stacks *s, size_t size, uint32_t keep, bool poison)
         return -EINVAL;
     s->keep = keep;
     s->poison = poison;
+    s->ntrimmed = poison ? UINT32_MAX : 0;
     return 0;
 }
 
@@ -168,22 +207,35 @@ static int add_slab(struct stacks *s)
     madvise(base, size, MADV_NOHUGEPAGE); // a huge page would make 64 KB stacks cost 64 KB
     s->slabs[s->nslabs] = (struct slab){base, size, NULL};
     tell_valgrind(s, &s->slabs[s->nslabs++]);
-    s->fresh = base;
+    s->fresh = s->prepared = base;
     s->fresh_end = base + size;
     return 0;
 }
 
-char *ls__stack_new(struct stacks *s)
+static char *new_stack(struct stacks *s)
 {
     // The pool must be able to take every stack back: room is made here, where failing is fine.
     if (!grow_array(&s->pool, &s->pool_cap, s->total + 1, sizeof(*s->pool)))
         return NULL;
     if (s->fresh == s->fresh_end && add_slab(s) < 0)
         return NULL;
+    prepare(s);
     char *stack = s->fresh;
     s->fresh += s->size;
     s->total++;
     guard(s, stack);
+    return stack;
+}
+
+char *ls__stack_take_cold(struct stacks *s)
+{
+    if (s->npool == 0)
+        return new_stack(s);
+    char *stack = s->pool[--s->npool];
+    if (s->poison)
+        ls__stack_unpoison(s, stack);
+    else if (s->ntrimmed > s->npool)
+        s->ntrimmed = s->npool;
     return stack;
 }
 

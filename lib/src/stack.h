@@ -18,12 +18,14 @@ struct stacks {
     size_t size; // of each, guard page included
     char **pool; // free ones, the most recently used last
     uint32_t npool, pool_cap;
-    uint32_t ntrimmed; // pool[0 .. ntrimmed) have given their memory back
-    uint32_t keep;     // watermark: so many free ones keep theirs
+    uint32_t
+        ntrimmed;  // pool[0 .. ntrimmed) have given their memory back; UINT32_MAX: all are poisoned
+    uint32_t keep; // watermark: so many free ones keep theirs
     uint32_t total;
     struct slab *slabs;
     uint32_t nslabs, slabs_cap;
     char *fresh, *fresh_end; // of the newest slab, not cut yet
+    char *prepared;          // up to here they are guarded already
     uint32_t guard;          // enum ls_abi_guard: the weakest so far
     uint32_t nprotected;     // guarded by mprotect
     bool poison;             // debug: free stacks fault
@@ -32,7 +34,6 @@ struct stacks {
 
 int ls__stacks_init(struct stacks *s, size_t size, uint32_t keep, bool poison);
 void ls__stacks_free(struct stacks *s);
-char *ls__stack_new(struct stacks *s); // a fresh one; NULL out of memory
 void ls__stack_poison(struct stacks *s, char *stack);
 void ls__stack_unpoison(struct stacks *s, char *stack);
 // Gives some memory back; true: more to do. goes(ctx, stack): before the memory of each is gone.
@@ -43,17 +44,11 @@ bool ls__stack_canary_dead(const struct stacks *s, const char *stack);
 char *ls__stack_find(const struct stacks *s, const char *address);
 bool ls__stack_is_free(const struct stacks *s, const char *stack);
 
-static inline char *stack_take(struct stacks *s)
+char *ls__stack_take_cold(struct stacks *s); // trimmed, poisoned or fresh: its memory is zero
+// One that was used and left as it is; NULL: take a cold one.
+static inline char *stack_take_warm(struct stacks *s)
 {
-    if (__builtin_expect(s->npool > 0, 1)) {
-        char *stack = s->pool[--s->npool];
-        if (s->ntrimmed > s->npool)
-            s->ntrimmed = s->npool;
-        if (__builtin_expect(s->poison, 0))
-            ls__stack_unpoison(s, stack);
-        return stack;
-    }
-    return ls__stack_new(s);
+    return __builtin_expect(s->npool > s->ntrimmed, 1) ? s->pool[--s->npool] : NULL;
 }
 
 // own: the caller still runs on it, until its next switch.

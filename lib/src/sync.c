@@ -130,6 +130,7 @@ static void take_mutex(ls_mutex *m, struct task *t)
 {
     m->owner = t;
     m->holder = (uint64_t)t->id;
+    t->untidy = true;
     list_add_tail(&t->mutexes, &m->held);
 }
 

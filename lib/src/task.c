@@ -50,13 +50,8 @@ static struct task *place_task(struct ls_loop *l, char *stack)
 }
 
 // A task in new memory gets a slot, and keeps it as long as the memory: for all tasks that live there one after another.
-static int take_slot(struct ls_loop *l, struct task *t, char *stack)
+static void take_slot(struct ls_loop *l, struct task *t, char *stack)
 {
-    if (l->nfree_slots == 0) {
-        int r = more_slots(l);
-        if (r < 0)
-            return r;
-    }
     uint32_t slot = l->free_slots[--l->nfree_slots];
     struct slot_owner *owner = &ls__table.owners[slot];
     owner->task = t;
@@ -67,13 +62,12 @@ static int take_slot(struct ls_loop *l, struct task *t, char *stack)
     t->loop = l;
     t->stack = stack;
     t->id = owner->id ? -owner->id : slot; // of the one before; new_task counts up
-    return 0;
 }
 
 static void give_slot(struct ls_loop *l, struct task *t)
 {
     l->free_slots[l->nfree_slots++] = LS_ABI_SLOT_OF((uint64_t)t->id);
-    t->slot = NULL;
+    t->slot = NULL; // the mark of unused memory: see ls__task_memory_goes
 }
 
 void ls__task_memory_goes(void *loop, char *stack)
@@ -147,12 +141,14 @@ static inline void join_family(struct ls_loop *l, struct task *t, struct task *p
     if (likely(spawner != NULL)) {
         t->parent_id = spawner->id;
         if (unlikely(spawner->locals != NULL)) {
+            t->untidy = true;
             t->locals = spawner->locals;
             t->locals->refs++;
         }
     }
     if (likely(parent != NULL)) {
         parent->live_children++;
+        parent->untidy = true;
         list_add_tail(&parent->children, &t->sibling);
         if (unlikely(parent->cancel_requested))
             inherit_cancel(t, parent);
@@ -165,24 +161,27 @@ static inline void join_family(struct ls_loop *l, struct task *t, struct task *p
     }
 }
 
-static __attribute__((noinline)) ls_task spawn_failed(struct ls_loop *l, char *stack)
+// Memory that no task has used yet. Written to at once: a page that is read first faults twice.
+static __attribute__((noinline)) struct task *take_cold(struct ls_loop *l)
 {
-    if (stack)
-        stack_give(&l->stacks, stack, false);
-    l->record->spawn_failed++;
-    return (ls_task){-ENOMEM};
+    char *stack;
+    if ((l->nfree_slots == 0 && more_slots(l) < 0) || !(stack = ls__stack_take_cold(&l->stacks))) {
+        l->record->spawn_failed++;
+        return NULL;
+    }
+    struct task *t = place_task(l, stack);
+    take_slot(l, t, stack);
+    return t;
 }
 
 // The memory of the task is clean: fresh from the kernel, or left so by the one before (free_task).
 static inline ls_task new_task(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *arg,
                                struct task *parent, struct ls_group *group)
 {
-    char *stack = stack_take(&l->stacks);
-    if (unlikely(!stack))
-        return spawn_failed(l, NULL);
-    struct task *t = place_task(l, stack);
-    if (unlikely(!t->slot) && take_slot(l, t, stack) < 0)
-        return spawn_failed(l, stack);
+    char *stack = stack_take_warm(&l->stacks);
+    struct task *t = likely(stack != NULL) ? place_task(l, stack) : take_cold(l);
+    if (unlikely(!t))
+        return (ls_task){-ENOMEM};
     int64_t id = t->id + (1 << LS_ABI_SLOT_BITS);
     t->id = id;
     t->owner->id = id;
@@ -362,7 +361,7 @@ static void reap_children(struct task *t)
 }
 
 // Everything that the function may have left. Clean-up functions may leave more, so until nothing is left.
-static void clean_up(struct task *t)
+static __attribute__((noinline)) void clean_up(struct task *t)
 {
     if (t->deadline || t->shields)
         ls__deadlines_abandoned(t);
@@ -379,14 +378,7 @@ static void clean_up(struct task *t)
     ls__locals_unref(t->locals);
     t->locals = NULL;
     t->children = t->owned = t->groups = t->mutexes = (struct list){NULL, NULL};
-}
-
-// Lists that have been used and are empty again count as something: clean_up looks closer.
-static inline bool nothing_left(const struct task *t)
-{
-    return !((uintptr_t)t->children.next | (uintptr_t)t->owned.next | (uintptr_t)t->groups.next |
-             (uintptr_t)t->mutexes.next | (uintptr_t)t->deadline | (uintptr_t)t->locals |
-             t->shields);
+    t->untidy = false;
 }
 
 static void task_main(void *arg)
@@ -397,7 +389,7 @@ static void task_main(void *arg)
     t->state = LS_ABI_RUNNING;
     l->record->started++;
     t->result = t->fn(t->arg);
-    if (unlikely(!nothing_left(t)))
+    if (unlikely(t->untidy))
         clean_up(t);
     end_task(l, t);
     die(l, t);

@@ -205,6 +205,7 @@ int ls_deadline_begin(struct ls_deadline *deadline, int64_t timeout_ns)
     d->shield = t->shields;
     d->expired = false;
     d->at_ns = INT64_MAX;
+    t->untidy = true;
     t->deadline = d;
     if (timeout_ns >= 0) {
         int64_t now = clock_ticks_to_ns(&l->clock, clock_ticks());
@@ -254,6 +255,7 @@ int ls_shield_begin(void)
     struct task *t = task_current();
     if (!t)
         return -EPERM;
+    t->untidy = true;
     t->shields++;
     t->flags |= LS_ABI_SHIELDED;
     slot_show_flags(t);

@@ -247,11 +247,11 @@ TEST(an_alert_comes_once_a_window)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exit_writes_what_is_queued), // forks: before there are threads
         cmocka_unit_test(records_are_json_with_task_and_fields),
         cmocka_unit_test(a_record_that_is_too_long_is_cut_at_a_field),
         cmocka_unit_test(a_full_queue_drops_counts_and_says_so),
         cmocka_unit_test(any_thread_may_log),
-        cmocka_unit_test(exit_writes_what_is_queued),
         cmocka_unit_test(figures_by_loop_and_by_site),
         cmocka_unit_test(metrics_render_as_json_and_openmetrics),
         cmocka_unit_test(an_alert_comes_once_a_window),

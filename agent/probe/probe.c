@@ -87,9 +87,12 @@ static int choose_backend(struct probe *p, struct error *err)
 {
     if (p->config.backend == BACKEND_PROC)
         return open_backend(p, &probe_proc_ops, err);
-    int e = open_backend(p, &probe_bpf_ops, err);
+    struct error why; // of the first try: what is made good by the second is no error
+    int e = open_backend(p, &probe_bpf_ops, &why);
     if (e && p->config.backend == BACKEND_AUTO && !p->config.exact)
-        e = open_backend(p, &probe_proc_ops, err);
+        return open_backend(p, &probe_proc_ops, err);
+    if (e && err)
+        *err = why;
     return e;
 }
 

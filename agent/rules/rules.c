@@ -18,6 +18,7 @@ const struct rule *const all_rules[] = {
     &rule_task_orphan,
     &rule_task_timeout_runs_on,
     &rule_task_cancel_ignored,
+    &rule_task_cancel_leak,
     &rule_task_never_awaited,
     &rule_task_error_unread,
     &rule_task_fail_rate,

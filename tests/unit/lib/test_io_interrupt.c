@@ -99,11 +99,12 @@ static int64_t do_tcp_connect(int64_t timeout_ns)
 
 static int64_t do_unix_connect(int64_t timeout_ns)
 {
-    static const char path[] = "@loopscope-test-full";
+    char path[40];
+    int length = snprintf(path, sizeof(path), "@loopscope-test-full-%d", getpid());
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     ls_stream *s;
-    socklen_t size = sizeof(sa_family_t) + sizeof(path) - 1;
-    memcpy(a.sun_path + 1, path + 1, sizeof(path) - 2);
+    socklen_t size = (socklen_t)(sizeof(sa_family_t) + (size_t)length);
+    memcpy(a.sun_path + 1, path + 1, (size_t)length - 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&a, size), 0);
     assert_int_equal(listen(fd, 0), 0);

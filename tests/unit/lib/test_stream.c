@@ -79,9 +79,10 @@ TEST(a_name_is_resolved_and_its_addresses_tried)
 
 TEST(unix_sockets_by_path_and_abstract)
 {
-    char path[64];
+    char path[64], name[64];
     snprintf(path, sizeof(path), "/tmp/ls-test-%d.sock", getpid());
-    const char *paths[] = {path, "@loopscope-test-stream"};
+    snprintf(name, sizeof(name), "@ls-test-%d", getpid());
+    const char *paths[] = {path, name};
     for (int i = 0; i < 2; i++) {
         ls_listener *l;
         ls_stream *s;

@@ -178,10 +178,8 @@ static bool wakes_itself(struct live_book *b, const struct live_mark *m,
                          const struct ls_abi_task *s)
 {
     struct live_sum *sum = &b->sums[s->spawn_site];
-    bool often =
-        s->steps - m->steps >= BUSY_STEPS || (m->steps == s->steps && s->steps >= BUSY_STEPS);
     bool yielded = s->wait == LS_ABI_WAIT_YIELD;
-    if (live_is_over(s) || !often)
+    if (live_is_over(s) || s->steps < m->steps + BUSY_STEPS)
         return false;
     sum->looks++;
     sum->yields += yielded;

@@ -39,6 +39,31 @@ static void stop(struct state *st)
     uv_stop(&st->loop);
 }
 
+void collect_wish(struct collect *c, const struct wishes *w)
+{
+    struct state *st = c->state;
+    const struct source_ops *ops = st->source ? st->source->ops : NULL;
+    struct wishes *to = ops && ops->wishes ? ops->wishes(st->source) : NULL;
+    int64_t now_ns = (int64_t)uv_hrtime();
+    if (!to)
+        return;
+    if (w->tasks.until_ns > now_ns)
+        to->tasks = w->tasks;
+    if (w->fds.until_ns > now_ns)
+        to->fds = w->fds;
+    if (w->fd_stacks_until_ns > to->fd_stacks_until_ns)
+        to->fd_stacks_until_ns = w->fd_stacks_until_ns;
+    if (w->gc_walk_until_ns > to->gc_walk_until_ns)
+        to->gc_walk_until_ns = w->gc_walk_until_ns;
+}
+
+void collect_look(struct collect *c)
+{
+    struct state *st = c->state;
+    if (!st->stopping && st->source && st->source->ops->resample)
+        st->source->ops->resample(st->source);
+}
+
 void collect_stop(struct collect *c)
 {
     stop(c->state);
@@ -124,6 +149,35 @@ static void look_at(struct collect *c, const struct snap *s)
             c->attached = true;
 }
 
+// What a command's table needs beyond what is always known.
+static void wish(struct state *st)
+{
+    const struct source_ops *ops = st->source->ops;
+    struct wishes *w = ops->wishes ? ops->wishes(st->source) : NULL;
+    const struct opts *o = st->c->opts;
+    if (!w)
+        return;
+    w->tasks = (struct wish_rows){.until_ns = INT64_MAX,
+                                  .count = WISH_ROWS_MAX,
+                                  .state = -1,
+                                  .flags = o->orphans ? TASKF_ORPHANED : 0};
+    w->fds = (struct wish_rows){.until_ns = INT64_MAX, .count = WISH_ROWS_MAX, .state = -1};
+    if (o->fd_stacks)
+        w->fd_stacks_until_ns = INT64_MAX;
+    if (o->gc_walk)
+        w->gc_walk_until_ns = INT64_MAX;
+}
+
+// A client's wish has taken the place of the command's own: when it expires, that comes back.
+static void wish_again(struct state *st)
+{
+    const struct source_ops *ops = st->source->ops;
+    const struct wishes *w = ops->wishes ? ops->wishes(st->source) : NULL;
+    int64_t now_ns = (int64_t)uv_hrtime();
+    if (w && (w->tasks.until_ns < now_ns || w->fds.until_ns < now_ns))
+        wish(st);
+}
+
 static void on_snapshot(void *arg, struct snap *s)
 {
     struct state *st = arg;
@@ -131,6 +185,7 @@ static void on_snapshot(void *arg, struct snap *s)
     if (st->stopping)
         return;
     look_at(c, s);
+    wish_again(st);
     if (c->attached && !st->armed) {
         st->armed = true;
         arm(st);
@@ -175,25 +230,6 @@ static void start(struct state *st)
     st->deadline.data = st->last_look.data = st;
     start_signal(st, &st->interrupt, SIGINT);
     start_signal(st, &st->terminate, SIGTERM);
-}
-
-// What a command's table needs beyond what is always known.
-static void wish(struct state *st)
-{
-    const struct source_ops *ops = st->source->ops;
-    struct wishes *w = ops->wishes ? ops->wishes(st->source) : NULL;
-    const struct opts *o = st->c->opts;
-    if (!w)
-        return;
-    w->tasks = (struct wish_rows){.until_ns = INT64_MAX,
-                                  .count = WISH_ROWS_MAX,
-                                  .state = -1,
-                                  .flags = o->orphans ? TASKF_ORPHANED : 0};
-    w->fds = (struct wish_rows){.until_ns = INT64_MAX, .count = WISH_ROWS_MAX, .state = -1};
-    if (o->fd_stacks)
-        w->fd_stacks_until_ns = INT64_MAX;
-    if (o->gc_walk)
-        w->gc_walk_until_ns = INT64_MAX;
 }
 
 static int run(struct state *st)

@@ -13,6 +13,7 @@
 #include "export/history.h"
 #include "opts.h"
 #include "snapshot/snapshot.h"
+#include "wish.h"
 
 #define FOREVER OPT_UNSET
 
@@ -39,6 +40,9 @@ struct collect {
 // 0, or -errno with c->err filled and nothing to show. Call collect_finish in both cases.
 int collect_run(struct collect *c);
 void collect_stop(struct collect *c); // from a callback: enough
+// Somebody else's wishes, in place of the command's own until they expire; a snapshot now.
+void collect_wish(struct collect *c, const struct wishes *w);
+void collect_look(struct collect *c);
 void collect_finish(struct collect *c);
 
 // The exit status of a table or report: clean, or too early when no loop was seen.

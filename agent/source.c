@@ -5,5 +5,7 @@ int source_open(struct source **ret, uv_loop_t *loop, const struct opts *opts,
 {
     if (opts->target == TARGET_RECORDING)
         return source_open_recording(ret, loop, opts, 0, callbacks, arg, err);
+    if (opts->target == TARGET_SOCKET)
+        return source_open_socket(ret, loop, opts, callbacks, arg, err);
     return source_open_live(ret, loop, opts, callbacks, arg, err);
 }

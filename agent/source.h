@@ -1,4 +1,4 @@
-// Where snapshots come from: a live session, a recording, later a socket. Commands and the dashboard
+// Where snapshots come from: a live session, a recording, another agent over a socket. Commands and the dashboard
 // know only this.
 //
 // Threads: the loop's thread only. Callbacks are never called from within source_open_*.
@@ -48,5 +48,9 @@ int source_open_live(struct source **ret, uv_loop_t *loop, const struct opts *op
 int source_open_recording(struct source **ret, uv_loop_t *loop, const struct opts *opts,
                           double rate, const struct source_callbacks *callbacks, void *arg,
                           struct error *err);
+
+// What the agent at the socket opts->text sees; it ends with an error when that one ends.
+int source_open_socket(struct source **ret, uv_loop_t *loop, const struct opts *opts,
+                       const struct source_callbacks *callbacks, void *arg, struct error *err);
 
 #endif

@@ -9,8 +9,9 @@
 //            the runs of order.h and these; then (how many elements are as they were, one that is not)...
 //            until the length is reached. A table with one row has neither length nor order.
 //   element  a bit for each column that changed, the values of these, the lists of its child tables
-//   value    numbers as differences, ages from what they would be by now (0 unknown, 1 then 8 bytes, else zigzag + 2); texts and stacks by
-//            their number; of sentences the middle that differs; of doubles the bytes that do
+//   value    numbers as differences (ages to what they would be by now, moments to now): 0 unknown, 1 then
+//            8 bytes, else 2 + twice the zigzag, of thousands if even; texts and stacks by their number; of
+//            sentences the middle that differs; of doubles the bytes that do, or whole numbers as such
 //
 // Texts and stacks are numbered by whoever keeps them: a recording in its tables, a socket in memory.
 #ifndef LOOPSCOPE_RECORD_PICTURE_H
@@ -19,14 +20,18 @@
 #include "../snapshot/snapshot.h"
 #include "bytes.h"
 
+#define PICTURE_UNIT  1000 // ns: finer figures are rare
+#define PICTURE_FAR   ((int64_t)1 << 60)
+#define PICTURE_WHOLE 9 // a double: no bounds of bytes, a number
+
 struct picture_names { // number what is named; > 0, or -1 which ends the packing
     int64_t (*text)(void *arg, const char *text);
     int64_t (*stack)(void *arg, const struct stack *stack);
     void *arg;
 };
 
-struct
-    picture_lookup { // in the memory of `into`, or held by it; NULL: there is none of this number
+// In the memory of `into`, or held by it; NULL: there is none of this number.
+struct picture_lookup {
     const char *(*text)(void *arg, struct snap *into, int64_t id);
     struct stack *(*stack)(void *arg, struct snap *into, int64_t id);
     void *arg;

@@ -11,30 +11,46 @@
 struct packing {
     struct bytes *out;
     const struct picture_names *names;
+    int64_t now_ns;
     int64_t passed_ns; // since the snapshot before
     bool failed;
 };
 
-static void put_number(struct packing *p, int64_t now, int64_t before)
+static void put_difference(struct bytes *out, int64_t changed)
 {
-    if (now == SNAP_UNKNOWN) {
-        bytes_varint(p->out, 0);
-        return;
-    }
-    before = before == SNAP_UNKNOWN ? 0 : before;
-    uint64_t changed = zigzag((int64_t)((uint64_t)now - (uint64_t)before));
-    if (changed <= UINT64_MAX - 2) {
-        bytes_varint(p->out, changed + 2);
-        return;
-    }
-    bytes_varint(p->out, 1);
-    bytes_put(p->out, &now, sizeof(now));
+    bool whole = changed % PICTURE_UNIT == 0;
+    uint64_t v = zigzag(whole ? changed / PICTURE_UNIT : changed);
+    bytes_varint(out, (v << 1 | !whole) + 2);
 }
 
-// Of a measured ratio most bytes change, of a whole number only some in the middle.
+static void put_number(struct packing *p, int64_t now, int64_t before)
+{
+    before = before == SNAP_UNKNOWN ? 0 : before;
+    int64_t changed = (int64_t)((uint64_t)now - (uint64_t)before);
+    if (now == SNAP_UNKNOWN) {
+        bytes_varint(p->out, 0);
+    } else if (changed > -PICTURE_FAR && changed < PICTURE_FAR) {
+        put_difference(p->out, changed);
+    } else {
+        bytes_varint(p->out, 1);
+        bytes_put(p->out, &now, sizeof(now));
+    }
+}
+
+static bool is_whole(double v)
+{
+    return v == floor(v) && fabs(v) < (double)PICTURE_FAR / PICTURE_UNIT && !(v == 0 && signbit(v));
+}
+
+// Of a measured ratio most bytes change, of others only some in the middle.
 static void put_real(struct packing *p, double now, double before)
 {
     uint8_t a[8], b[8], changed[8];
+    if (is_whole(now)) {
+        bytes_varint(p->out, PICTURE_WHOLE);
+        put_number(p, (int64_t)now, 0);
+        return;
+    }
     memcpy(a, &now, 8);
     memcpy(b, &before, 8);
     for (int i = 0; i < 8; i++)
@@ -93,6 +109,7 @@ static void put_value(struct packing *p, const struct column *c, const char *at,
     case COL_U32:
     case COL_I64:
     case COL_U64: put_number(p, column_number(c, at), was ? column_number(c, was) : 0); break;
+    case COL_MOMENT: put_number(p, *(const int64_t *)at, p->now_ns); break;
     case COL_AGE:
         put_number(p, *(const int64_t *)at, was ? aged(column_number(c, was), p->passed_ns) : 0);
         break;
@@ -216,7 +233,11 @@ int picture_pack(struct bytes *out, const struct snap *now, const struct snap *b
                  const struct picture_names *names)
 {
     struct packing p = {
-        .out = out, .names = names, .passed_ns = picture_passed_ns(now->now_ns, before)};
+        .out = out,
+        .names = names,
+        .now_ns = now->now_ns,
+        .passed_ns = picture_passed_ns(now->now_ns, before),
+    };
     bytes_varint(out, now->version);
     bytes_varint(out, zigzag(now->now_ns));
     for (int i = 0; record_tables[i]; i++)

@@ -35,13 +35,16 @@ static int64_t take_number(struct reading *r, int64_t before)
         return whole;
     }
     before = before == SNAP_UNKNOWN ? 0 : before;
-    return (int64_t)((uint64_t)before + (uint64_t)unzigzag(v - 2));
+    uint64_t changed = (uint64_t)unzigzag((v - 2) >> 1) * (v & 1 ? 1 : PICTURE_UNIT);
+    return (int64_t)((uint64_t)before + changed);
 }
 
 static double take_real(struct reading *r, double before)
 {
     uint8_t bytes[8];
     uint64_t bounds = take_varint(r), first = bounds >> 4, end = bounds & 15;
+    if (bounds == PICTURE_WHOLE)
+        return (double)take_number(r, 0);
     if (first > end || end > 8) {
         r->bad = true;
         return 0;
@@ -118,6 +121,7 @@ static void take_value(struct unpacking *u, const struct column *c, char *at, co
         break;
     case COL_I64:
     case COL_U64: *(int64_t *)at = take_number(r, was ? column_number(c, was) : 0); break;
+    case COL_MOMENT: *(int64_t *)at = take_number(r, u->into->now_ns); break;
     case COL_AGE:
         *(int64_t *)at = take_number(r, was ? aged(column_number(c, was), u->passed_ns) : 0);
         break;

@@ -31,6 +31,8 @@ static void round_column(const struct column *c, char *at, int64_t now_ns)
     double *real = (double *)at;
     if (c->type == COL_AGE)
         *whole = round_age(*whole, now_ns);
+    else if (c->type == COL_MOMENT)
+        *whole = down(*whole);
     else if (c->type == COL_I64 && ends_in(c->name, "_ns") && !ends_in(c->name, "unix_ns"))
         *whole = down(*whole);
     else if (c->type == COL_REAL && ends_in(c->name, "_ratio"))

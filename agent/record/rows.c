@@ -74,6 +74,7 @@ static int bind_column(struct writing *w, sqlite3_stmt *s, int i, const struct c
     case COL_U32:
     case COL_U64: sqlite3_bind_int64(s, i, column_number(c, at)); break;
     case COL_AGE:
+    case COL_MOMENT:
     case COL_I64: bind_known(s, i, *(const int64_t *)at); break;
     case COL_BOOL: sqlite3_bind_int(s, i, *(const bool *)at); break;
     case COL_REAL: sqlite3_bind_double(s, i, *(const double *)at); break; // NAN becomes NULL

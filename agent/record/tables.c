@@ -18,6 +18,7 @@
 
 #define INT(s, f)    COL(COL_INT, s, f, 4, OPEN)
 #define I64(s, f)    COL(COL_I64, s, f, 8, OPEN)
+#define MOMENT(s, f) COL(COL_MOMENT, s, f, 8, OPEN)
 #define AGE(s, f)    COL(COL_AGE, s, f, 8, OPEN)
 #define U64(s, f)    COL(COL_U64, s, f, 8, OPEN)
 #define U32(s, f)    COL(COL_U32, s, f, 4, OPEN)
@@ -180,8 +181,8 @@ static const struct table loops = {.key = &loop_columns[1],
                                    COLUMNS(loop_columns)};
 
 static const struct column sample_columns[] = {
-    I64(stall_sample, at_ns),   I64(stall_sample, elapsed_ns), INT(stall_sample, level),
-    BOOL(stall_sample, on_cpu), STACK(stall_sample, stack),    TEXT(stall_sample, why_not),
+    MOMENT(stall_sample, at_ns), I64(stall_sample, elapsed_ns), INT(stall_sample, level),
+    BOOL(stall_sample, on_cpu),  STACK(stall_sample, stack),    TEXT(stall_sample, why_not),
     CAUSE(stall_sample, cause)};
 static const struct table stall_samples = {
     .name = "stall_samples",
@@ -191,8 +192,8 @@ static const struct table *const stall_children[] = {&stall_samples};
 static const struct column stall_columns[] = {NAMED("stall_id", COL_U64, snap_stall, id, 8, OPEN),
                                               INT(snap_stall, pid),
                                               INT(snap_stall, tid),
-                                              I64(snap_stall, begin_ns),
-                                              I64(snap_stall, end_ns),
+                                              MOMENT(snap_stall, begin_ns),
+                                              MOMENT(snap_stall, end_ns),
                                               I64(snap_stall, duration_ns),
                                               I64(snap_stall, threshold_ns),
                                               BOOL(snap_stall, open),
@@ -239,7 +240,7 @@ static const struct table finding_evidence = {.name = "finding_evidence",
                                               ARRAY(finding, struct evidence, evidence, nevidence),
                                               COLUMNS(evidence_columns)};
 static const struct column occurrence_columns[] = {
-    I64(occurrence, at_ns), I64(occurrence, duration_ns), I64(occurrence, captured_after_ns),
+    MOMENT(occurrence, at_ns), I64(occurrence, duration_ns), I64(occurrence, captured_after_ns),
     STACK(occurrence, stack), CAUSE(occurrence, cause)};
 static const struct table finding_occurrences = {
     .name = "finding_occurrences",
@@ -258,8 +259,8 @@ static const struct column finding_columns[] = {NAMED("finding_id", COL_TEXT, fi
                                                 INT(finding, tid),
                                                 SECRET(finding, subject),
                                                 PROSE(finding, title),
-                                                I64(finding, first_seen_ns),
-                                                I64(finding, last_seen_ns),
+                                                MOMENT(finding, first_seen_ns),
+                                                MOMENT(finding, last_seen_ns),
                                                 I64(finding, count),
                                                 I64(finding, suppressed),
                                                 I64(finding, duration_ns),
@@ -336,7 +337,7 @@ static const struct table fd_sites = {.name = "fd_sites",
                                       CHILDREN(fd_children)};
 
 static const struct column event_columns[] = {
-    INT(snap_event, kind), I64(snap_event, at_ns), INT(snap_event, pid),
+    INT(snap_event, kind), MOMENT(snap_event, at_ns), INT(snap_event, pid),
     NAMED("finding_id", COL_TEXT, snap_event, finding, 8, OPEN), PROSE(snap_event, text)};
 static const struct table events = {
     .name = "events", ARRAY(snap, struct snap_event, events, nevents), COLUMNS(event_columns)};
@@ -424,6 +425,7 @@ bool column_equal(const struct column *c, const void *a, const void *b)
     case COL_BOOL: return *(const bool *)x == *(const bool *)y;
     case COL_I64:
     case COL_AGE:
+    case COL_MOMENT:
     case COL_U64: return !memcmp(x, y, 8);
     case COL_REAL: // 0 and -0 are told apart
         return !memcmp(x, y, 8) || (isnan(*(const double *)x) && isnan(*(const double *)y));
@@ -465,7 +467,7 @@ void column_copy(const struct column *c, struct snap *into, char *to, const char
 
 int64_t aged(int64_t age, int64_t by_ns)
 {
-    return age == SNAP_UNKNOWN ? age : (int64_t)((uint64_t)age + (uint64_t)by_ns);
+    return age == SNAP_UNKNOWN || age == 0 ? age : (int64_t)((uint64_t)age + (uint64_t)by_ns);
 }
 
 void row_age(const struct table *t, void *row, int64_t by_ns)

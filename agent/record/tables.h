@@ -20,13 +20,14 @@ enum column_type {
     COL_U64, // bits kept as a signed integer
     COL_U32, // unsigned
     COL_BOOL,
-    COL_REAL,  // NAN is NULL
-    COL_TEXT,  // const char *, kept once in `texts`
-    COL_PROSE, // const char *, in place: sentences that rarely recur
-    COL_STACK, // struct stack *, kept once in `stacks`
-    COL_SPARK, // int64_t[LOOP_SPARK], as the difference to the row before
-    COL_HIST,  // uint32_t[16], likewise
-    COL_AGE,   // int64_t that grows as time goes: only what did not is said; SNAP_UNKNOWN is NULL
+    COL_REAL,   // NAN is NULL
+    COL_TEXT,   // const char *, kept once in `texts`
+    COL_PROSE,  // const char *, in place: sentences that rarely recur
+    COL_STACK,  // struct stack *, kept once in `stacks`
+    COL_SPARK,  // int64_t[LOOP_SPARK], as the difference to the row before
+    COL_HIST,   // uint32_t[16], likewise
+    COL_MOMENT, // int64_t, a point in time, mostly of late; SNAP_UNKNOWN is NULL
+    COL_AGE,    // int64_t that grows as time goes: only what did not is said; SNAP_UNKNOWN is NULL
 };
 
 enum secrecy { OPEN, SECRET }; // SECRET: hidden by --redact
@@ -62,7 +63,7 @@ size_t table_mask_size(const struct table *t);                 // of a bit for e
 const char *table_zeros(const struct table *t);                // an element with every byte 0
 int64_t column_number(const struct column *c, const char *at); // INT, U32, I64, U64
 bool column_equal(const struct column *c, const void *a, const void *b); // of these elements
-int64_t aged(int64_t age, int64_t by_ns);                                // unknown stays so
+int64_t aged(int64_t age, int64_t by_ns);                                // unknown and 0 stay so
 
 // How texts change on the way; arg and the column are given. NULL hook: as they are.
 typedef const char *(*text_hook)(void *arg, struct snap *into, const struct column *c,

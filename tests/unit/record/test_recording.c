@@ -237,7 +237,7 @@ static void a_ring_keeps_only_the_newest(void **state)
 static void a_size_limit_holds(void **state)
 {
     (void)state;
-    enum { N = 600, LIMIT = 160 << 10 };
+    enum { N = 900, LIMIT = 110 << 10 };
     struct opts opts = {.max_bytes = LIMIT};
     struct recorder *r;
     struct stat st;

@@ -24,14 +24,16 @@
 #include "target/trust.h"
 #include "target/window.h"
 
-#define MS              1000000LL
-#define SECOND          (1000 * MS)
-#define LEARN_EVERY     (100 * MS)
-#define INVENTORY_EVERY (5 * SECOND)
-#define POOL_BUSY_EVERY (50 * MS)
-#define INVENTORY_MIN   (20 * MS)
-#define URGENT_APART    (20 * MS)    // snapshots out of turn, at least so far apart
-#define SETTLING        (5 * SECOND) // our own cost is counted from then on
+#define MS                1000000LL
+#define SECOND            (1000 * MS)
+#define LEARN_EVERY       (100 * MS)
+#define INVENTORY_EVERY   (5 * SECOND)
+#define POOL_BUSY_EVERY   (50 * MS)
+#define INVENTORY_MIN     (20 * MS)
+#define READING_GRID      (100 * MS)
+#define READING_GRID_FAST (20 * MS)    // under --time-scale
+#define URGENT_APART      (20 * MS)    // snapshots out of turn, at least so far apart
+#define SETTLING          (5 * SECOND) // our own cost is counted from then on
 
 struct session {
     const struct opts *opts;
@@ -42,7 +44,8 @@ struct session {
     struct self self;
     bool settled, command_ended, ended;
     int64_t tick_ns; // between regular snapshots
-    int64_t next_snapshot, next_second, next_learn, next_inventory, next_pool, last_snapshot;
+    int64_t next_snapshot, next_second, next_learn, next_inventory, next_pool, next_reading,
+        last_snapshot;
     int64_t started_unix_ns;
     uint64_t version;
 };
@@ -259,6 +262,31 @@ static void look_at_pools(struct session *s)
     s->next_pool = s->model.now_ns + (busy ? POOL_BUSY_EVERY : SECOND);
 }
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+// What is read from many processes at paces of their own is read together: a wake-up costs more than it.
+static void read_more(struct session *s)
+{
+    struct model *m = &s->model;
+    int64_t grid = m->time_scale < 1 ? READING_GRID_FAST : READING_GRID;
+    s->next_reading = (m->now_ns / grid + 1) * grid;
+    for (struct proc *p = m->procs; p; p = p->hh.next) {
+        tasks_tick(m, p);
+        live_tick(m, p);
+    }
+    fds_tick(m);
+}
+
+static int64_t next_reading(const struct session *s)
+{
+    const struct model *m = &s->model;
+    int64_t next = sooner(tasks_next_ns(m), sooner(fds_next_ns(m), live_next_ns(m)));
+    return next > s->next_reading ? next : s->next_reading;
+}
+
 static void do_what_is_due(struct session *s)
 {
     int64_t now = s->model.now_ns;
@@ -271,11 +299,8 @@ static void do_what_is_due(struct session *s)
         turn_second(s);
     if (now >= s->next_pool)
         look_at_pools(s);
-    for (struct proc *p = s->model.procs; p; p = p->hh.next) {
-        tasks_tick(&s->model, p);
-    fds_tick(&s->model);
-        live_tick(&s->model, p);
-    }
+    if (now >= s->next_reading)
+        read_more(s);
     stall_tick(&s->model);
     if (!s->command_ended && s->command.pid > 0 && command_poll(&s->command)) {
         s->command_ended = true;
@@ -293,6 +318,7 @@ static struct snap *make_snapshot(struct session *s)
     self_fill(&s->self, &s->model, snap);
     assemble(&s->model, snap);
     rules_judge(s->rules, snap);
+    fds_judged(&s->model, snap);
     s->model.urgent = s->model.fresh = false;
     s->last_snapshot = s->model.now_ns;
     return snap;
@@ -328,11 +354,6 @@ struct snap *session_dispatch(struct session *s)
     return NULL;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static bool is_learning(const struct session *s)
 {
     for (const struct thread *t = s->model.threads; t; t = t->hh.next)
@@ -348,9 +369,7 @@ int64_t session_wait_ns(struct session *s)
     if (follow_scanned(s->follow))
         next = sooner(next, s->next_snapshot);
     next = sooner(next, follow_next_ns(s->follow));
-    next = sooner(next, tasks_next_ns(&s->model));
-    next = sooner(next, fds_next_ns(&s->model));
-    next = sooner(next, live_next_ns(&s->model));
+    next = sooner(next, next_reading(s));
     next = sooner(next, stacker_deadline_ns(s->model.stacker));
     if (is_learning(s))
         next = sooner(next, s->next_learn);

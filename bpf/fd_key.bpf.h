@@ -36,6 +36,22 @@ unsigned int top_words = 128;
 unsigned int next_key; // 0 is "not known": the first is 1
 unsigned int lost_stacks;
 
+// CPython has its frames on its own heap, and two functions have the same stack: its thread's frames are
+// read here, at the call; a moment later they are others'.
+struct ls_fd_place place;
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 4096);
+    __type(key, u32);
+    __type(value, u64);
+} threads SEC(".maps"); // of the language, by tid
+
+struct taken {
+    struct ls_fd_frame frames[LS_FD_FRAMES];
+    u32 n, pad;
+};
+
 struct top { // of a stack
     u64 words[TOP_WORDS];
 };
@@ -122,6 +138,33 @@ static __always_inline u64 hash_stack(const struct ls_regs *regs, u32 nr)
     return h.hash;
 }
 
+static __always_inline u64 read_user(u64 base, int offset)
+{
+    u64 value = 0;
+    if (base && offset >= 0)
+        bpf_probe_read_user(&value, sizeof(value), (const void *)(base + offset));
+    return value;
+}
+
+static __always_inline u64 take_frames(u64 hash, struct taken *t)
+{
+    u32 tid = (u32)bpf_get_current_pid_tgid();
+    u64 *thread = bpf_map_lookup_elem(&threads, &tid);
+    t->n = 0;
+    if (!thread)
+        return hash;
+    u64 frame = place.cframe >= 0 ? read_user(read_user(*thread, place.cframe), place.current)
+                                  : read_user(*thread, place.frame);
+    for (int i = 0; i < LS_FD_FRAMES && frame; i++) {
+        t->frames[i].code = read_user(frame, place.code);
+        t->frames[i].instr = read_user(frame, place.instr);
+        hash = mix(mix(hash, t->frames[i].code), t->frames[i].instr);
+        t->n = i + 1;
+        frame = read_user(frame, place.previous);
+    }
+    return mix(hash, 1);
+}
+
 static __always_inline u32 copy_stack(u8 *to, u64 sp)
 {
     u32 len = 0;
@@ -134,7 +177,8 @@ static __always_inline u32 copy_stack(u8 *to, u64 sp)
 }
 
 // A new key is known only once its stack has found room on the way to user space.
-static __always_inline u32 new_key(u64 hash, const struct ls_regs *regs, u32 fd, u32 nr)
+static __always_inline u32 new_key(u64 hash, const struct ls_regs *regs, const struct taken *taken,
+                                   u32 fd, u32 nr)
 {
     if (next_key >= LS_FD_KEYS - 1)
         return 0;
@@ -153,7 +197,8 @@ static __always_inline u32 new_key(u64 hash, const struct ls_regs *regs, u32 fd,
     r->tid = (u32)bpf_get_current_pid_tgid();
     r->fd = fd;
     r->nr = nr;
-    r->nframes = 0;
+    r->nframes = taken->n;
+    __builtin_memcpy(r->frames, taken->frames, sizeof(r->frames));
     __builtin_memcpy(r->regs, regs, sizeof(r->regs));
     r->stack_len = copy_stack((u8 *)(r + 1), regs->sp);
     bpf_ringbuf_submit(r, 0);
@@ -165,9 +210,13 @@ static __noinline u32 key_of(u32 fd, u32 nr)
     struct ls_regs regs;
     struct task_struct *task = bpf_get_current_task_btf();
     bpf_probe_read_kernel(&regs, sizeof(regs), (const void *)bpf_task_pt_regs(task));
+    struct taken taken;
+    __builtin_memset(&taken, 0, sizeof(taken));
     u64 hash = hash_stack(&regs, nr);
+    if (place.known)
+        hash = take_frames(hash, &taken);
     u32 *known = bpf_map_lookup_elem(&keys, &hash);
-    return known ? *known : new_key(hash, &regs, fd, nr);
+    return known ? *known : new_key(hash, &regs, &taken, fd, nr);
 }
 
 #endif

@@ -48,10 +48,9 @@ struct ls_fd_opening {
     unsigned long long regs[21]; // in the order of struct ls_regs
 };
 
-// What the key's program must know of CPython to read a thread's frames: offsets within its structs.
-struct ls_fd_python {
-    unsigned long long code_type; // address of PyCode_Type; 0: no Python
-    int ts_cframe, ts_frame, cf_current, fr_previous, fr_code, fr_instr; // -1: not there
+// How to read a thread's frames: offsets within the language's structs, -1 not there.
+struct ls_fd_place {
+    int known, cframe, frame, current, previous, code, instr;
 };
 
 #endif

@@ -175,6 +175,8 @@ static int on_opening(void *arg, void *data, size_t size)
         .syscall = r->nr,
         .stack = (const uint8_t *)(r + 1),
         .stack_len = r->stack_len,
+        .nframes = r->nframes <= LS_FD_FRAMES ? (int)r->nframes : 0,
+        .frames = r->frames,
     };
     memcpy(&o.regs, r->regs, sizeof(r->regs));
     t->cb(t->arg, &o);
@@ -221,6 +223,15 @@ int fd_track_open(struct fd_track **ret, int pid, int descriptors, fd_opening_cb
     }
     *ret = t;
     return 0;
+}
+
+void fd_track_frames(struct fd_track *t, int tid, uint64_t thread, const struct ls_fd_place *place)
+{
+    unsigned int key = (unsigned int)tid;
+    t->skel->bss->place = *place;
+    t->skel->bss->place.known = 1;
+    bpf_map__update_elem(t->skel->maps.threads, &key, sizeof(key), &thread, sizeof(thread),
+                         BPF_ANY);
 }
 
 void fd_track_close(struct fd_track *t)

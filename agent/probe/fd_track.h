@@ -33,12 +33,16 @@ struct fd_opening { // the first one of a key
     struct ls_regs regs;
     const uint8_t *stack; // from regs.sp on; valid within the callback
     size_t stack_len;
+    int nframes; // of a language that has its frames elsewhere, see fd_track_frames
+    const struct ls_fd_frame *frames;
 };
 typedef void (*fd_opening_cb)(void *arg, const struct fd_opening *o);
 
 // Attaches to the process; `descriptors` is the highest number to follow and one. -errno, *err filled.
 int fd_track_open(struct fd_track **ret, int pid, int descriptors, fd_opening_cb cb, void *arg,
                   struct error *err);
+// From now on the frames of this thread are taken with each opening: they lie at `thread`, by `place`.
+void fd_track_frames(struct fd_track *t, int tid, uint64_t thread, const struct ls_fd_place *place);
 void fd_track_close(struct fd_track *t); // detaches; NULL is fine
 void fd_track_dispatch(struct fd_track *t);
 int fd_track_fd(struct fd_track *t); // readable: dispatch

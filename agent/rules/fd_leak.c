@@ -158,6 +158,14 @@ static void report(struct rules *r, const struct rule *rule, const struct snap_f
     draft_report(r, d);
 }
 
+static bool seen_enough(const struct snap_fd_site *s)
+{
+    for (int i = 0; i < FD_HORIZONS; i++)
+        if (s->cohorts[i].horizon_ns > 0)
+            return true;
+    return false;
+}
+
 // What the table shows. Growing with too little seen yet is a suspicion.
 static const char *verdict(const struct rules *r, const struct rule *rule,
                            const struct snap_fd_site *s, bool leak)
@@ -168,22 +176,43 @@ static const char *verdict(const struct rules *r, const struct rule *rule,
     if (leaking(s, rules_value(r, rule, "share"), min * 0.6) ||
         (s->never_closed && (double)s->open >= min && keeps_growing(s->sixths)))
         return "suspect";
-    return s->cohorts[0].horizon_ns > 0 ? "ok" : "unknown";
+    return seen_enough(s) ? "ok" : "unknown";
+}
+
+// A stack is known that leaks this kind: then what has none yet is no finding of its own.
+static bool is_explained(const struct snap *now, const struct snap_fd_site *of)
+{
+    for (int i = 0; i < now->nfds && !of->stack; i++) {
+        const struct snap_fd_site *s = &now->fds[i];
+        if (s->stack && s->pid == of->pid && s->kind && of->kind &&
+            strcmp(s->kind, of->kind) == 0 && s->verdict && strcmp(s->verdict, "leak") == 0)
+            return true;
+    }
+    return false;
+}
+
+static void judge(struct rules *r, const struct rule *rule, struct snap_fd_site *s)
+{
+    const struct fd_cohort *c =
+        leaking(s, rules_value(r, rule, "share"), rules_value(r, rule, "min"));
+    bool leak = c && (!s->never_closed ||
+                      (s->watched_ns >= rules_ns(r, rule, "after") && keeps_growing(s->sixths)));
+    bool explained = leak && is_explained(r->now, s);
+    s->verdict = explained ? "suspect" : verdict(r, rule, s, leak);
+    if (leak && !explained)
+        report(r, rule, s, c);
 }
 
 static void check(struct rules *r, const struct rule *rule, const struct snap *now)
 {
     bool early = true;
-    for (int i = 0; i < now->nfds; i++) {
-        struct snap_fd_site *s = &r->now->fds[i]; // the verdict is ours to fill
-        const struct fd_cohort *c =
-            leaking(s, rules_value(r, rule, "share"), rules_value(r, rule, "min"));
-        bool leak = c && (!s->never_closed || (s->watched_ns >= rules_ns(r, rule, "after") &&
-                                               keeps_growing(s->sixths)));
-        early &= s->cohorts[0].horizon_ns == 0;
-        s->verdict = verdict(r, rule, s, leak);
-        if (leak)
-            report(r, rule, s, c);
+    // Those with a stack first. The verdict is ours to fill.
+    for (int i = 0; i < 2 * now->nfds; i++) {
+        struct snap_fd_site *s = &r->now->fds[i % now->nfds];
+        if ((s->stack != NULL) != (i < now->nfds))
+            continue;
+        early &= !seen_enough(s);
+        judge(r, rule, s);
     }
     if (early)
         rules_not_judged(r, rule, "needs %.3g s of openings", 300 * r->time_scale);

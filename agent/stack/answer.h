@@ -12,6 +12,7 @@ struct stack_facts { // beside the frames
     bool torn, live_reads, in_language, gc;
     const char *why_not, *lock;
     struct task_ref task;
+    struct frame_place place;
 };
 
 void put_stack(struct writer *w, const struct merged *m, const struct stack_facts *facts);

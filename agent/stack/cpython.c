@@ -309,6 +309,41 @@ static bool collects_garbage(const struct native_frame *frames, int n)
     return false;
 }
 
+static void take(void *self, const struct taken_frame *frames, int n)
+{
+    struct cpython *py = self;
+    py->ntaken = n < 0 ? 0 : n > TAKEN_FRAMES ? TAKEN_FRAMES : n;
+    memcpy(py->taken, frames, sizeof *frames * (size_t)py->ntaken);
+}
+
+static int use_taken(struct cpython *py, struct py_frame *frames)
+{
+    int n = 0;
+    for (int i = 0; i < py->ntaken; i++) {
+        uint64_t code = py->o.version >= 0x030d ? py->taken[i].code & ~7ull : py->taken[i].code;
+        if (py_code_at(py, code))
+            frames[n++] = (struct py_frame){.code = code, .instr = py->taken[i].instr};
+    }
+    py->ntaken = 0;
+    return n;
+}
+
+static struct frame_place place_of(const struct cpython *py, uint64_t thread)
+{
+    // Up to 3.10 the position is a number in another place of another struct: not worth a program.
+    if (py->o.version < 0x030b)
+        return (struct frame_place){0};
+    return (struct frame_place){
+        .thread = thread,
+        .cframe = py->o.ts_cframe,
+        .frame = py->o.ts_frame,
+        .current = py->o.cf_current,
+        .previous = py->o.fr_previous,
+        .code = py->o.fr_code,
+        .instr = py->o.fr_instr,
+    };
+}
+
 static void walk(void *self, struct mem *m, int tid, const struct native_frame *native, int n,
                  struct lang_result *ret)
 {
@@ -319,14 +354,17 @@ static void walk(void *self, struct mem *m, int tid, const struct native_frame *
     uint64_t thread = n ? py_thread_of(py, tid, native[0].sp) : 0;
     if (!thread)
         return;
-    int nframes = py_thread_frames(py, thread, frames, MAX_FRAMES, &ret->torn);
+    ret->place = place_of(py, thread);
+    bool taken = py->ntaken > 0;
+    int nframes = taken ? use_taken(py, frames)
+                        : py_thread_frames(py, thread, frames, MAX_FRAMES, &ret->torn);
     merge(py, native, n, frames, nframes, &ret->torn);
     ret->frames = py->out;
     ret->nframes = py->out_count;
     ret->in_language = is_in_program(py, native, n);
     ret->gc = collects_garbage(native, n);
     ret->lock = waits_for_gil(native, n) ? "GIL" : NULL;
-    uint64_t task = asyncio_running(py, thread, frames, nframes);
+    uint64_t task = taken ? 0 : asyncio_running(py, thread, frames, nframes);
     if (task)
         asyncio_task_ref(py, task, &ret->task);
 }
@@ -337,5 +375,6 @@ const struct lang cpython_lang = {
     .attach = attach,
     .detach = detach,
     .walk = walk,
+    .take = take,
     .tasks = asyncio_tasks,
 };

@@ -81,6 +81,8 @@ struct cpython {
     struct asyncio *asyncio; // NULL until tasks are asked for
     struct lang_frame *out;  // of the present walk
     int out_count, out_capacity;
+    struct taken_frame taken[TAKEN_FRAMES]; // for the next walk
+    int ntaken;
     char texts[3][PY_NAME_MAX + 64]; // task_ref of the present walk
 };
 

@@ -143,19 +143,24 @@ static void take_language(struct language_part *to, const struct lang_result *r,
     to->n = n;
 }
 
-static void ask_walkers(struct process *p, int tid, const struct native_frame *native, int n,
-                        struct arena *a, struct language_part *part, struct stack_facts *facts)
+static void ask_walkers(struct process *p, const struct stack_request *request,
+                        const struct native_frame *native, int n, struct arena *a,
+                        struct language_part *part, struct stack_facts *facts)
 {
     for (int i = 0; i < walkers_count(p->walkers); i++) {
         struct lang_result r = {0};
         void *self;
         const struct lang *lang = walkers_lang(p->walkers, i, &self);
-        lang->walk(self, p->mem, tid, native, n, &r);
+        if (lang->take)
+            lang->take(self, request->taken, request->ntaken);
+        lang->walk(self, p->mem, request->tid, native, n, &r);
         take_language(part, &r, n, a);
         facts->torn |= r.torn;
         facts->gc |= r.gc;
         if (r.lock)
             facts->lock = r.lock;
+        if (r.place.thread)
+            facts->place = r.place;
         if (r.task.id)
             facts->task = r.task;
     }
@@ -196,7 +201,7 @@ static void look(struct inspector *i, struct process *p, const struct stack_requ
     unwind_fresh(p, r, &i->unwound);
     struct native_frame *native = name_frames(p, a, &i->unwound);
     if (!plain)
-        ask_walkers(p, r->tid, native, i->unwound.n, a, &part, &facts);
+        ask_walkers(p, r, native, i->unwound.n, a, &part, &facts);
     if (!facts.lock)
         facts.lock = lock_name(native, i->unwound.n);
     merge(&(struct merge_input){.process = p,

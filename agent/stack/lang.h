@@ -40,6 +40,7 @@ struct lang_result {
     bool gc, in_language;
     const char *lock;
     struct task_ref task;
+    struct frame_place place;
 };
 
 struct lang {
@@ -50,6 +51,8 @@ struct lang {
     void (*detach)(void *self);
     void (*walk)(void *self, struct mem *m, int tid, const struct native_frame *frames, int n,
                  struct lang_result *ret);
+    // The next walk is about these frames of the language. NULL where frames lie on the stack.
+    void (*take)(void *self, const struct taken_frame *frames, int n);
     // asyncio: NULL where the language has no tasks.
     void (*tasks)(void *self, struct mem *m, bool gc_walk, int max_rows, struct tasks_answer *ret);
 };

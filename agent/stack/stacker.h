@@ -18,6 +18,19 @@
 
 struct stacker;
 
+// A frame of a language that keeps its frames on its own heap, where they are gone a moment later: taken by
+// the kernel's side together with the stack.
+#define TAKEN_FRAMES 8
+struct taken_frame {
+    uint64_t code, instr;
+};
+
+// Where such a language keeps the frames of a thread: an address and offsets of its structs, -1 not there.
+struct frame_place {
+    uint64_t thread; // 0: no such language, or not found
+    int cframe, frame, current, previous, code, instr;
+};
+
 struct stack_request {
     int pid, tid;
     enum runtime_kind runtime; // a hint: which walkers to try first
@@ -28,6 +41,8 @@ struct stack_request {
     const uint8_t *stack;
     size_t stack_len;
     bool stack_whole;
+    int ntaken; // in place of what the thread executes now; 0: none were taken
+    struct taken_frame taken[TAKEN_FRAMES]; // leaf first
 };
 
 struct stack_answer {
@@ -40,6 +55,7 @@ struct stack_answer {
     bool gc;              // the runtime collects garbage here
     const char *lock;     // what a futex is part of, "GIL", "a semaphore"; NULL: nothing tells
     struct task_ref task; // asyncio's running task; id NULL: none
+    struct frame_place place;
 };
 
 typedef void (*stack_cb)(void *arg, const struct stack_answer *answer);

@@ -32,11 +32,13 @@ struct fd_openers {
     unsigned int nkeys; // highest seen and one
 };
 
-struct asked {
+struct asked { // a stack
     struct model *m;
     int pid;
     uint64_t generation;
     unsigned int key;
+    int tid;
+    bool taken; // with the frames of a language that has them elsewhere
 };
 
 static struct fd_openers *openers_of(const struct asked *a)
@@ -44,6 +46,17 @@ static struct fd_openers *openers_of(const struct asked *a)
     struct proc *p = proc_find(a->m, a->pid);
     struct fd_openers *o = p && p->fds ? p->fds->openers : NULL;
     return o && o->generation == a->generation ? o : NULL;
+}
+
+static void take_frames(struct fd_openers *o, int tid, const struct frame_place *p)
+{
+    const struct ls_fd_place place = {.cframe = p->cframe,
+                                      .frame = p->frame,
+                                      .current = p->current,
+                                      .previous = p->previous,
+                                      .code = p->code,
+                                      .instr = p->instr};
+    fd_track_frames(o->track, tid, p->thread, &place);
 }
 
 static void on_stack(void *arg, const struct stack_answer *answer)
@@ -54,6 +67,12 @@ static void on_stack(void *arg, const struct stack_answer *answer)
     if (!o)
         return;
     struct opening *k = &o->keys[a.key];
+    // Its frames were not taken, and are others by now. The next opening's will be.
+    if (answer->place.thread && !a.taken) {
+        take_frames(o, a.tid, &answer->place);
+        k->state = OPENING_LOST;
+        return;
+    }
     k->state = answer->stack ? OPENING_KNOWN : OPENING_LOST;
     if (answer->stack)
         k->stack = stack_ref(stack_intern(o->model, answer->stack));
@@ -73,7 +92,8 @@ static void on_opening(void *arg, const struct fd_opening *opening)
         o->nkeys = opening->key + 1;
     if (!a)
         return;
-    *a = (struct asked){o->model, o->pid, o->generation, opening->key};
+    *a = (struct asked){o->model,     o->pid,       o->generation,
+                        opening->key, opening->tid, opening->nframes > 0};
     struct stack_request r = {.pid = o->pid,
                               .tid = opening->tid,
                               .runtime = p->identity.runtime,
@@ -82,6 +102,10 @@ static void on_opening(void *arg, const struct fd_opening *opening)
                               .stack_base = opening->regs.sp,
                               .stack = opening->stack,
                               .stack_len = opening->stack_len};
+    _Static_assert(TAKEN_FRAMES == LS_FD_FRAMES, "all of them fit");
+    for (r.ntaken = 0; r.ntaken < opening->nframes; r.ntaken++)
+        r.taken[r.ntaken] =
+            (struct taken_frame){opening->frames[r.ntaken].code, opening->frames[r.ntaken].instr};
     if (stacker_stack(o->model->stacker, &r, on_stack, a) < 0)
         free(a);
     else if (k->state == OPENING_LOST)

@@ -122,6 +122,11 @@ static int64_t joined(const struct fd_clock *clock, struct fd_site *site, int i,
     return n;
 }
 
+static int64_t end_of(const struct fd_site *site, int64_t now_ns)
+{
+    return site->until_ns ? site->until_ns : now_ns;
+}
+
 static void put_survivor(struct fd_cohort *c, int64_t opened, int64_t from, int64_t to)
 {
     c->survivors++;
@@ -132,15 +137,15 @@ static void put_survivor(struct fd_cohort *c, int64_t opened, int64_t from, int6
 static void cohort(const struct fd_clock *clock, struct fd_site *site, int i, int64_t now_ns,
                    struct fd_cohort *c)
 {
-    int64_t horizon = fd_horizon_ns(clock, i), watched = now_ns - site->began_ns;
+    int64_t horizon = fd_horizon_ns(clock, i), end = end_of(site, now_ns);
+    int64_t watched = end - site->began_ns;
     int64_t span = (int64_t)((double)SPAN_MIN_NS * clock->scale);
     if (SPAN_HORIZONS * horizon > span)
         span = SPAN_HORIZONS * horizon;
     *c = (struct fd_cohort){.span_ns = span};
     if (watched < span || horizon < LOOKS_MIN * clock->period_ns)
         return;
-    int64_t to = now_ns - 2 * horizon,
-            from = to - span > site->began_ns ? to - span : site->began_ns;
+    int64_t to = end - 2 * horizon, from = to - span > site->began_ns ? to - span : site->began_ns;
     c->horizon_ns = horizon;
     c->closed = joined(clock, site, i, now_ns);
     for (const struct fd_life *l = site->lives; l && l->opened_ns <= to; l = l->next)
@@ -151,11 +156,12 @@ static void cohort(const struct fd_clock *clock, struct fd_site *site, int i, in
 static void ages(const struct fd_clock *clock, const struct fd_site *site, int64_t now_ns,
                  struct snap_fd_site *ret)
 {
+    int64_t end = end_of(site, now_ns);
     for (const struct fd_life *l = site->lives; l; l = l->next) {
         for (int i = 0; i < FD_HORIZONS && now_ns - l->opened_ns >= fd_horizon_ns(clock, i); i++)
             ret->aged[i]++;
-        if (!l->before && now_ns > site->began_ns)
-            ret->sixths[part_of(l->opened_ns, site->began_ns, now_ns, 6)]++;
+        if (!l->before && l->opened_ns < end)
+            ret->sixths[part_of(l->opened_ns, site->began_ns, end, 6)]++;
     }
 }
 
@@ -167,7 +173,7 @@ void fd_site_facts(const struct fd_clock *clock, struct fd_site *site, int64_t n
     ret->open = site->open;
     ret->oldest_ns = site->lives ? now_ns - site->lives->opened_ns : SNAP_UNKNOWN;
     ret->growth_per_s = growth_of(site);
-    ret->watched_ns = now_ns - site->began_ns;
+    ret->watched_ns = end_of(site, now_ns) - site->began_ns;
     ret->never_closed = site->closed == 0;
     memset(ret->aged, 0, sizeof(ret->aged));
     memset(ret->sixths, 0, sizeof(ret->sixths));

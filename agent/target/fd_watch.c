@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "fd_book.h"
 #include "fd_openers.h"
@@ -22,7 +23,7 @@
 #define EXAMPLES_OF     3 // a site with fewer needs none
 #define SUSPICIOUS_MIN  3 // that lie about
 #define SURVIVORS_KNOWN 20
-#define SEEN_HORIZONS   20 // a stack is judged in cohorts of 30 s after five minutes
+#define SETTLED_NS      (1800 * SECOND_NS) // a stack that is fine for so long stays so
 #define FOLLOW_MAX_NS   (3600 * SECOND_NS)
 #define FOLLOW_REST_NS  (600 * SECOND_NS)
 
@@ -62,35 +63,47 @@ static int64_t lying_about(const struct model *m, const struct fd_book *b, const
     return n;
 }
 
-static bool is_suspicious(const struct model *m, const struct fd_book *b)
+// A stack that leaks descriptors of this kind is known already.
+static bool is_explained(const struct fd_book *b, const struct fd_group *of)
 {
     for (const struct fd_group *g = b->groups; g; g = g->hh.next)
-        if (!g->stack && lying_about(m, b, g) >= g->known_lying + SUSPICIOUS_MIN)
+        if (g->stack && g->leaks && g->kind == of->kind && g->site.open > 0)
             return true;
     return false;
 }
 
-// Each stack that leaves some behind has been seen for long, and has enough to be judged by the inventory
-// alone.
+static bool is_suspicious(const struct model *m, const struct fd_book *b)
+{
+    for (const struct fd_group *g = b->groups; g; g = g->hh.next)
+        if (!g->stack && !is_explained(b, g) &&
+            lying_about(m, b, g) >= g->known_lying + SUSPICIOUS_MIN)
+            return true;
+    return false;
+}
+
+// The rules have said of each stack that leaves some behind what they will say.
 static bool enough_known(const struct model *m, const struct fd_book *b)
 {
     bool any = false;
     for (const struct fd_group *g = b->groups; g; g = g->hh.next) {
         int64_t n = g->stack ? lying_about(m, b, g) : 0;
-        if (n < SUSPICIOUS_MIN)
-            continue;
-        if (n < SURVIVORS_KNOWN ||
-            m->now_ns - g->site.began_ns < SEEN_HORIZONS * fd_horizon_ns(&b->clock, 0))
+        bool leaks = g->leaks && n >= SURVIVORS_KNOWN;
+        bool fine = g->settled && m->now_ns - g->site.began_ns > scaled(m, SETTLED_NS);
+        if (n >= SUSPICIOUS_MIN && !leaks && !fine)
             return false;
-        any = true;
+        any |= leaks || fine;
     }
     return any;
 }
 
+// What is known of each stack stands from then on.
 static void stop_following(struct model *m, struct fd_book *b)
 {
-    for (struct fd_group *g = b->groups; g; g = g->hh.next)
+    for (struct fd_group *g = b->groups; g; g = g->hh.next) {
         g->known_lying = lying_about(m, b, g);
+        if (g->stack && !g->site.until_ns)
+            g->site.until_ns = m->now_ns;
+    }
     fd_openers_free(b->openers);
     b->openers = NULL;
     b->openers_again_ns = m->now_ns + scaled(m, FOLLOW_REST_NS);
@@ -113,11 +126,18 @@ static void follow(struct model *m, struct proc *p, struct fd_book *b)
     }
 }
 
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * SECOND_NS + t.tv_nsec;
+}
+
 static void look(struct model *m, struct proc *p)
 {
     const struct fd_row *rows;
     struct fd_book *b = p->fds;
-    int64_t began = mono_ns();
+    int64_t began = cpu_ns();
     if (b->openers)
         fd_openers_dispatch(b->openers);
     int n = fds_list(m->fds, p->pid, &rows);
@@ -127,7 +147,7 @@ static void look(struct model *m, struct proc *p)
         if (b->openers)
             fd_openers_compare(b->openers, rows, n);
     }
-    b->cost_ns = mono_ns() - began;
+    b->cost_ns = cpu_ns() - began;
     if (n >= 0)
         follow(m, p, b); // loads programs, once
     b->clock.period_ns = period_of(m, b);
@@ -253,7 +273,8 @@ static void put_exact_counts(const struct fd_book *b, const struct fd_group *g,
 static void put_group(struct model *m, const struct proc *p, struct fd_group *g, struct snap *s,
                       int *rows_left)
 {
-    struct snap_fd_site *to = &s->fds[s->nfds++];
+    struct snap_fd_site *to = &s->fds[s->nfds];
+    g->shown = s->nfds++;
     *to = (struct snap_fd_site){.pid = p->pid,
                                 .kind = g->kind,
                                 .stack = snap_hold(s, g->stack),
@@ -284,11 +305,23 @@ static int choose(struct model *m, struct snap *s, struct choice **ret)
     *ret = snap_alloc(s, sizeof(**ret) * (size_t)(n + 1));
     n = 0;
     for (struct proc *p = m->procs; p; p = p->hh.next)
-        for (struct fd_group *g = p->fds ? p->fds->groups : NULL; g; g = g->hh.next)
+        for (struct fd_group *g = p->fds ? p->fds->groups : NULL; g; g = g->hh.next) {
+            g->shown = -1;
             if (g->site.open > 0)
                 (*ret)[n++] = (struct choice){p, g};
+        }
     qsort(*ret, (size_t)n, sizeof(**ret), most_open_first);
     return n < SITES_MAX ? n : SITES_MAX;
+}
+
+void fds_judged(struct model *m, const struct snap *s)
+{
+    for (struct proc *p = m->procs; p; p = p->hh.next)
+        for (struct fd_group *g = p->fds ? p->fds->groups : NULL; g; g = g->hh.next) {
+            const char *verdict = g->shown < 0 ? "" : s->fds[g->shown].verdict;
+            g->leaks = strcmp(verdict, "leak") == 0;
+            g->settled = strcmp(verdict, "ok") == 0;
+        }
 }
 
 void fds_assemble(struct model *m, struct snap *s)

@@ -172,12 +172,21 @@ static int listen_on(ls_listener **ret, const struct sockaddr *address, socklen_
         return -errno;
     if (!path)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, address, size) < 0 || listen(fd, backlog > 0 ? backlog : DEFAULT_BACKLOG) < 0)
+    if (bind(fd, address, size) < 0) {
+        r = -errno;
+        close(fd);
+        return r;
+    }
+    const char *file = path && path[0] != '@' ? path : NULL; // is there now
+    if (listen(fd, backlog > 0 ? backlog : DEFAULT_BACKLOG) < 0)
         r = -errno;
     if (r == 0)
-        r = listener_new(ret, fd, path && path[0] != '@' ? path : NULL);
-    if (r < 0)
+        r = listener_new(ret, fd, file);
+    if (r < 0) {
         close(fd);
+        if (file)
+            unlink(file);
+    }
     return r;
 }
 

@@ -6,8 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAX_WORDS 3 // command, TARGET or A, B
-
 struct given { // an option met on the way, applied when the command is known
     const struct option_spec *option;
     const char *value;
@@ -16,7 +14,7 @@ struct given { // an option met on the way, applied when the command is known
 struct words {
     struct given *given;
     int ngiven;
-    const char *positional[MAX_WORDS];
+    const char **positional; // as many as argv may hold
     int npositional;
     char **command; // after "--"
 };
@@ -196,10 +194,8 @@ static int split_words(struct words *w, int argc, char **argv, struct error *err
             rc = long_option(w, argv, &i, err);
         else if (word[0] == '-' && word[1])
             rc = short_options(w, argv, &i, err);
-        else if (w->npositional < MAX_WORDS)
-            w->positional[w->npositional++] = word;
         else
-            rc = error_set(err, STATUS_USAGE, EINVAL, "one argument too many: '%.80s'", word);
+            w->positional[w->npositional++] = word;
         if (rc < 0)
             return rc;
     }
@@ -290,9 +286,23 @@ static int apply_two_files(struct cli *c, const char *const *words, int n, struc
     return rc;
 }
 
+// Whether they exist is the command's to say: the error of a walk tells more.
+static int apply_paths(struct cli *c, const char *const *words, int n, struct error *err)
+{
+    if (c->opts.target != TARGET_NONE || c->opts.argv)
+        return error_set(err, STATUS_USAGE, EINVAL, "%s takes paths, no TARGET", c->command->name);
+    if (n == 0)
+        return error_set(err, STATUS_USAGE, EINVAL, "%s needs a PATH", c->command->name);
+    for (int i = 0; i < n; i++)
+        add_text(&c->opts.paths, &c->opts.npaths, words[i]);
+    return 0;
+}
+
 static int apply_positionals(struct cli *c, const char *const *words, int n, struct error *err)
 {
     enum cmd_takes takes = c->command->takes;
+    if (takes == TAKES_PATHS)
+        return apply_paths(c, words, n, err);
     if (takes == TAKES_TWO_FILES)
         return apply_two_files(c, words, n, err);
     if (takes == TAKES_NOTHING || takes == TAKES_RULE) {
@@ -416,10 +426,12 @@ static size_t count_given(int argc, char **argv)
 int cli_parse(struct cli *c, int argc, char **argv, struct error *err)
 {
     *c = (struct cli){.opts = opts_default()};
-    struct words w = {.given = calloc(count_given(argc, argv), sizeof(struct given))};
-    if (!w.given)
+    struct words w = {.given = calloc(count_given(argc, argv), sizeof(struct given)),
+                      .positional = calloc((size_t)argc + 1, sizeof(char *))};
+    if (!w.given || !w.positional)
         abort();
     int rc = parse(c, &w, argc, argv, err);
+    free(w.positional);
     free(w.given);
     return rc;
 }
@@ -431,5 +443,7 @@ void cli_finish(struct cli *c)
     free(c->files);
     free(c->opts.settings);
     free(c->opts.ignore);
+    free(c->opts.allowed);
+    free(c->opts.paths);
     *c = (struct cli){0};
 }

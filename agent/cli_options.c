@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pwd.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "export/export.h"
 #include "snapshot/snapshot.h"
@@ -83,6 +85,10 @@ static int set_state(struct cli *c, const char *value, struct error *err)
 
 static int set_format(struct cli *c, const char *value, struct error *err)
 {
+    if (c->command->takes == TAKES_PATHS) { // of its own, which it checks
+        c->opts.format = value;
+        return 0;
+    }
     if (!export_find(value)) {
         usage(err, "--format", value, "a format");
         char list[200] = "";
@@ -162,6 +168,40 @@ static int set_unit(struct cli *c, const char *value, struct error *err)
     return set_target(c, TARGET_UNIT, value, err);
 }
 
+static int set_connect(struct cli *c, const char *value, struct error *err)
+{
+    return set_target(c, TARGET_SOCKET, value, err);
+}
+
+static void allow(struct cli *c, uid_t uid)
+{
+    struct opts *o = &c->opts;
+    o->allowed = realloc(o->allowed, sizeof(*o->allowed) * (size_t)(o->nallowed + 1));
+    if (!o->allowed)
+        abort();
+    o->allowed[o->nallowed++] = uid;
+}
+
+static int set_allow_uid(struct cli *c, const char *value, struct error *err)
+{
+    char *end;
+    unsigned long long uid = strtoull(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end || uid >= UINT32_MAX)
+        return usage(err, "--allow-uid", value, "a user's number");
+    allow(c, (uid_t)uid);
+    return 0;
+}
+
+static int set_allow_user(struct cli *c, const char *value, struct error *err)
+{
+    const struct passwd *user = getpwnam(value);
+    if (!user)
+        return error_set(err, STATUS_USAGE, ENOENT, "--allow-user: there is no user '%.80s'",
+                         value);
+    allow(c, user->pw_uid);
+    return 0;
+}
+
 static int set_setting(struct cli *c, const char *value, struct error *err)
 {
     if (!looks_like_setting(value)) {
@@ -173,11 +213,11 @@ static int set_setting(struct cli *c, const char *value, struct error *err)
     return 0;
 }
 
-// -o is a setting everywhere, and the file where a command writes one (record, report, check).
+// -o is a setting, and the file of those whose purpose is to write one (check has --output).
 static int set_o(struct cli *c, const char *value, struct error *err)
 {
-    const struct option_spec *output = option_find("output", 6);
-    if (looks_like_setting(value) || !option_is_of(output, c->command))
+    const char *const writers[] = {"record", "report", "lint", NULL};
+    if (looks_like_setting(value) || word_index(c->command->name, writers) < 0)
         return set_setting(c, value, err);
     c->opts.output = value;
     return 0;
@@ -276,6 +316,7 @@ static int set_version(struct cli *c, const char *value, struct error *err)
         name, letter, OPTION_CALL, 0, set, arg, only, help                                         \
     }
 
+#define SEEN "top ps watch check loops tasks fds stacks record report"
 #define LIVE "top watch check loops tasks fds stacks record report serve"
 
 const struct option_spec cli_options[] = {
@@ -286,20 +327,22 @@ const struct option_spec cli_options[] = {
     FLAG("once", 0, once, "top", "one frame as text"),
     FLAG("plain", 0, plain, "top", "no full screen: lines as things change"),
     CALL("delay", 'd', set_delay, "TIME", "top", "time between frames"),
-    TEXT("connect", 0, connect, "SOCKET", "top", "show what `serve --socket` sees"),
+    CALL("connect", 0, set_connect, "SOCKET", SEEN, "TARGET: what `serve --socket` sees"),
     TEXT("exec", 0, exec, "CMD", "watch", "run CMD for each finding, JSON on its stdin"),
-    CALL("fail-on", 0, set_fail_on, "SEVERITY", "check",
+    CALL("fail-on", 0, set_fail_on, "SEVERITY", "check lint",
          "info, warning (default), critical or never"),
-    CALL("ignore", 0, set_ignore, "RULE[:GLOB]", "check watch report",
+    CALL("ignore", 0, set_ignore, "RULE[:GLOB]", "check watch report lint",
          "leave out findings of RULE (whose subject, title, file or function matches GLOB)"),
-    TEXT("baseline", 0, baseline, "FILE.lsr", "check", "only what this recording lacks fails"),
+    TEXT("baseline", 0, baseline, "FILE", "check lint",
+         "only what this recording (lint: earlier --json) lacks fails"),
+    TEXT("from", 0, from, "FILE.lsr", "lint", "what blocked in this recording comes first"),
     FLAG("tree", 0, tree, "tasks", "children under their parents"),
     FLAG("by-site", 0, by_site, "tasks", "one row a spawn site"),
     FLAG("orphans", 0, orphans, "tasks", "only tasks nobody can await"),
     CALL("state", 0, set_state, "STATE", "tasks", "only tasks in this state"),
     FLAG("fd-stacks", 0, fd_stacks, LIVE, "find the stacks that open descriptors"),
-    TEXT("output", 0, output, "FILE", "record report check", "write there instead of stdout"),
-    CALL("format", 0, set_format, "FORMAT", "report check", "how to write it"),
+    TEXT("output", 0, output, "FILE", "record report check lint", "write there instead of stdout"),
+    CALL("format", 0, set_format, "FORMAT", "report check lint", "how to write it"),
     FLAG("json-schema", 0, json_schema, "report", "print the schema of the JSON output"),
     FLAG("rejudge", 0, rejudge, "top watch check report", "run today's rules on a recording"),
     CALL("max-size", 0, set_max_size, "SIZE", "record", "keep the file below this, oldest go"),
@@ -307,12 +350,14 @@ const struct option_spec cli_options[] = {
     FLAG("redact", 0, redact, "record report", "no paths, peers, names or arguments"),
     TEXT("listen", 0, listen, "ADDR:PORT", "serve", "default 127.0.0.1:9464"),
     TEXT("socket", 0, socket, "PATH", "serve", "a Unix socket for other dashboards"),
+    CALL("allow-user", 0, set_allow_user, "NAME", "serve", "this user may connect too"),
+    CALL("allow-uid", 0, set_allow_uid, "UID", "serve", "the same by number"),
     FLAG("json", 0, json, NULL, "one JSON document (watch: one a line)"),
     SPAN("for", 0, for_ns, "TIME", NULL, "how long to watch: 500ms, 10s, 2m"),
     CALL("threshold", 0, set_threshold, "TIME", NULL, "a turn this long is a stall (100ms)"),
     FLAG("strict", 0, strict, NULL, "a stall is 25ms"),
     CALL("", 'o', set_o, "RULE.KEY=VALUE", NULL,
-         "a rule's number, see `rules`; or --output's FILE"),
+         "a rule's number, see `rules`; record, report: the FILE to write"),
     CALL("set", 0, set_setting, "RULE.KEY=VALUE", NULL, "the same, never a file"),
     CALL("config", 'c', set_config, "FILE", NULL, "a file of such lines"),
     CALL("backend", 0, set_backend, "WHICH", NULL, "auto, bpf or proc"),

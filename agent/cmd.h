@@ -12,6 +12,7 @@ enum cmd_takes { // positional arguments
     TAKES_TARGET_OPT, // may be left out
     TAKES_RULE,       // [ID]
     TAKES_TWO_FILES,  // A B, recordings
+    TAKES_PATHS,      // PATH..., files and folders
 };
 
 struct command {
@@ -39,5 +40,6 @@ int cmd_diff(const struct opts *opts);
 int cmd_serve(const struct opts *opts);
 int cmd_doctor(const struct opts *opts);
 int cmd_rules(const struct opts *opts);
+int cmd_lint(const struct opts *opts);
 
 #endif

@@ -19,6 +19,7 @@ enum target_kind {
     TARGET_UNIT,
     TARGET_COMMAND, // argv
     TARGET_RECORDING,
+    TARGET_SOCKET, // text: what another agent sees
 };
 
 enum backend { BACKEND_AUTO, BACKEND_BPF, BACKEND_PROC };
@@ -29,6 +30,8 @@ struct opts {
     int pid;
     const char *text;     // NAME's glob, CGROUP's path, UNIT's name, RECORDING's file
     char **argv;          // COMMAND, NULL terminated
+    const char **paths;   // lint's
+    int npaths;
     const char *second;   // a further positional argument (diff's B, rules' ID)
     int64_t for_ns;       // OPT_UNSET: the command's default
     int64_t threshold_ns; // 100 ms unless --threshold, 25 ms with --strict
@@ -39,7 +42,10 @@ struct opts {
     bool json, exact, native, gc_walk, verbose, strict;
     bool once, plain, ascii; // top
     bool tree, by_site, orphans, fd_stacks, json_schema, rejudge, redact, cured;
-    const char *state, *format, *output, *connect, *listen, *socket, *exec, *baseline;
+    const char *state, *format, *output, *listen, *socket, *exec, *baseline;
+    uint32_t *allowed; // --allow-uid, --allow-user
+    int nallowed;
+    const char *from; // lint: a recording
     int64_t max_bytes; // --max-size; 0: no limit
     int64_t ring_ns;   // --ring; 0: keep all
     int fail_on;       // enum severity, or FAIL_NEVER

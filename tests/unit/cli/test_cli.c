@@ -154,6 +154,10 @@ static void wrong_options(void **state)
     BAD("record 1 --max-size 5q", "--max-size wants");
     BAD("record 1 --ring 1ms", "--ring wants");
     BAD("watch 1 -o nonsense", "rule.key=value");
+    BAD("check 1 -o loop-blocked.warn", "rule.key=value");
+    BAD("serve 1 --allow-user nobody-of-this-name", "there is no user");
+    BAD("serve 1 --allow-uid -1", "a user's number");
+    BAD("check 1 --connect /run/x", "more than one TARGET");
     BAD("watch 1 -Z", "unknown option -Z");
 }
 

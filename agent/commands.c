@@ -67,6 +67,13 @@ const struct command commands[] = {
      "loopscope rules loop-sync-io\n"
      "loopscope rules --json\n",
      TAKES_RULE, cmd_rules},
+    {"lint", "PATH...", "the same pitfalls in source, before it runs: Python, C on our runtime",
+     "loopscope lint src/\n"
+     "loopscope lint app.py --format sarif -o lint.sarif\n"
+     "loopscope lint src/ --baseline known.json --ignore 'fd-orphan:*/tests/*'\n"
+     "loopscope lint src/ --from night.lsr   what really blocked comes first\n"
+     "loopscope lint src/ -o loop-sync-io.call=shop.db.query\n",
+     TAKES_PATHS, cmd_lint},
     {0},
 };
 

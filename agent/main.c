@@ -46,7 +46,8 @@ static int check_ignore(const struct opts *o, struct error *err)
 static int run(const struct cli *c)
 {
     struct error err = {0};
-    if (check_settings(&c->opts, &err) < 0 || check_ignore(&c->opts, &err) < 0)
+    bool lints = c->command->takes == TAKES_PATHS; // has rules and keys of its own
+    if (!lints && (check_settings(&c->opts, &err) < 0 || check_ignore(&c->opts, &err) < 0))
         return fail(&err);
     int status = c->command->run(&c->opts);
     if (fflush(stdout) != 0 && errno != EPIPE && status == STATUS_CLEAN) {

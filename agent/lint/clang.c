@@ -1,0 +1,191 @@
+// C on our runtime, by libclang and the compile database.
+//
+// Only files that speak of the runtime are parsed: elsewhere there is no task to block. Without a
+// compile_commands.json above the file (or in a build/ there) plain options are tried.
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clang_rules.h"
+#include "lint.h"
+
+#define MAX_ARGS 256
+
+struct arguments {
+    char *list[MAX_ARGS];
+    int n;
+};
+
+static void add(struct arguments *a, const char *text)
+{
+    if (a->n < MAX_ARGS && (a->list[a->n] = strdup(text)))
+        a->n++;
+}
+
+static void arguments_finish(struct arguments *a)
+{
+    for (int i = 0; i < a->n; i++)
+        free(a->list[i]);
+}
+
+static bool speaks_of_runtime(const char *path)
+{
+    FILE *f = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+    bool found = false;
+    while (f && !found && getline(&line, &size, f) >= 0)
+        found = strstr(line, "#include") && strstr(line, "loopscope");
+    free(line);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+// The compiler's name, the output and the file itself are not for the parser.
+static void take_command(const struct clang_api *api, CXCompileCommand command, const char *path,
+                         struct arguments *ret)
+{
+    CXString folder = api->CompileCommand_getDirectory(command);
+    char option[PATH_MAX + 32];
+    snprintf(option, sizeof(option), "-working-directory=%s", api->getCString(folder));
+    api->disposeString(folder);
+    add(ret, option);
+    unsigned n = api->CompileCommand_getNumArgs(command);
+    for (unsigned i = 1; i < n; i++) {
+        CXString s = api->CompileCommand_getArg(command, i);
+        const char *text = api->getCString(s);
+        const char *slash = strrchr(path, '/');
+        bool is_file = text[0] != '-' && strstr(text, slash ? slash : path);
+        if (!strcmp(text, "-o"))
+            i++;
+        else if (strcmp(text, "-c") != 0 && strcmp(text, "--") != 0 && !is_file)
+            add(ret, text);
+        api->disposeString(s);
+    }
+}
+
+static bool from_database(const struct clang_api *api, const char *folder, const char *path,
+                          struct arguments *ret)
+{
+    char file[PATH_MAX + 32];
+    snprintf(file, sizeof(file), "%s/compile_commands.json", folder);
+    if (access(file, R_OK) != 0)
+        return false;
+    CXCompilationDatabase_Error e;
+    CXCompilationDatabase db = api->CompilationDatabase_fromDirectory(folder, &e);
+    if (e != CXCompilationDatabase_NoError)
+        return false;
+    CXCompileCommands all = api->CompilationDatabase_getCompileCommands(db, path);
+    bool found = all && api->CompileCommands_getSize(all) > 0;
+    if (found)
+        take_command(api, api->CompileCommands_getCommand(all, 0), path, ret);
+    if (all)
+        api->CompileCommands_dispose(all);
+    api->CompilationDatabase_dispose(db);
+    return found;
+}
+
+static void add_include(struct arguments *ret, const char *folder, const char *below)
+{
+    char option[PATH_MAX + 64], header[PATH_MAX + 64];
+    snprintf(header, sizeof(header), "%s%s/loopscope/loopscope.h", folder, below);
+    snprintf(option, sizeof(option), "-I%s%s", folder, below);
+    if (access(header, R_OK) == 0)
+        add(ret, option);
+}
+
+// Upwards from the file: the database where there is one, else where the header may lie.
+static void find_arguments(const struct clang_api *api, const char *path, struct arguments *ret)
+{
+    char folder[PATH_MAX], build[PATH_MAX + 8];
+    snprintf(folder, sizeof(folder), "%s", path);
+    for (char *slash; (slash = strrchr(folder, '/')) && slash > folder;) {
+        *slash = '\0';
+        snprintf(build, sizeof(build), "%s/build", folder);
+        if (from_database(api, folder, path, ret) || from_database(api, build, path, ret))
+            return;
+    }
+    add(ret, "-std=gnu11");
+    add(ret, "-D_GNU_SOURCE");
+    snprintf(folder, sizeof(folder), "%s", path);
+    for (char *slash; (slash = strrchr(folder, '/')) && slash > folder;) {
+        *slash = '\0';
+        add_include(ret, folder, "/include");
+        add_include(ret, folder, "/lib/include");
+    }
+}
+
+// The first error that leaves the tree unreliable, or NULL. buf is returned.
+static const char *what_failed(const struct clang_api *api, CXTranslationUnit tu, char *buf,
+                               size_t size)
+{
+    unsigned n = api->getNumDiagnostics(tu);
+    bool failed = false;
+    for (unsigned i = 0; i < n && !failed; i++) {
+        CXDiagnostic d = api->getDiagnostic(tu, i);
+        if (api->getDiagnosticSeverity(d) >= CXDiagnostic_Error) {
+            unsigned line = 0;
+            api->getExpansionLocation(api->getDiagnosticLocation(d), NULL, &line, NULL, NULL);
+            CXString s = api->getDiagnosticSpelling(d);
+            snprintf(buf, size, "line %u: %s", line, api->getCString(s));
+            api->disposeString(s);
+            failed = true;
+        }
+        api->disposeDiagnostic(d);
+    }
+    return failed ? buf : NULL;
+}
+
+static void check_file(struct lint_report *r, const struct clang_api *api, CXIndex index,
+                       const char *path, const struct lint_settings *settings)
+{
+    char real[PATH_MAX], why[300];
+    struct arguments args = {.n = 0};
+    CXTranslationUnit tu = NULL;
+    if (!realpath(path, real)) {
+        lint_skip(r, path, strerror(errno));
+        return;
+    }
+    find_arguments(api, real, &args);
+    enum CXErrorCode e = api->parseTranslationUnit2(index, real, (const char *const *)args.list,
+                                                    args.n, NULL, 0, 0, &tu);
+    if (e != CXError_Success || !tu) {
+        lint_skip(r, path, "libclang gave up on it");
+    } else if (what_failed(api, tu, why, sizeof(why))) {
+        lint_skip(r, path, why);
+    } else {
+        struct unit u;
+        unit_read(&u, api, tu);
+        clang_rules_judge(r, &u, path, settings);
+        r->files++;
+        r->lines += u.lines;
+        unit_finish(&u);
+    }
+    if (tu)
+        api->disposeTranslationUnit(tu);
+    arguments_finish(&args);
+}
+
+int lint_check_c(struct lint_report *r, const struct lint_paths *paths,
+                 const struct lint_settings *settings, struct error *err)
+{
+    struct clang_api api = {0};
+    CXIndex index = NULL;
+    int rc = 0;
+    for (int i = 0; i < paths->n && rc == 0; i++) {
+        if (!speaks_of_runtime(paths->list[i]))
+            continue;
+        if (!index && (rc = clang_api_open(&api, err)) == 0)
+            index = api.createIndex(0, 0);
+        if (index)
+            check_file(r, &api, index, paths->list[i], settings);
+    }
+    if (index)
+        api.disposeIndex(index);
+    clang_api_close(&api);
+    return rc;
+}

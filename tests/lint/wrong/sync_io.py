@@ -1,0 +1,24 @@
+import asyncio
+import time
+
+import requests as http
+
+
+def load(url):
+    return http.get(url, timeout=5)  # expect: loop-sync-io
+
+
+async def profile(user):
+    await asyncio.sleep(0)
+    return load("http://localhost/users/" + user)
+
+
+async def poll():
+    while True:
+        time.sleep(1)  # expect: loop-sync-io
+        await asyncio.sleep(1)
+
+
+async def settings():
+    with open("settings.json") as f:  # expect: loop-sync-io
+        return f.read()

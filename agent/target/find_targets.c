@@ -36,6 +36,7 @@ struct follow {
     char *text;
     struct candidate *candidates;
     int64_t next_scan_ns;
+    bool pending; // some candidate may have something due
     uint64_t scans;
     int self;
 };
@@ -82,7 +83,7 @@ static void drop(struct follow *f, struct candidate *c)
 static void judge(struct follow *f, struct candidate *c)
 {
     if (!is_own(f, c->pid) && matches(f, c)) {
-        c->queued = true;
+        c->queued = f->pending = true;
         return;
     }
     c->due_ns = f->m->now_ns + c->pause_ns;
@@ -117,11 +118,15 @@ static void add_queued(struct follow *f)
 {
     struct candidate *c, *next;
     int added = 0;
+    if (!f->pending)
+        return;
+    f->pending = false;
     HASH_ITER (hh, f->candidates, c, next) {
         if (c->child && !c->queued && c->due_ns <= f->m->now_ns) {
             judge(f, c);
             c->child = c->queued;
         }
+        f->pending |= c->queued || c->child;
         if (!c->queued || added++ >= ADDS_A_TICK)
             continue;
         struct error err;
@@ -156,7 +161,7 @@ void follow_tick(struct follow *f)
 int64_t follow_next_ns(const struct follow *f)
 {
     int64_t next = scans(f) ? f->next_scan_ns : INT64_MAX;
-    for (const struct candidate *c = f->candidates; c; c = c->hh.next) {
+    for (const struct candidate *c = f->pending ? f->candidates : NULL; c; c = c->hh.next) {
         if (c->queued)
             return f->m->now_ns;
         if (c->child && c->due_ns < next)
@@ -177,7 +182,7 @@ bool follow_scanned(const struct follow *f)
 {
     if (!scans(f))
         return true;
-    for (const struct candidate *c = f->candidates; c; c = c->hh.next)
+    for (const struct candidate *c = f->pending ? f->candidates : NULL; c; c = c->hh.next)
         if (c->queued)
             return false;
     return f->scans > 0;
@@ -192,7 +197,7 @@ static void child_born(void *arg, int parent, int pid)
     struct candidate *c = candidate(f, pid);
     if (!c)
         return;
-    c->child = true;
+    c->child = f->pending = true;
     c->queued = false;
     c->due_ns = f->m->now_ns + BIRTH_NS;
 }

@@ -59,6 +59,7 @@ static const char *takes(const struct command *c)
     case TAKES_TARGET_OPT: return "target";
     case TAKES_RULE: return "rule";
     case TAKES_TWO_FILES: return "recording";
+    case TAKES_PATHS: return "file";
     default: break;
     }
     return "any";

@@ -70,6 +70,7 @@ static const char *positional(const struct command *c)
     case TAKES_TARGET_OPT: return "'1:target:_loopscope_targets'";
     case TAKES_RULE: return "'1:rule:_loopscope_rules'";
     case TAKES_TWO_FILES: return "'*:recording:_files -g \"*.lsr\"'";
+    case TAKES_PATHS: return "'*:file:_files'";
     default: break;
     }
     return "";

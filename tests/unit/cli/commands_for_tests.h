@@ -24,5 +24,6 @@ NO_RUN(cmd_diff)
 NO_RUN(cmd_serve)
 NO_RUN(cmd_doctor)
 NO_RUN(cmd_rules)
+NO_RUN(cmd_lint)
 
 #endif

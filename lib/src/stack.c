@@ -58,11 +58,23 @@ static unsigned mprotect_limit(void)
     return limit;
 }
 
+// Emulators (qemu-user) take advice they do not know and say that all is well.
+static bool is_guarded(char *page)
+{
+    static atomic_int known; // 1 yes, -1 no
+    int is = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!is) {
+        is = madvise(page, STACK_PAGE, MADV_POPULATE_WRITE) < 0 && errno == EFAULT ? 1 : -1;
+        atomic_store_explicit(&known, is, memory_order_relaxed);
+    }
+    return is > 0;
+}
+
 static bool guard_by_madvise(char *stack)
 {
     if (RUNNING_ON_VALGRIND) // it does not know the call and would follow a fault into nowhere
         return false;
-    return madvise(stack, STACK_PAGE, MADV_GUARD_INSTALL) == 0;
+    return madvise(stack, STACK_PAGE, MADV_GUARD_INSTALL) == 0 && is_guarded(stack);
 }
 
 // madvise for a page of each of n stacks by one system call.
@@ -88,7 +100,7 @@ static void prepare(struct stacks *s)
         return;
     if (n > PREPARE_AT_ONCE)
         n = PREPARE_AT_ONCE;
-    if (n < 2 || !advise_each(s, s->fresh, n, MADV_GUARD_INSTALL))
+    if (n < 2 || !advise_each(s, s->fresh, n, MADV_GUARD_INSTALL) || !is_guarded(s->fresh))
         return;
     s->prepared = s->fresh + n * s->size;
     if (s->total >= MANY)

@@ -2,6 +2,8 @@
 #ifndef TABLE_READER_H
 #define TABLE_READER_H
 
+#include <errno.h>
+#include <fcntl.h>
 #include <loopscope/abi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +17,27 @@ struct table_reader {
     struct ls_abi_header header;
 };
 
+static inline ssize_t reader_copy_by_file(const struct table_reader *r, void *to, uint64_t offset,
+                                          size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/mem", (int)r->pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : pread(fd, to, size, (off_t)(r->base + offset));
+    if (fd >= 0)
+        close(fd);
+    return n;
+}
+
 static inline int reader_copy(const struct table_reader *r, void *to, uint64_t offset, size_t size)
 {
     struct iovec local = {to, size}, remote = {(void *)(uintptr_t)(r->base + offset), size};
     if (offset > r->size || size > r->size - offset)
         return -1;
-    return process_vm_readv(r->pid, &local, 1, &remote, 1, 0) == (ssize_t)size ? 0 : -1;
+    ssize_t n = process_vm_readv(r->pid, &local, 1, &remote, 1, 0);
+    if (n < 0 && errno == ENOSYS) // qemu-user
+        n = reader_copy_by_file(r, to, offset, size);
+    return n == (ssize_t)size ? 0 : -1;
 }
 
 // The pid is the caller's claim; the header must agree.

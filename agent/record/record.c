@@ -99,21 +99,45 @@ static int describe(struct recorder *r)
            set_meta(r, "redacted", r->redact ? "1" : "0");
 }
 
+static int open_db(struct recorder *r, const char *path, const char *pragmas, struct error *err)
+{
+    int rc = sqlite3_open_v2(path, &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    if (rc == SQLITE_OK)
+        rc = store_exec(r->db, pragmas);
+    return rc == SQLITE_OK ? 0 : fail(r, err, "cannot be created");
+}
+
+static int fill(struct recorder *r, struct error *err)
+{
+    if (store_exec(r->db, "BEGIN") || store_create(r->db) || describe(r))
+        return fail(r, err, "cannot be created");
+    return store_exec(r->db, "COMMIT") ? fail(r, err, "cannot be created") : 0;
+}
+
+// Made beside and moved into place, so that what bears the name opens at any moment.
 static int create(struct recorder *r, struct error *err)
 {
-    char pragma[200];
-    if (sqlite3_open_v2(r->path, &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL))
-        return fail(r, err, "cannot be created");
-    snprintf(pragma, sizeof(pragma),
+    char pragmas[200], beside[4200];
+    snprintf(pragmas, sizeof(pragmas),
              "PRAGMA page_size=1024;PRAGMA auto_vacuum=INCREMENTAL;PRAGMA application_id=%d;"
-             "PRAGMA user_version=%d;PRAGMA journal_mode=WAL;PRAGMA synchronous=OFF;"
-             "PRAGMA wal_autocheckpoint=0;",
+             "PRAGMA user_version=%d;PRAGMA journal_mode=OFF;PRAGMA synchronous=OFF;",
              APPLICATION_ID, FORMAT_VERSION);
-    if (store_exec(r->db, pragma) || store_exec(r->db, "BEGIN") || store_create(r->db))
-        return fail(r, err, "cannot be created");
-    if (describe(r) || store_exec(r->db, "COMMIT;PRAGMA wal_checkpoint(TRUNCATE)"))
-        return fail(r, err, "cannot be written");
-    return 0;
+    snprintf(beside, sizeof(beside), "%s.new", r->path);
+    unlink(beside);
+    int rc = open_db(r, beside, pragmas, err);
+    if (rc == 0)
+        rc = fill(r, err);
+    sqlite3_close(r->db);
+    r->db = NULL;
+    if (rc < 0)
+        return rc;
+    remove_old(r->path);
+    if (rename(beside, r->path) < 0)
+        return error_set(err, STATUS_INTERNAL, errno, "%.300s: cannot be created: %s", r->path,
+                         strerror(errno));
+    return open_db(r, r->path,
+                   "PRAGMA journal_mode=WAL;PRAGMA synchronous=OFF;PRAGMA wal_autocheckpoint=0",
+                   err);
 }
 
 static int prepare(struct recorder *r, struct error *err)
@@ -154,7 +178,6 @@ int record_open(struct recorder **ret, const char *path, const struct opts *opts
     struct recorder *r = calloc(1, sizeof(*r));
     if (!r || !(r->path = strdup(path)))
         abort();
-    remove_old(path);
     r->ring_ns = opts->ring_ns;
     r->max_bytes = opts->max_bytes;
     r->key_interval_ns = key_interval(r);

@@ -113,7 +113,7 @@ static int write_row(struct writing *w, const struct table *t, int parent, int p
 static int write_list(struct writing *w, const struct table *t, int parent, const void *of,
                       bool children)
 {
-    int n = table_count(t, of), rc = 0;
+    int n = store_has_rows(t) ? table_count(t, of) : 0, rc = 0;
     for (int pos = 0; pos < n && rc == 0; pos++) {
         const char *row = table_list(t, of) + (size_t)pos * t->size;
         rc = write_row(w, t, parent, pos, row);
@@ -188,8 +188,6 @@ int rows_write(struct rows *r, struct once *once, int64_t number, const struct s
     int rc = wanted == ROWS_END ? 0 : write_ended(&w, s);
     for (int i = 0; record_tables[i] && rc == 0; i++) {
         const struct table *t = record_tables[i];
-        if (!strcmp(t->name, STORE_APART))
-            continue;
         if (wanted >= ROWS_ALL || (wanted == ROWS_MINUTE && is_of_minute(t)))
             rc = write_list(&w, t, 0, s, wanted >= ROWS_ALL);
     }

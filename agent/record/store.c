@@ -16,15 +16,22 @@ int store_exec(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
+bool store_has_rows(const struct table *t)
+{
+    return strcmp(t->name, "stalls") != 0 && strcmp(t->name, "finding_occurrences") != 0;
+}
+
 int store_all_tables(const struct table *ret[STORE_TABLES])
 {
     int n = 0;
     for (int i = 0; record_tables[i]; i++) {
-        if (!strcmp(record_tables[i]->name, STORE_APART))
+        const struct table *t = record_tables[i];
+        if (!store_has_rows(t))
             continue;
-        ret[n++] = record_tables[i];
-        for (int k = 0; k < record_tables[i]->nchildren; k++)
-            ret[n++] = record_tables[i]->children[k];
+        ret[n++] = t;
+        for (int k = 0; k < t->nchildren; k++)
+            if (store_has_rows(t->children[k]))
+                ret[n++] = t->children[k];
     }
     return n;
 }

@@ -16,7 +16,8 @@ int store_create(sqlite3 *db);
 sqlite3_stmt *store_insert(sqlite3 *db, const struct table *t); // "INSERT INTO t VALUES(?,...)"
 sqlite3_stmt *store_insert_stall(sqlite3 *db);                  // the columns of `stalls`, in order
 
-#define STORE_APART "stalls" // its rows are one a stall that ended, not of a snapshot
+// Stalls have rows of their own, one each: neither they nor a finding's occurrences have those of a snapshot.
+bool store_has_rows(const struct table *t);
 // Every table that has rows of a snapshot, children too. The order is fixed.
 #define STORE_TABLES 24 // at most
 int store_all_tables(const struct table *ret[STORE_TABLES]);

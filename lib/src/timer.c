@@ -11,6 +11,7 @@ void ls__wheel_init(struct wheel *w, int64_t now_ns)
     w->now_ms = (uint64_t)now_ns / NS_PER_MS;
     w->next_ms = UINT64_MAX;
     list_init(&w->fresh);
+    list_init(&w->dated);
     for (int level = 0; level < WHEEL_LEVELS; level++)
         for (int slot = 0; slot < 64; slot++)
             list_init(&w->slots[level][slot]);
@@ -61,6 +62,11 @@ void ls__wheel_settle(struct wheel *w, int64_t now_ns)
         if (__builtin_add_overflow(now_ns, timer->expiry, &at))
             at = INT64_MAX - NS_PER_MS;
         timer->expiry = (int64_t)ms_not_before(at);
+        place(w, timer);
+    }
+    while ((node = list_pop(&w->dated))) {
+        struct timer *timer = list_entry(node, struct timer, link);
+        timer->expiry = (int64_t)ms_not_before(timer->expiry);
         place(w, timer);
     }
 }

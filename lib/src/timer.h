@@ -1,8 +1,10 @@
 // Thousands of timers on one uv_timer_t: a hierarchical wheel of 1 ms slots, six levels of 64. Arming and cancelling are O(1).
 //
-// A timer armed for a call that parks at once goes to the list `fresh` with its relative time, and into the
-// wheel when the loop next reads the clock: that saves a clock read a timer, never fires early, and is late
-// by at most the few steps until then.
+// Most timers are cancelled soon. So a new one only joins a list, and goes into the wheel when the loop next looks at the clock
+// (ls__wheel_settle, every few steps and at the end of a turn); until then it could not fire anyway.
+//
+// One armed for a call that parks at once goes to the list `fresh` with its relative time: that saves a clock read a
+// timer, never fires early, and is late by at most the few steps until then. `dated` are those with a time of their own.
 #ifndef LS_TIMER_H
 #define LS_TIMER_H
 
@@ -14,7 +16,7 @@
 
 struct timer {
     struct list link; // zeroed when not armed
-    int64_t expiry;   // ms on the wheel's clock; in `fresh`: ns from now
+    int64_t expiry;   // ms on the wheel's clock; in `fresh`: ns from now; in `dated`: ns
     void (*fire)(struct timer *timer);
 };
 
@@ -23,14 +25,14 @@ struct wheel {
     uint64_t next_ms;                // nothing is due before; UINT64_MAX: nothing at all
     uint64_t occupied[WHEEL_LEVELS]; // a bit a slot; may be set for a slot that has become empty
     uint64_t armed;                  // for the figures
-    struct list fresh;
+    struct list fresh, dated;
     struct list slots[WHEEL_LEVELS][64];
 };
 
 void ls__wheel_init(struct wheel *w, int64_t now_ns);
 // Fires at the first turn when the clock shows at_ns or more.
 void ls__timer_arm(struct wheel *w, struct timer *timer, int64_t at_ns);
-// Puts the fresh ones into the wheel.
+// Puts the fresh and dated ones into the wheel.
 void ls__wheel_settle(struct wheel *w, int64_t now_ns);
 // Fires what is due. Firing may arm and cancel.
 void ls__wheel_advance(struct wheel *w, int64_t now_ns);
@@ -49,7 +51,14 @@ static inline bool timer_armed(const struct timer *timer)
 static inline void timer_arm_fresh(struct wheel *w, struct timer *timer, int64_t in_ns)
 {
     timer->expiry = in_ns;
-    list_add_tail(&w->fresh, &timer->link);
+    list_append(&w->fresh, &timer->link);
+    w->armed++;
+}
+
+static inline void timer_arm_dated(struct wheel *w, struct timer *timer, int64_t at_ns)
+{
+    timer->expiry = at_ns;
+    list_append(&w->dated, &timer->link);
     w->armed++;
 }
 

@@ -211,7 +211,7 @@ int ls_deadline_begin(struct ls_deadline *deadline, int64_t timeout_ns)
         int64_t now = clock_ticks_to_ns(&l->clock, clock_ticks());
         if (__builtin_add_overflow(now, timeout_ns, &d->at_ns))
             d->at_ns = INT64_MAX;
-        ls__timer_arm(&l->wheel, &d->timer, d->at_ns);
+        timer_arm_dated(&l->wheel, &d->timer, d->at_ns);
     }
     if (timeout_ns == 0) {
         expire(d);

@@ -90,6 +90,7 @@ static void bench_timer(void)
     struct ls_deadline d;
     for (int i = 0; i < ARMED; i++)
         ls_deadline_begin(&armed[i], LS_SEC(3600) + LS_MSEC(i));
+    ls_sleep(LS_MSEC(2)); // they are in the wheel now
     struct usage from = usage_now();
     for (long i = 0; i < count; i++) {
         ls_deadline_begin(&d, LS_MSEC(1000 + i % 1000));

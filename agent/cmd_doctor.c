@@ -1,4 +1,5 @@
 // What this kernel and these privileges allow, proved by self-test; and whether one TARGET can be watched.
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -117,10 +118,18 @@ int cmd_doctor(const struct opts *opts)
         print_json(&d);
     else
         print_text(&d, opts);
-    fflush(stdout);
+    bool written = fflush(stdout) == 0; // before anything on stderr
+    int write_error = written ? 0 : errno;
     int status = d.bpf || d.proc ? STATUS_CLEAN : STATUS_NO_ATTACH;
     if (d.asked && !d.can_watch && d.target.err.text[0])
         status = collect_failed(&d.target);
     collect_finish(&d.target);
+    if (!written && write_error != EPIPE) {
+        struct error e;
+        error_set(&e, STATUS_INTERNAL, write_error, "cannot write to stdout: %s",
+                  strerror(write_error));
+        cli_error(&e);
+        return STATUS_INTERNAL;
+    }
     return status;
 }

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "source.h"
 #include "wish.h"
 
 #define MS       1000000LL
+#define MIN_FDS  32 // fewer, and libuv aborts where it cannot make its own
 #define SLACK_MS 10 // a window of 2 s must hold 2 s of judging
 
 struct state {
@@ -222,14 +224,43 @@ static void start_signal(struct state *st, uv_signal_t *handle, int number)
     uv_signal_start(handle, on_signal, number);
 }
 
-static void start(struct state *st)
+static int check_descriptors(struct error *err)
 {
-    uv_loop_init(&st->loop);
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= MIN_FDS)
+        return 0;
+    l.rlim_cur = l.rlim_max < MIN_FDS ? l.rlim_max : MIN_FDS;
+    if (l.rlim_cur == MIN_FDS && setrlimit(RLIMIT_NOFILE, &l) == 0)
+        return 0;
+    error_set(err, STATUS_INTERNAL, EMFILE, "%llu descriptors are too few",
+              (unsigned long long)l.rlim_cur);
+    error_hint(err, "ulimit -n %d or more", MIN_FDS);
+    return -EMFILE;
+}
+
+static int start(struct state *st)
+{
+    int rc = check_descriptors(&st->c->err);
+    if (rc < 0)
+        return rc;
+    rc = uv_loop_init(&st->loop);
+    if (rc < 0)
+        return error_set(&st->c->err, STATUS_INTERNAL, -rc, "cannot make an event loop: %s",
+                         uv_strerror(rc));
     uv_timer_init(&st->loop, &st->deadline);
     uv_timer_init(&st->loop, &st->last_look);
     st->deadline.data = st->last_look.data = st;
     start_signal(st, &st->interrupt, SIGINT);
     start_signal(st, &st->terminate, SIGTERM);
+    return 0;
+}
+
+static void finish(struct state *st)
+{
+    close_handles(st);
+    while (uv_run(&st->loop, UV_RUN_DEFAULT) != 0)
+        ;
+    uv_loop_close(&st->loop);
 }
 
 static int run(struct state *st)
@@ -265,14 +296,13 @@ int collect_run(struct collect *c)
     st->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
     if (c->keep_history)
         c->history = history_new();
-    start(st);
-    int rc = run(st);
-    if (c->closing)
-        c->closing(c->arg);
-    close_handles(st);
-    while (uv_run(&st->loop, UV_RUN_DEFAULT) != 0)
-        ;
-    uv_loop_close(&st->loop);
+    int rc = start(st);
+    if (rc == 0) {
+        rc = run(st);
+        if (c->closing)
+            c->closing(c->arg);
+        finish(st);
+    }
     free(st);
     c->state = NULL;
     return rc;

@@ -64,6 +64,7 @@ int main(int argc, char **argv)
         return stack_helper_main(STACK_HELPER_FD);
     setlocale(LC_CTYPE, ""); // not LC_NUMERIC: our numbers are read by programs
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); // a quota (ulimit -f) is an error to tell, not a death
     struct cli c;
     struct error err = {0};
     int rc = cli_parse(&c, argc, argv, &err);

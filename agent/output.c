@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,13 @@ static int failed(const char *path, int err)
     error_set(&e, STATUS_INTERNAL, err, "cannot write %.300s: %s", path, strerror(err));
     cli_error(&e);
     return STATUS_INTERNAL;
+}
+
+// A reader that has seen enough (| head) is no failure. The writers only know that some write failed.
+static bool reader_gone(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
 }
 
 static int to_stdout(const struct export_format *format, const struct snap *s,
@@ -28,7 +36,7 @@ static int to_stdout(const struct export_format *format, const struct snap *s,
     int rc = format->write(s, o, stdout);
     if (rc == 0 && fflush(stdout) != 0)
         rc = -errno;
-    return rc < 0 && rc != -EPIPE ? failed("to stdout", -rc) : 0;
+    return rc < 0 && !reader_gone() ? failed("to stdout", -rc) : 0;
 }
 
 #define MAX_RULES 128

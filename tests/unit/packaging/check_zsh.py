@@ -42,7 +42,7 @@ class Shell:
 
     def tab(self, line, *wanted, absent=()):
         """Every word of `wanted` comes after Tab within 10 s; the line is thrown away again."""
-        assert not any(word in line for word in wanted)  # it is echoed
+        wanted = [word for word in wanted if word not in line]  # which is echoed
         self.say(line + "\t")
         out, end = "", time.monotonic() + 10
         while time.monotonic() < end and not all(word in out for word in wanted):

@@ -195,8 +195,10 @@ static void judge(struct rules *r, const struct rule *rule, struct snap_fd_site 
 {
     const struct fd_cohort *c =
         leaking(s, rules_value(r, rule, "share"), rules_value(r, rule, "min"));
-    bool leak = c && (!s->never_closed ||
-                      (s->watched_ns >= rules_ns(r, rule, "after") && keeps_growing(s->sixths)));
+    // What a tracker will tell better needs the time of a site that never closed anything.
+    bool vague = s->never_closed || (!s->stack && s->can_follow);
+    bool leak =
+        c && (!vague || (s->watched_ns >= rules_ns(r, rule, "after") && keeps_growing(s->sixths)));
     bool explained = leak && is_explained(r->now, s);
     s->verdict = explained ? "suspect" : verdict(r, rule, s, leak);
     if (leak && !explained)
@@ -205,7 +207,7 @@ static void judge(struct rules *r, const struct rule *rule, struct snap_fd_site 
 
 static void check(struct rules *r, const struct rule *rule, const struct snap *now)
 {
-    bool early = true;
+    bool early = now->nfds > 0;
     // Those with a stack first. The verdict is ours to fill.
     for (int i = 0; i < 2 * now->nfds; i++) {
         struct snap_fd_site *s = &r->now->fds[i % now->nfds];

@@ -256,6 +256,7 @@ struct snap_fd_site { // descriptors of one opening stack, or of one kind where 
     const char *examples; // a few paths or peers; NULL
     int64_t watched_ns;   // its openings have been followed for so long
     bool never_closed;    // not one of them was closed
+    bool can_follow;      // without a stack: its openers can be followed, and are when it looks like a leak
     int64_t aged[FD_HORIZONS];     // open now and older than each horizon, used lately or not
     int64_t sixths[6];             // opened in each sixth of the time watched and still open
     struct fd_cohort cohorts[FD_HORIZONS];

@@ -101,8 +101,10 @@ static void stop_following(struct model *m, struct fd_book *b)
 {
     for (struct fd_group *g = b->groups; g; g = g->hh.next) {
         g->known_lying = lying_about(m, b, g);
-        if (g->stack && !g->site.until_ns)
-            g->site.until_ns = m->now_ns;
+        if (!g->stack || g->site.until_ns)
+            continue;
+        g->site.until_ns = m->now_ns;
+        fd_openers_counts(b->openers, g->stack, &g->exact_opened, &g->exact_closed);
     }
     fd_openers_free(b->openers);
     b->openers = NULL;
@@ -262,11 +264,13 @@ static void put_entries(struct model *m, int pid, const struct fd_group *g, stru
 static void put_exact_counts(const struct fd_book *b, const struct fd_group *g,
                              struct snap_fd_site *to)
 {
-    int64_t opened, closed;
-    if (!g->stack || !b->openers || !fd_openers_counts(b->openers, g->stack, &opened, &closed))
+    int64_t opened = g->exact_opened, closed = g->exact_closed;
+    if (g->stack && b->openers)
+        fd_openers_counts(b->openers, g->stack, &opened, &closed);
+    if (opened < to->opened)
         return;
     to->opened = opened;
-    to->closed = closed;
+    to->closed = closed > to->closed ? closed : to->closed;
     to->never_closed = to->never_closed && closed == 0;
 }
 
@@ -279,6 +283,7 @@ static void put_group(struct model *m, const struct proc *p, struct fd_group *g,
                                 .kind = g->kind,
                                 .stack = snap_hold(s, g->stack),
                                 .note = snap_strdup(s, g->note),
+                                .can_follow = !g->stack && !m->no_openers,
                                 .verdict = "unknown"};
     fd_site_facts(&p->fds->clock, &g->site, m->now_ns, to);
     put_exact_counts(p->fds, g, to);

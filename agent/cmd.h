@@ -1,4 +1,4 @@
-// One command is one file (cmd_*.c) and one entry in the table of commands.c.
+// One command is one file (cmd_*.c) and one row of commands.def.
 #ifndef LOOPSCOPE_CMD_H
 #define LOOPSCOPE_CMD_H
 
@@ -26,20 +26,8 @@ struct command {
 extern const struct command commands[]; // name NULL ends it; the first is the default
 const struct command *command_find(const char *name);
 
-int cmd_top(const struct opts *opts);
-int cmd_ps(const struct opts *opts);
-int cmd_watch(const struct opts *opts);
-int cmd_check(const struct opts *opts);
-int cmd_loops(const struct opts *opts);
-int cmd_tasks(const struct opts *opts);
-int cmd_fds(const struct opts *opts);
-int cmd_stacks(const struct opts *opts);
-int cmd_record(const struct opts *opts);
-int cmd_report(const struct opts *opts);
-int cmd_diff(const struct opts *opts);
-int cmd_serve(const struct opts *opts);
-int cmd_doctor(const struct opts *opts);
-int cmd_rules(const struct opts *opts);
-int cmd_lint(const struct opts *opts);
+#define COMMAND(name, ...) int cmd_##name(const struct opts *opts);
+#include "commands.def"
+#undef COMMAND
 
 #endif

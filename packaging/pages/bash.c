@@ -39,7 +39,7 @@ static void values_of(FILE *out, const struct option_spec *o)
         [COMPLETE_FILE] = "file",       [COMPLETE_RECORDING] = "recording",
         [COMPLETE_SETTING] = "setting", [COMPLETE_RULE] = "rule",
         [COMPLETE_COMMAND] = "command"};
-    enum completion_kind kind = completion_kind(o);
+    enum completion_kind kind = completion_kind(o, NULL);
     if (kind == COMPLETE_NOTHING)
         return;
     fputs("    ", out);
@@ -88,6 +88,9 @@ int bash_fill_in(FILE *out, const char *name)
         for (const struct command *c = commands; c->name; c++)
             options_of(out, c);
     } else if (!strcmp(name, "values")) {
+        for (const struct command *c = commands; c->name; c++)
+            if (has_own_formats(c))
+                fprintf(out, "    %s:--format) echo any ;;\n", c->name);
         for (const struct option_spec *o = cli_options; o->name; o++)
             values_of(out, o);
     } else if (!strcmp(name, "positional")) {

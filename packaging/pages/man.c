@@ -164,7 +164,7 @@ void man_command(FILE *out, const struct command *command)
     if (command->takes <= TAKES_TARGET_OPT && command->takes != TAKES_NOTHING)
         target(out);
     options(out, command, true);
-    if (option_is_of(option_find("format", 6), command))
+    if (option_is_of(option_find("format", 6), command) && !has_own_formats(command))
         formats(out);
     if (command->takes == TAKES_RULE)
         rules(out);

@@ -17,7 +17,8 @@ enum completion_kind { // what may follow an option
     COMPLETE_RULE,
     COMPLETE_COMMAND,
 };
-enum completion_kind completion_kind(const struct option_spec *o);
+bool has_own_formats(const struct command *command); // not those of agent/export
+enum completion_kind completion_kind(const struct option_spec *o, const struct command *command);
 // The words that the option's own reader accepts, each passed to `each`.
 void completion_words(const struct option_spec *o, void (*each)(void *arg, const char *word),
                       void *arg);

@@ -6,7 +6,12 @@
 #include "../../agent/export/export.h"
 #include "pages.h"
 
-enum completion_kind completion_kind(const struct option_spec *o)
+bool has_own_formats(const struct command *command)
+{
+    return command && command->takes == TAKES_PATHS; // it reports on source, not on a snapshot
+}
+
+enum completion_kind completion_kind(const struct option_spec *o, const struct command *command)
 {
     static const struct {
         const char *arg;
@@ -21,15 +26,25 @@ enum completion_kind completion_kind(const struct option_spec *o)
     };
     if (!o->arg)
         return COMPLETE_NOTHING;
+    if (has_own_formats(command) && !strcmp(o->arg, "FORMAT"))
+        return COMPLETE_ANY;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
         if (!strcmp(o->arg, kinds[i].arg))
             return kinds[i].kind;
     return COMPLETE_ANY;
 }
 
+static const struct command *command_with(const struct option_spec *o)
+{
+    const struct command *c = commands;
+    while (c->name && !option_is_of(o, c))
+        c++;
+    return c->name ? c : commands;
+}
+
 static bool accepts(const struct option_spec *o, const char *word)
 {
-    struct cli c = {.opts = opts_default()};
+    struct cli c = {.command = command_with(o), .opts = opts_default()};
     struct error err = {0};
     bool yes = option_apply(&c, o, word, &err) == 0;
     cli_finish(&c);

@@ -23,9 +23,9 @@ static void put_word(void *arg, const char *word)
     fprintf(arg, "%s ", word);
 }
 
-static void put_action(FILE *out, const struct option_spec *o)
+static void put_action(FILE *out, const struct option_spec *o, const struct command *c)
 {
-    switch (completion_kind(o)) {
+    switch (completion_kind(o, c)) {
     case COMPLETE_NOTHING:
     case COMPLETE_ANY: break;
     case COMPLETE_WORDS:
@@ -41,7 +41,7 @@ static void put_action(FILE *out, const struct option_spec *o)
     }
 }
 
-static void put_option(FILE *out, const struct option_spec *o)
+static void put_option(FILE *out, const struct option_spec *o, const struct command *c)
 {
     fputs("        '*", out);
     if (o->letter && *o->name)
@@ -57,7 +57,7 @@ static void put_option(FILE *out, const struct option_spec *o)
         fputc(':', out);
         put_quoted(out, o->arg);
         fputc(':', out);
-        put_action(out, o);
+        put_action(out, o, c);
     }
     fputs("'\n", out);
 }
@@ -81,7 +81,7 @@ static void put_command_options(FILE *out, const struct command *c)
     fprintf(out, "    %s) specs=(\n", c->name);
     for (const struct option_spec *o = cli_options; o->name; o++)
         if (option_is_of(o, c))
-            put_option(out, o);
+            put_option(out, o, c);
     fprintf(out, "        %s\n    ) ;;\n", positional(c));
 }
 

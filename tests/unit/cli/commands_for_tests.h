@@ -4,26 +4,13 @@
 
 #include "../../../agent/cmd.h"
 
-#define NO_RUN(name)                                                                               \
-    int name(const struct opts *opts)                                                              \
+#define COMMAND(name, ...)                                                                         \
+    int cmd_##name(const struct opts *opts)                                                        \
     {                                                                                              \
         (void)opts;                                                                                \
         return STATUS_INTERNAL;                                                                    \
     }
-NO_RUN(cmd_top)
-NO_RUN(cmd_ps)
-NO_RUN(cmd_watch)
-NO_RUN(cmd_check)
-NO_RUN(cmd_loops)
-NO_RUN(cmd_tasks)
-NO_RUN(cmd_fds)
-NO_RUN(cmd_stacks)
-NO_RUN(cmd_record)
-NO_RUN(cmd_report)
-NO_RUN(cmd_diff)
-NO_RUN(cmd_serve)
-NO_RUN(cmd_doctor)
-NO_RUN(cmd_rules)
-NO_RUN(cmd_lint)
+#include "../../../agent/commands.def"
+#undef COMMAND
 
 #endif

@@ -3,12 +3,30 @@
 
 static unsigned requests;
 
-static int64_t finish_upload(void *arg)
+// Half an upload is worse than none: it is not to be cancelled.
+static int64_t finish(int64_t takes)
 {
-    check(ls_shield_begin(), "shield"); // half an upload is worse than none
-    int r = ls_sleep((int64_t)(intptr_t)arg);
+    check(ls_shield_begin(), "shield");
+    int r = ls_sleep(takes);
     ls_shield_end();
     return r;
+}
+
+static int64_t finish_film(void *arg)
+{
+    (void)arg;
+    return finish(LS_SEC(12));
+}
+
+static int64_t finish_photo(void *arg)
+{
+    (void)arg;
+    return finish(LS_MSEC(20));
+}
+
+static ls_task start_upload(bool film)
+{
+    return film ? ls_spawn(finish_film, NULL) : ls_spawn(finish_photo, NULL);
 }
 
 static int authorise(bool refuse)
@@ -19,10 +37,9 @@ static int authorise(bool refuse)
 
 static int64_t request_wrong(void *arg)
 {
-    bool refuse = requests++ % 50 == 0;
-    int64_t takes = refuse ? LS_SEC(12) : LS_MSEC(20);
-    ls_task upload = ls_spawn(finish_upload, (void *)(intptr_t)takes);
-    int r = authorise(refuse);
+    bool film = requests++ % 50 == 0; // too large for this user
+    ls_task upload = start_upload(film);
+    int r = authorise(film);
     (void)arg;
     if (r == -EACCES)
         return 0; // told to the client
@@ -31,10 +48,9 @@ static int64_t request_wrong(void *arg)
 
 static int64_t request_cured(void *arg)
 {
-    bool refuse = requests++ % 50 == 0;
-    int64_t takes = refuse ? LS_SEC(12) : LS_MSEC(20);
-    ls_task upload = ls_spawn(finish_upload, (void *)(intptr_t)takes);
-    int r = authorise(refuse);
+    bool film = requests++ % 50 == 0;
+    ls_task upload = start_upload(film);
+    int r = authorise(film);
     (void)arg;
     int64_t uploaded = ls_await(upload);
     return r < 0 && r != -EACCES ? r : uploaded;

@@ -65,14 +65,7 @@ int ls__stream_new(ls_stream **ret, int fd)
 
 int ls_stream_from_fd(ls_stream **ret, int fd)
 {
-    int flags = fcntl(fd, F_GETFL);
-    *ret = NULL;
-    if (flags < 0)
-        return -errno;
-    int r = ls__stream_new(ret, fd);
-    if (r == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-        r = -errno;
-    return r;
+    return ls__stream_new(ret, fd); // libuv makes it non-blocking
 }
 
 int ls_stream_pair(ls_stream *ends[2])

@@ -38,7 +38,9 @@ static bool speaks_of_runtime(const char *path)
     size_t size = 0;
     bool found = false;
     while (f && !found && getline(&line, &size, f) >= 0)
-        found = strstr(line, "#include") && strstr(line, "loopscope");
+        found = (strstr(line, "#include") && strstr(line, "loopscope")) ||
+                strstr(line, "ls_spawn") || strstr(line, "ls_group_") || strstr(line, "ls_run(") ||
+                strstr(line, "ls_await");
     free(line);
     if (f)
         fclose(f);

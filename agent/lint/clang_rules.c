@@ -160,20 +160,49 @@ static void judge_blocking(struct check *c, const struct c_call *call)
     add_chain(c, f, c->from, call->function);
 }
 
+// Functions that take a site await, but for these.
 static bool is_await(const char *name)
 {
-    static const char *const awaits[] = {
-        "ls_await_at",      "ls_wait_at",      "ls_yield_at",       "ls_sleep_at",
-        "ls_group_wait_at", "ls_gather_at",    "ls_sem_acquire_at", "ls_mutex_lock_at",
-        "ls_event_wait_at", "ls_cond_wait_at", "ls_offload_at",     NULL};
-    for (int i = 0; awaits[i]; i++)
-        if (!strcmp(name, awaits[i]))
-            return true;
-    bool io = !strncmp(name, "ls_file_", 8) || !strncmp(name, "ls_stream_", 10) ||
-              !strncmp(name, "ls_tcp_", 7) || !strncmp(name, "ls_chan_", 8) ||
-              !strncmp(name, "ls_resolve", 10) || !strncmp(name, "ls_process_wait", 15);
+    static const char *const others[] = {"ls_spawn_at",
+                                         "ls_spawn_detached_at",
+                                         "ls_spawn_from_thread_at",
+                                         "ls_group_spawn_at",
+                                         "ls_group_open_at",
+                                         "ls_cancel_at",
+                                         "ls_detach_at",
+                                         "ls_log_at",
+                                         "ls_subscribe_at",
+                                         NULL};
     size_t n = strlen(name);
-    return io && n > 3 && !strcmp(name + n - 3, "_at");
+    if (strncmp(name, "ls_", 3) != 0 || n < 6 || strcmp(name + n - 3, "_at") != 0)
+        return false;
+    for (int i = 0; others[i]; i++)
+        if (!strcmp(name, others[i]))
+            return false;
+    return true;
+}
+
+static bool awaits_within(const struct check *c, const struct c_loop *l)
+{
+    for (int i = 0; i < c->u->ncalls; i++) {
+        const struct c_call *call = &c->u->calls[i];
+        if (call->function == l->function && is_await(call->name) && is_before(l->at, call->at) &&
+            is_before(call->at, l->end))
+            return true;
+    }
+    return false;
+}
+
+// A server: each round waits for something, a client or the time.
+static bool is_paced(const struct check *c, const struct c_call *call)
+{
+    for (int i = 0; i < c->u->nloops; i++) {
+        const struct c_loop *l = &c->u->loops[i];
+        if (l->function == call->function && is_before(l->at, call->at) &&
+            is_before(call->at, l->end) && awaits_within(c, l))
+            return true;
+    }
+    return false;
 }
 
 static void judge_loops(struct check *c)
@@ -182,11 +211,7 @@ static void judge_loops(struct check *c)
         const struct c_loop *l = &c->u->loops[i];
         if (l->rounds < MANY || c->from[l->function] == -2)
             continue;
-        bool gives_way = false;
-        for (int k = 0; k < c->u->ncalls && !gives_way; k++)
-            gives_way = c->u->calls[k].function == l->function && is_await(c->u->calls[k].name) &&
-                        is_before(l->at, c->u->calls[k].at) && is_before(c->u->calls[k].at, l->end);
-        if (gives_way)
+        if (awaits_within(c, l))
             continue;
         struct c_call at = {.function = l->function, .at = l->at};
         struct lint_finding *f =
@@ -271,7 +296,7 @@ static void judge_number(struct check *c, int i)
 {
     const struct c_call *call = &c->u->calls[i];
     const char *group = variable_of(c, i);
-    if (call->rounds != ROUNDS_ANY || acquires(c, call))
+    if (call->rounds != ROUNDS_ANY || acquires(c, call) || is_paced(c, call))
         return;
     if (!strcmp(call->name, "ls_group_spawn_at") && group && !is_limited(c, call, group))
         tell(c, "task-unbounded", call, group, "ls_group_open(..., LIMIT), 10 to 100 a core",
@@ -289,8 +314,8 @@ static void judge_group(struct check *c, int i)
         const char *by = use->call >= 0 ? c->u->calls[use->call].name : "";
         bool same = use->function == call->function && !strcmp(use->name, group);
         bool spawns = !strcmp(by, "ls_group_spawn_at") || !strcmp(by, "ls_group_open_at");
-        if (same && !spawns)
-            return; // waited for, or somebody else's to wait for
+        if (same && (!spawns || is_paced(c, &c->u->calls[use->call])))
+            return; // waited for, somebody else's to wait for, or a server's that runs until cancelled
     }
     tell(c, "task-never-awaited", call, group, "ls_group_wait(), on every way out",
          "the group %s is never waited for", group);

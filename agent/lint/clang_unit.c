@@ -120,21 +120,39 @@ static void judge_handed(struct unit *u)
 {
     for (int i = 0; i < u->nhanded; i++) {
         int function = unit_function(u, u->handed[i].function);
-        const char *taker = u->calls[u->handed[i].call].name;
         if (function < 0)
             continue;
+        if (u->handed[i].call < 0) { // put into a table or a struct ls_job
+            u->functions[function].is_stored = true;
+            continue;
+        }
+        const char *taker = u->calls[u->handed[i].call].name;
         u->functions[function].is_task |= takes_task(taker);
         u->functions[function].is_thread |= takes_thread(taker);
     }
+    for (int i = 0; i < u->nfunctions; i++)
+        u->functions[i].is_task |= u->functions[i].is_stored && !u->functions[i].is_thread;
+}
+
+// int64_t fn(void *arg): what the runtime calls a task's function.
+static bool is_task_function(const struct clang_api *api, CXCursor function)
+{
+    char *type = take_string(api, api->getTypeSpelling(api->getCursorType(function)));
+    bool is = !strcmp(type, "int64_t (void *)");
+    free(type);
+    return is;
 }
 
 static void read_reference(struct context *up, CXCursor c)
 {
     struct unit *u = up->u;
-    enum CXCursorKind kind = u->api->getCursorKind(u->api->getCursorReferenced(c));
+    CXCursor referenced = u->api->getCursorReferenced(c);
+    enum CXCursorKind kind = u->api->getCursorKind(referenced);
     char *name = take_string(u->api, u->api->getCursorSpelling(c));
     if (kind == CXCursor_FunctionDecl) {
-        if (up->call >= 0 && strcmp(name, u->calls[up->call].name) != 0) {
+        bool handed = up->call >= 0 ? strcmp(name, u->calls[up->call].name) != 0
+                                    : is_task_function(u->api, referenced);
+        if (handed) {
             u->handed = grown(u->handed, u->nhanded, sizeof(*u->handed));
             u->handed[u->nhanded++] = (struct c_handed){name, up->call};
             return;
@@ -263,7 +281,15 @@ static enum CXChildVisitResult visit(CXCursor c, CXCursor parent, CXClientData d
     const struct clang_api *api = up->u->api;
     enum CXCursorKind kind = api->getCursorKind(c);
     (void)parent;
+    if (up->function < 0 && kind == CXCursor_DeclRefExpr) { // in a table of the file
+        read_reference(up, c);
+        return CXChildVisit_Continue;
+    }
     if (up->function < 0) {
+        if ((kind == CXCursor_VarDecl || kind == CXCursor_InitListExpr ||
+             kind == CXCursor_UnexposedExpr || kind == CXCursor_UnaryOperator) &&
+            api->Location_isFromMainFile(api->getCursorLocation(c)))
+            return CXChildVisit_Recurse;
         if (kind == CXCursor_FunctionDecl && api->isCursorDefinition(c) &&
             api->Location_isFromMainFile(api->getCursorLocation(c)))
             read_function(up, c);

@@ -17,6 +17,7 @@ struct c_function {
     char *name;
     struct place at;
     bool is_task, is_thread; // handed to the runtime, or to a thread
+    bool is_stored;          // of a task's type, and in some table
 };
 
 struct c_call {
@@ -50,7 +51,7 @@ struct c_return {
 
 struct c_handed { // a function used as an argument
     char *function;
-    int call;
+    int call; // -1: stored, not passed
 };
 
 struct unit {

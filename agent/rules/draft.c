@@ -62,6 +62,15 @@ void draft_remedy(struct draft *d, const struct rule *rule)
         f->remedy[i] = remedy_of(rule, i, d->runtime);
 }
 
+void draft_remedy_of_call(struct draft *d, const struct cause *cause)
+{
+    const char *text = remedy_of_call(cause, d->runtime);
+    if (text)
+        d->f.remedy[0] = text;
+    if (!cause->nonblock_missing)
+        d->f.nremedy = 1; // the second is about O_NONBLOCK
+}
+
 static char *format(struct snap *box, const char *fmt, va_list ap)
 {
     char *text;

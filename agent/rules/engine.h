@@ -78,8 +78,11 @@ void draft_evidence(struct draft *d, const char *key, const char *unit, double v
                     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void draft_title(struct draft *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void draft_remedy(struct draft *d, const struct rule *rule); // that rule's instead of its own
+void draft_remedy_of_call(struct draft *d, const struct cause *cause); // what suits the call better
 // remedies.c: one of a rule's sentences, in the words of the runtime where there are such.
 const char *remedy_of(const struct rule *rule, int which, enum runtime_kind runtime);
+const char *remedy_of_call(const struct cause *cause,
+                           enum runtime_kind runtime); // NULL: the rule's
 void draft_cause(struct draft *d, const struct cause *cause, struct stack *stack);
 void draft_free(struct draft *d);
 char *rules_key(const struct rule *rule, int pid, int tid, const char *culprit);

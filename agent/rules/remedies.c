@@ -84,7 +84,82 @@ static const struct {
     {"pool-exhausted", 0, RUNTIME_NODE,
      "dns.lookup, fs, crypto and zlib share one small pool: dns.resolve needs none, long jobs "
      "belong in a worker_threads Worker"},
+
+    {"task-unbounded", 0, RUNTIME_LOOPSCOPE,
+     "bound how many run at once: ls_group_open with a limit, or an ls_sem"},
+    {"task-orphan", 0, RUNTIME_LOOPSCOPE,
+     "await it on every way out of the function that spawned it, or spawn it in a group "
+     "(ls_group_spawn), whose end waits for its tasks"},
+    {"task-orphan", 1, RUNTIME_LOOPSCOPE,
+     "if it is meant to outlive its parent, say so: ls_detach, with a name"},
+    {"task-timeout-runs-on", 0, RUNTIME_LOOPSCOPE,
+     "use ls_await_for, which cancels the work and waits for its end, instead of ls_wait"},
+    {"task-timeout-runs-on", 1, RUNTIME_LOOPSCOPE,
+     "where it is meant to go on, say so: ls_detach, with a name"},
+    {"task-cancel-ignored", 0, RUNTIME_LOOPSCOPE,
+     "return when an await point says -ECANCELED; in long computations ask ls_check; keep "
+     "ls_shield short, with a deadline inside"},
+    {"task-cancel-leak", 0, RUNTIME_LOOPSCOPE,
+     "hand what a task opens to its scope at once: ls_own_fd, or ls_defer for anything else"},
+    {"task-never-awaited", 0, RUNTIME_LOOPSCOPE,
+     "keep the handle and ls_await it, spawn it in a group, or say that nobody will: "
+     "ls_spawn_detached, with a name"},
+    {"task-never-awaited", 1, RUNTIME_LOOPSCOPE,
+     "LOOPSCOPE_DEBUG=1 prints each one with the line that spawned it"},
+    {"task-error-unread", 0, RUNTIME_LOOPSCOPE,
+     "await the task and look at what it returns, or give it a group; what is detached handles "
+     "its errors itself"},
+    {"task-error-unread", 1, RUNTIME_LOOPSCOPE,
+     "have them told to a handler of the program: ls_on_unread_error"},
 };
+
+// Calls that need another answer than "the asynchronous form of it".
+static const struct {
+    const char *call;
+    enum runtime_kind runtime; // UNKNOWN: any other
+    const char *text;
+} calls[] = {
+    {"nanosleep", RUNTIME_LOOPSCOPE, "sleep with ls_sleep, which parks only the task"},
+    {"nanosleep", RUNTIME_ASYNCIO, "await asyncio.sleep instead of time.sleep"},
+    {"nanosleep", RUNTIME_LIBUV, "let a uv_timer_t call back instead of sleeping"},
+    {"nanosleep", RUNTIME_UNKNOWN, "let a timer of the loop call back instead of sleeping"},
+    {"wait", RUNTIME_LOOPSCOPE,
+     "wait for the child with ls_process_wait, which parks only the task"},
+    {"wait", RUNTIME_NODE,
+     "use child_process.execFile or spawn and their events instead of the ...Sync form"},
+    {"wait", RUNTIME_ASYNCIO,
+     "start the child with asyncio.create_subprocess_exec and await its communicate or wait"},
+    {"wait", RUNTIME_LIBUV, "start the child with uv_spawn and act in its exit callback"},
+    {"wait", RUNTIME_UNKNOWN,
+     "do not wait for children on the loop: a pidfd or SIGCHLD in its poll tells when they end"},
+};
+
+// One name for what sleeps and one for what waits for a child.
+static const char *kind_of_call(const struct cause *c)
+{
+    static const char *const waits[] = {"wait4", "waitid", "vfork"};
+    if (!c->syscall)
+        return NULL;
+    if (strcmp(c->syscall, "nanosleep") == 0 || strcmp(c->syscall, "clock_nanosleep") == 0)
+        return "nanosleep";
+    for (size_t i = 0; i < sizeof(waits) / sizeof(*waits); i++)
+        if (strcmp(c->syscall, waits[i]) == 0)
+            return "wait";
+    // execSync polls until its child has ended.
+    return c->peer && strncmp(c->peer, "child ", 6) == 0 ? "wait" : NULL;
+}
+
+const char *remedy_of_call(const struct cause *c, enum runtime_kind runtime)
+{
+    const char *call = kind_of_call(c);
+    if (runtime == RUNTIME_UVLOOP)
+        runtime = RUNTIME_ASYNCIO;
+    for (size_t i = 0; call && i < sizeof(calls) / sizeof(*calls); i++)
+        if (strcmp(calls[i].call, call) == 0 &&
+            (calls[i].runtime == runtime || calls[i].runtime == RUNTIME_UNKNOWN))
+            return calls[i].text;
+    return NULL;
+}
 
 const char *remedy_of(const struct rule *rule, int which, enum runtime_kind runtime)
 {

@@ -79,7 +79,10 @@ static void put_split(struct draft *d, const struct snap_stall *s)
 
 static void put_descriptor(struct draft *d, const struct cause *c)
 {
-    if (c->fd != SNAP_UNKNOWN && (c->path || c->peer))
+    if (c->kind == CAUSE_LOCK && c->fd != SNAP_UNKNOWN && c->path)
+        draft_evidence(d, "fd", "fd", (double)c->fd, "fd %lld is %s%s%s", (long long)c->fd, c->path,
+                       c->peer ? "; the lock is held by " : "", c->peer ? c->peer : "");
+    else if (c->fd != SNAP_UNKNOWN && (c->path || c->peer))
         draft_evidence(d, "fd", "fd", (double)c->fd, "fd %lld is %s%s%s%s", (long long)c->fd,
                        c->path ? c->path : "", c->path && c->peer ? ", " : "",
                        c->peer ? c->peer : "",
@@ -162,6 +165,8 @@ static struct draft *draft_of(struct rules *r, const struct rule *rule, const st
         draft_remedy(d, &rule_loop_starved);
     else if (rule == &rule_loop_starved)
         draft_remedy(d, &rule_loop_blocked);
+    else if (rule == &rule_loop_sync_io)
+        draft_remedy_of_call(d, &s->cause);
     if (s->cause.kind != CAUSE_RUNQUEUE && starved_share(s) >= SHARE_TOLD)
         draft_title(d, "%s; %.0f %% of it without a CPU", d->f.title, starved_share(s) * 100);
     if (s->task.name)

@@ -115,6 +115,12 @@ static void lock_words(const struct cause *c, char *buf, size_t size)
         snprintf(buf, size, "waiting for %s%s", lock, path);
 }
 
+static bool is_sleep(const struct cause *c)
+{
+    return c->syscall &&
+           (strcmp(c->syscall, "nanosleep") == 0 || strcmp(c->syscall, "clock_nanosleep") == 0);
+}
+
 const char *text_doing(const struct cause *c, const struct stack *s, char *buf, size_t size)
 {
     char words[700], culprit[CULPRIT_TEXT], by[CULPRIT_TEXT + 8] = "";
@@ -127,7 +133,8 @@ const char *text_doing(const struct cause *c, const struct stack *s, char *buf, 
         break;
     case CAUSE_SYSCALL: {
         char what[600];
-        snprintf(words, sizeof(words), "in %s", text_on_what(c, what, sizeof(what)));
+        snprintf(words, sizeof(words), "%s %s", is_sleep(c) ? "asleep in" : "in",
+                 text_on_what(c, what, sizeof(what)));
         break;
     }
     case CAUSE_LOCK: lock_words(c, words, sizeof(words)); break;
@@ -174,11 +181,15 @@ const char *text_subject(struct snap *box, const struct snap *now, int pid, int 
 // What to run to see whether the cure worked: the target as it was asked for, where a pid would be stale.
 const char *text_verify(struct snap *box, const struct snap *now, int pid)
 {
-    char threshold[48] = "", text[24];
+    char threshold[112] = "", text[24];
     if (now->threshold_ns != 100 * MS) {
         snprintf(text, sizeof(text), "%gms", (double)now->threshold_ns / 1e6);
         snprintf(threshold, sizeof(threshold), " --threshold %s", text);
     }
+    char scale[64] = "";
+    if (now->time_scale > 0 && now->time_scale != 1)
+        snprintf(scale, sizeof(scale), " --time-scale %g", now->time_scale);
+    snprintf(threshold + strlen(threshold), sizeof(threshold) - strlen(threshold), "%s", scale);
     const char *source = now->source;
     if (source && strncmp(source, "-- ", 3) == 0)
         return snap_printf(box, "loopscope check --for 30s%s %s", threshold, source);

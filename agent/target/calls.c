@@ -74,8 +74,18 @@ static void ask_stack(struct model *m, struct thread *t, const struct probe_call
         free(w);
 }
 
+// A stall's calls are told with the stall; which of a report's they are, nothing says.
+static bool may_be_of_stall(const struct model *m, const struct thread *t,
+                            const struct probe_calls *c)
+{
+    return (t->stall && m->started_ns + t->stall->facts.begin_ns < c->end_ns) ||
+           t->stalled_until_ns > c->begin_ns;
+}
+
 void calls_seen(struct model *m, struct thread *t, const struct probe_calls *c)
 {
+    if (may_be_of_stall(m, t, c))
+        return;
     struct call_sum *s = t->history ? sum_of(t, c, m->now_ns) : NULL;
     if (!s)
         return;

@@ -130,6 +130,7 @@ struct thread {
 
     struct loop_history *history; // NULL: not a loop
     struct stall *stall;          // open
+    int64_t stalled_until_ns;     // end of its last one; 0: never
     struct call_sum *calls;
 };
 
@@ -158,8 +159,8 @@ struct proc {
     struct task_book *tasks; // NULL: none can be read
     struct live *live;       // live tables of our runtime; NULL: none
     int64_t live_find_ns, live_pause_ns;
-    struct fd_book *fds;     // NULL: not looked at yet
-    int64_t pool_all_ns;     // all workers of its pool have been at work since; 0 not
+    struct fd_book *fds; // NULL: not looked at yet
+    int64_t pool_all_ns; // all workers of its pool have been at work since; 0 not
     // capture budget
     int64_t budget_second, budget_used;
 };

@@ -409,6 +409,7 @@ static void stall_end(struct model *m, struct thread *t, struct stall *s, int64_
     s->facts.end_ns = since_start(m, end_ns);
     s->facts.duration_ns = s->facts.end_ns - s->facts.begin_ns;
     t->stall = NULL;
+    t->stalled_until_ns = end_ns;
     m->urgent = true;
     if (t->history)
         window_long_turn(t->history, s->facts.duration_ns);

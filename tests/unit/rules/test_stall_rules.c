@@ -130,12 +130,12 @@ static void test_a_partly_starved_stall_is_not_a_starved_one(void **state)
     rules_free(r);
 }
 
-static const char *remedy_on(enum runtime_kind runtime, char *buf, size_t size)
+static const char *remedy_on(enum runtime_kind runtime, const char *syscall, char *buf, size_t size)
 {
     struct rules *r = facts_rules(NULL);
     struct snap *s = facts_new(20);
     s->processes[0].runtime = runtime;
-    facts_look(s, facts_stall(s, 1, 150, CAUSE_SYSCALL, "read"), "load");
+    facts_look(s, facts_stall(s, 1, 150, CAUSE_SYSCALL, syscall), "load");
     rules_judge(r, s);
     snprintf(buf, size, "%s", s->findings[0].remedy[0]);
     snap_unref(s);
@@ -147,11 +147,15 @@ static void test_remedies_speak_the_runtimes_language(void **state)
 {
     (void)state;
     char buf[300];
-    assert_non_null(strstr(remedy_on(RUNTIME_NODE, buf, sizeof(buf)), "fs.promises"));
+    assert_non_null(strstr(remedy_on(RUNTIME_NODE, "read", buf, sizeof(buf)), "fs.promises"));
     assert_null(strstr(buf, "uv_fs"));
-    assert_non_null(strstr(remedy_on(RUNTIME_UVLOOP, buf, sizeof(buf)), "asyncio.to_thread"));
-    assert_non_null(strstr(remedy_on(RUNTIME_LOOPSCOPE, buf, sizeof(buf)), "ls_file_read"));
-    assert_string_equal(remedy_on(RUNTIME_EPOLL, buf, sizeof(buf)), rule_loop_sync_io.remedy[0]);
+    assert_non_null(strstr(remedy_on(RUNTIME_UVLOOP, "read", buf, sizeof(buf)), "to_thread"));
+    assert_non_null(strstr(remedy_on(RUNTIME_LOOPSCOPE, "read", buf, sizeof(buf)), "ls_file_read"));
+    remedy_on(RUNTIME_EPOLL, "read", buf, sizeof(buf));
+    assert_string_equal(buf, rule_loop_sync_io.remedy[0]);
+    remedy_on(RUNTIME_UVLOOP, "clock_nanosleep", buf, sizeof(buf));
+    assert_non_null(strstr(buf, "asyncio.sleep"));
+    assert_non_null(strstr(remedy_on(RUNTIME_LIBUV, "wait4", buf, sizeof(buf)), "uv_spawn"));
 }
 
 static void test_severity_by_length(void **state)

@@ -63,6 +63,8 @@ static uint64_t id(const struct ui *ui, int i)
 {
     const struct snap_fd_site *s = at(ui, i);
     uint64_t h = hash_text(HASH_START ^ (uint64_t)s->pid, s->kind);
+    if (s->note)
+        h = hash_text(h, s->note);
     return s->stack ? hash_text(h, s->stack->id) : h;
 }
 
@@ -86,10 +88,13 @@ static int64_t key(const struct ui *ui, int i, int column)
 
 static const char *site_text(const struct snap_fd_site *s, char *buf, size_t size)
 {
-    if (s->stack)
+    bool no_line = s->note && (!s->stack || strncmp(s->note, "no line", 7) == 0);
+    if (no_line)
+        snprintf(buf, size, "(%s)", s->note);
+    else if (s->stack)
         describe_stack(s->stack, buf, size);
     else
-        snprintf(buf, size, "(before attach, or not tracked)");
+        snprintf(buf, size, "(not tracked: o follows the openers)");
     return buf;
 }
 

@@ -218,6 +218,8 @@ static void fd_site(struct json *j, const struct snap_fd_site *f)
     json_put_int(j, "oldest_ns", f->oldest_ns);
     json_put_real(j, "growth_per_s", f->growth_per_s);
     json_put_text(j, "verdict", f->verdict);
+    json_put_text(j, "note", f->note);
+    json_put_int(j, "close_wait", f->close_wait);
     json_put_array(j, "detail");
     for (int i = 0; i < f->ndetail; i++)
         fd_detail(j, &f->detail[i]);

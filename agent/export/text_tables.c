@@ -84,8 +84,9 @@ static bool shows(const struct text *t, const struct snap_task *task)
 static void flags_text(unsigned flags, char *buf, size_t size)
 {
     static const char *const names[] = {
-        "orphaned",      "stuck",    "timed-out",   "error-unread", "cancelling", "never-started",
-        "never-awaited", "detached", "self-waking", "cycle",        "unstable",   "unheld", "no-waker"};
+        "orphaned",      "stuck",         "timed-out", "error-unread", "cancelling",
+        "never-started", "never-awaited", "detached",  "self-waking",  "cycle",
+        "unstable",      "unheld",        "no-waker"};
     *buf = '\0';
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (flags & 1u << i) {
@@ -205,12 +206,14 @@ void text_tasks(const struct text *t, const struct snap *s)
 static void cell_site(struct table *table, const struct snap_fd_site *f)
 {
     char buf[300];
-    if (!f->stack || f->stack->nframes == 0) {
-        table_cell(table, "(opened before the attach, or not followed)");
-        return;
-    }
-    int i = f->stack->culprit >= 0 ? f->stack->culprit : 0;
-    table_cell(table, frame_text(&f->stack->frames[i], buf, sizeof(buf)));
+    bool named = f->stack && f->stack->nframes > 0;
+    int i = named && f->stack->culprit >= 0 ? f->stack->culprit : 0;
+    if (f->note && (!named || f->stack->culprit < 0 || strncmp(f->note, "no line", 7) == 0))
+        table_cell(table, f->note);
+    else if (!named)
+        table_cell(table, "(not followed: --fd-stacks)");
+    else
+        table_cell(table, frame_text(&f->stack->frames[i], buf, sizeof(buf)));
 }
 
 static void fd_details(const struct text *t, const struct snap *s)

@@ -326,11 +326,21 @@ static const struct table fd_details = {.name = "fd_details",
                                         ARRAY(snap_fd_site, struct snap_fd, detail, ndetail),
                                         COLUMNS(fd_columns)};
 static const struct table *const fd_children[] = {&fd_details};
-static const struct column fd_site_columns[] = {
-    INT(snap_fd_site, pid),       TEXT(snap_fd_site, kind),         STACK(snap_fd_site, stack),
-    I64(snap_fd_site, opened),    I64(snap_fd_site, closed),        I64(snap_fd_site, open),
-    AGE(snap_fd_site, oldest_ns), REAL(snap_fd_site, growth_per_s), TEXT(snap_fd_site, verdict),
-    INT(snap_fd_site, ndetail)};
+static const struct column fd_site_columns[] = {INT(snap_fd_site, pid),
+                                                TEXT(snap_fd_site, kind),
+                                                STACK(snap_fd_site, stack),
+                                                I64(snap_fd_site, opened),
+                                                I64(snap_fd_site, closed),
+                                                I64(snap_fd_site, open),
+                                                AGE(snap_fd_site, oldest_ns),
+                                                REAL(snap_fd_site, growth_per_s),
+                                                TEXT(snap_fd_site, verdict),
+                                                INT(snap_fd_site, ndetail),
+                                                SECRET(snap_fd_site, note),
+                                                SECRET(snap_fd_site, examples),
+                                                I64(snap_fd_site, close_wait),
+                                                AGE(snap_fd_site, close_wait_oldest_ns),
+                                                I64(snap_fd_site, close_wait_unread)};
 static const struct table fd_sites = {.name = "fd_sites",
                                       ARRAY(snap, struct snap_fd_site, fds, nfds),
                                       COLUMNS(fd_site_columns),

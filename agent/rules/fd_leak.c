@@ -207,6 +207,10 @@ static void judge(struct rules *r, const struct rule *rule, struct snap_fd_site 
 
 static void check(struct rules *r, const struct rule *rule, const struct snap *now)
 {
+    if (now->recorded) {
+        rules_not_judged(r, rule, "a recording does not hold what it judges by");
+        return;
+    }
     bool early = now->nfds > 0;
     // Those with a stack first. The verdict is ours to fill.
     for (int i = 0; i < 2 * now->nfds; i++) {

@@ -154,7 +154,8 @@ DOCUMENT = obj(
                     await_site=or_null(text), waits_on=or_null(text), flags=array(text))),
     fds=array(obj(pid=integer, kind=filled, site_stack_id=or_null(text), opened=or_null(length),
                   closed=or_null(length), open=or_null(length), oldest_ns=or_null(length),
-                  growth_per_s=or_null(number), verdict=or_null(text), detail=array(lambda p, v: None))))
+                  growth_per_s=or_null(number), verdict=or_null(text), note=or_null(text),
+                  close_wait=or_null(length), detail=array(lambda p, v: None))))
 EVENTS = ["attached", "open", "update", "close", "detached", "lost"]
 EVENT = obj(event=one_of(EVENTS), time=time, at_ns=integer, pid=or_null(integer))
 

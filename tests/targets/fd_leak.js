@@ -62,14 +62,15 @@ function healthy() {
       cache.delete(oldest);
     }
   }, every);
-  const server = net.createServer((socket) => socket.pipe(socket));
+  const quietly = (socket) => socket.on('error', () => {});
+  const server = net.createServer((socket) => quietly(socket).pipe(socket));
   server.listen(0, '127.0.0.1', () => {
     const port = server.address().port;
     const pool = [];
-    for (let i = 0; i < 20; i++) pool.push(net.connect(port, '127.0.0.1'));
-    setInterval(() => pool[requests % 20].write('x'), every);
+    for (let i = 0; i < 20; i++) pool.push(quietly(net.connect(port, '127.0.0.1')));
+    setInterval(() => pool.forEach((s) => s.write('x')), every);
     setInterval(() => { // keep-alive clients come and go
-      const s = net.connect(port, '127.0.0.1');
+      const s = quietly(net.connect(port, '127.0.0.1'));
       const beat = setInterval(() => s.write('y'), every);
       setTimeout(() => { clearInterval(beat); s.destroy(); }, 400 + Math.random() * 2000);
     }, every * 4);

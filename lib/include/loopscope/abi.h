@@ -23,8 +23,10 @@
 // In version 1 fields are only appended: use slot_size, loop_size, site_size as strides, and treat
 // what lies beyond the size that you know as unknown.
 //
-// `state`, `steps`, `resumed_ns` and `busy_ns` of a task and all totals of a loop are stored one by one, without `seq`: each is
-// whole, but may be newer than the rest.
+// Some fields are stored one by one, without `seq`: each is whole, but may be newer than the rest. Of a task these are the word
+// {state, wait, flags, await_site} when it yields, is woken, resumed or ends; steps, resumed_ns, busy_ns; cancel_ns,
+// deadline_ns; and id, which becomes 0 when the task is gone (the rest of the slot then means nothing). A park (word and
+// wait_object together), a name and a new task in the slot are written under `seq`. Of a loop it is all totals.
 //
 // ORDER. The writer is the loop's own thread (one writer a record): seq odd, fence, plain stores,
 // release store of seq even. On x86-64 that is plain stores; on aarch64 a reader needs an acquire
@@ -230,7 +232,7 @@ struct ls_abi_task { // one slot, 128 bytes
     uint8_t wait;        // enum ls_abi_wait, while WAITING or ENDING
     uint16_t flags;      // enum ls_abi_flag
     uint32_t await_site; // where it last awaited
-    uint64_t wait_object;
+    uint64_t wait_object; // while `wait` is neither NONE nor YIELD
     uint64_t steps;      // times it was resumed
     uint64_t resumed_ns; // when last; time of the loop's turn unless watched
     uint64_t parent;     // id of the task that spawned it; 0 none. May have ended

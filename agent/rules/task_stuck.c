@@ -9,11 +9,20 @@ static const char *const remedy[] = {
     NULL,
 };
 
+// One task, one finding: what is wrong with it in a plainer way says more.
+static bool counts(const struct snap *now, const struct snap_task *t)
+{
+    (void)now;
+    return !(t->flags & (TASKF_ORPHANED | TASKF_CANCEL_REQUESTED | TASKF_TIMED_OUT | TASKF_CYCLE |
+                         TASKF_NO_WAKER));
+}
+
 static void check(struct rules *r, const struct rule *rule, const struct snap *now)
 {
     static const struct task_words words = {
         .one = "waits ten times as long as its peers, and has been seen so",
-        .many = "wait ten times as long as their peers, and have been seen so"};
+        .many = "wait ten times as long as their peers, and have been seen so",
+        .counts = counts};
     task_flags_judge(r, rule, now, TASKF_STUCK, &words);
 }
 

@@ -4,7 +4,7 @@ static const struct rule_key keys[] = {{"after", "ns", 1 * SECOND, "python/async
 
 static const char *const remedy[] = {
     "let the timeout cancel the work and wait for its end (asyncio.timeout, wait_for without "
-    "shield, ls_timeout)",
+    "shield, ls_await_for)",
     "shield only what must finish, and await it somewhere",
     NULL,
 };

@@ -2,6 +2,7 @@
 //
 // Only files that speak of the runtime are parsed: elsewhere there is no task to block. Without a
 // compile_commands.json above the file (or in a build/ there) plain options are tried.
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -31,16 +32,29 @@ static void arguments_finish(struct arguments *a)
         free(a->list[i]);
 }
 
-static bool speaks_of_runtime(const char *path)
+enum speaks { SPEAKS_NOT, SPEAKS_MAYBE, SPEAKS_SURELY }; // of our runtime
+
+static bool has_prefix_word(const char *line)
+{
+    for (const char *at = line; (at = strstr(at, "ls_")); at++)
+        if (at == line || !(isalnum((unsigned char)at[-1]) || at[-1] == '_'))
+            return true;
+    return false;
+}
+
+// Its header may come by another one; then names with its prefix are a hint.
+static enum speaks speaks_of_runtime(const char *path)
 {
     FILE *f = fopen(path, "re");
     char *line = NULL;
     size_t size = 0;
-    bool found = false;
-    while (f && !found && getline(&line, &size, f) >= 0)
-        found = (strstr(line, "#include") && strstr(line, "loopscope")) ||
-                strstr(line, "ls_spawn") || strstr(line, "ls_group_") || strstr(line, "ls_run(") ||
-                strstr(line, "ls_await");
+    enum speaks found = SPEAKS_NOT;
+    while (f && found != SPEAKS_SURELY && getline(&line, &size, f) >= 0) {
+        if (strstr(line, "#include") && strstr(line, "loopscope"))
+            found = SPEAKS_SURELY;
+        else if (has_prefix_word(line))
+            found = SPEAKS_MAYBE;
+    }
     free(line);
     if (f)
         fclose(f);
@@ -142,8 +156,30 @@ static const char *what_failed(const struct clang_api *api, CXTranslationUnit tu
     return failed ? buf : NULL;
 }
 
+static bool is_ours(const struct unit *u)
+{
+    for (int i = 0; i < u->ncalls; i++)
+        if (!strncmp(u->calls[i].name, "ls_", 3))
+            return true;
+    return false;
+}
+
+static void check_unit(struct lint_report *r, const struct clang_api *api, CXTranslationUnit tu,
+                       const char *path, const struct lint_settings *settings, enum speaks speaks)
+{
+    struct unit u;
+    unit_read(&u, api, tu);
+    if (speaks == SPEAKS_SURELY || is_ours(&u)) {
+        clang_rules_judge(r, &u, path, settings);
+        r->files++;
+        r->lines += u.lines;
+    }
+    unit_finish(&u);
+}
+
+// What only may be ours and cannot be parsed is somebody else's: nothing is said.
 static void check_file(struct lint_report *r, const struct clang_api *api, CXIndex index,
-                       const char *path, const struct lint_settings *settings)
+                       const char *path, const struct lint_settings *settings, enum speaks speaks)
 {
     char real[PATH_MAX], why[300];
     struct arguments args = {.n = 0};
@@ -155,18 +191,14 @@ static void check_file(struct lint_report *r, const struct clang_api *api, CXInd
     find_arguments(api, real, &args);
     enum CXErrorCode e = api->parseTranslationUnit2(index, real, (const char *const *)args.list,
                                                     args.n, NULL, 0, 0, &tu);
-    if (e != CXError_Success || !tu) {
-        lint_skip(r, path, "libclang gave up on it");
-    } else if (what_failed(api, tu, why, sizeof(why))) {
+    if (e != CXError_Success || !tu)
+        snprintf(why, sizeof(why), "libclang gave up on it");
+    else if (!what_failed(api, tu, why, sizeof(why)))
+        why[0] = '\0';
+    if (!why[0])
+        check_unit(r, api, tu, path, settings, speaks);
+    else if (speaks == SPEAKS_SURELY)
         lint_skip(r, path, why);
-    } else {
-        struct unit u;
-        unit_read(&u, api, tu);
-        clang_rules_judge(r, &u, path, settings);
-        r->files++;
-        r->lines += u.lines;
-        unit_finish(&u);
-    }
     if (tu)
         api->disposeTranslationUnit(tu);
     arguments_finish(&args);
@@ -179,12 +211,13 @@ int lint_check_c(struct lint_report *r, const struct lint_paths *paths,
     CXIndex index = NULL;
     int rc = 0;
     for (int i = 0; i < paths->n && rc == 0; i++) {
-        if (!speaks_of_runtime(paths->list[i]))
+        enum speaks speaks = speaks_of_runtime(paths->list[i]);
+        if (speaks == SPEAKS_NOT)
             continue;
         if (!index && (rc = clang_api_open(&api, err)) == 0)
             index = api.createIndex(0, 0);
         if (index)
-            check_file(r, &api, index, paths->list[i], settings);
+            check_file(r, &api, index, paths->list[i], settings, speaks);
     }
     if (index)
         api.disposeIndex(index);

@@ -432,7 +432,8 @@ static void judge_thread(struct check *c, const struct c_call *call)
         "ls_now",     "ls_post",   "ls_version", "ls_log_at",       "ls_ticket_",   "ls_spawn_from",
         "ls_logger_", "ls_run",    "ls_attach",  "ls_loop_current", "ls_str",       "ls_int",
         "ls_uint",    "ls_double", "ls_bool",    "ls_error",        "ls_field_end", NULL};
-    if (strncmp(call->name, "ls_", 3) != 0 || unit_function(c->u, call->name) >= 0)
+    bool is_public = !strncmp(call->name, "ls_", 3) && call->name[3] != '_';
+    if (!is_public || unit_function(c->u, call->name) >= 0)
         return;
     for (int i = 0; any_thread[i]; i++)
         if (!strncmp(call->name, any_thread[i], strlen(any_thread[i])))

@@ -1,45 +1,39 @@
 // The live table: how a program on the loopscope runtime shows its tasks to an outside reader.
 //
 // WHERE. The runtime maps one memfd named LS_ABI_NAME; readers find it in /proc/PID/maps as
-// "/memfd:loopscope-tasks (deleted)". A process may hold several tables (two copies of the
-// library); each is complete in itself. The runtime keeps the descriptor open (ls_abi_header.fd),
-// so a reader may also open /proc/PID/fd/N. The file never changes size (sealed against shrink and
-// grow).
+// "/memfd:loopscope-tasks (deleted)". A process may hold several tables (two copies of the library); each is complete in
+// itself. The runtime keeps the descriptor open (ls_abi_header.fd), so a reader may also open /proc/PID/fd/N. The file never
+// changes size (sealed against shrink and grow).
 //
-// HOW TO READ. Only with pread(2) or process_vm_readv(2), never by mmap: and never past the `used`
-// figures, because reading a hole through the target's mapping would allocate memory in it.
-//   1. Read the header; check magic, version, header_size, pid. The pid differs in a forked child
-//   that has
-//      not made its own table yet: skip it.
-//   2. Every offset, count and size is hostile until it is checked against the size of the mapping
-//   and
-//      the limits LS_ABI_MAX_*. Read at most that much.
-//   3. A record counts only if its `seq` is even and the same in two separate reads that bracket
-//   the
-//      bytes in between (or: read the whole record twice, compare `seq`). A slot whose id is 0 is
-//      free.
+// HOW TO READ. Only with pread(2) or process_vm_readv(2), never by mmap: and never past the `used` figures, because reading
+// a hole through the target's mapping would allocate memory in it.
+//   1. Read the header; check magic, version, header_size, pid. The pid differs in a forked child that has not made its own
+//      table yet: skip it.
+//   2. Every offset, count and size is hostile until it is checked against the size of the mapping and the limits
+//      LS_ABI_MAX_*. Read at most that much.
+//   3. A record counts only if its `seq` is even and the same in two separate reads that bracket the bytes in between (or:
+//      read the whole record twice, compare `seq`). A slot whose id is 0 is free.
 //   4. Strings are at offsets into the string area, NUL-terminated inside it or cut at its end.
 //   5. Nothing is ever written by a reader.
-// In version 1 fields are only appended: use slot_size, loop_size, site_size as strides, and treat
-// what lies beyond the size that you know as unknown.
+// In version 1 fields are only appended: use slot_size, loop_size, site_size as strides, and treat what lies beyond the size
+// that you know as unknown.
 //
 // Some fields are stored one by one, without `seq`: each is whole, but may be newer than the rest. Of a task these are the word
 // {state, wait, flags, await_site} when it yields, is woken, resumed or ends; steps, resumed_ns, busy_ns; cancel_ns,
 // deadline_ns; and id, which becomes 0 when the task is gone (the rest of the slot then means nothing). A park (word and
 // wait_object together), a name and a new task in the slot are written under `seq`. Of a loop it is all totals.
 //
-// ORDER. The writer is the loop's own thread (one writer a record): seq odd, fence, plain stores,
-// release store of seq even. On x86-64 that is plain stores; on aarch64 a reader needs an acquire
-// fence between its reads (process_vm_readv and pread give it).
+// ORDER. The writer is the loop's own thread (one writer a record): seq odd, fence, plain stores, release store of seq even.
+// On x86-64 that is plain stores; on aarch64 a reader needs an acquire fence between its reads (process_vm_readv and pread
+// give it).
 //
-// UNITS. *_ns on CLOCK_MONOTONIC, in nanoseconds. Events carry ticks of the CPU's counter; see
-// ticks_*. A time of 0 means "not yet" or "none", an id of 0 "none".
+// UNITS. *_ns on CLOCK_MONOTONIC, in nanoseconds. Events carry ticks of the CPU's counter; see ticks_*. A time of 0 means
+// "not yet" or "none", an id of 0 "none".
 //
-// WATCHING. The event ring and exact busy times are written only while somebody watches. To watch,
-// a reader opens the memfd read-only (/proc/PID/fd/N or /proc/PID/map_files/...) and holds a shared
-// open-file- description lock (fcntl F_OFD_SETLK, F_RDLCK) on the byte LS_ABI_WATCH_BYTE. The
-// runtime looks for it every 100 ms in which it runs. The lock goes with the reader, however that
-// ends.
+// WATCHING. The event ring and exact busy times are written only while somebody watches. To watch, a reader opens the memfd
+// read-only (/proc/PID/fd/N or /proc/PID/map_files/...) and holds a shared open-file-description lock (fcntl F_OFD_SETLK,
+// F_RDLCK) on the byte LS_ABI_WATCH_BYTE. The runtime looks for it every 100 ms in which it runs. The lock goes with the
+// reader, however that ends.
 #ifndef LOOPSCOPE_ABI_H
 #define LOOPSCOPE_ABI_H
 
@@ -151,7 +145,7 @@ struct ls_abi_loop {
 struct ls_abi_site_stats {
     uint64_t created, completed, failed, cancelled;
     int64_t sum_ns, max_ns; // from created to ended
-    uint64_t buckets;       // address of LS_ABI_SITE_BUCKETS uint32_t, durations above 0; 0: none yet
+    uint64_t buckets; // address of LS_ABI_SITE_BUCKETS uint32_t, durations above 0; 0: none yet
     uint32_t never_awaited, errors_unread, orphaned;
     int32_t last_error; // negative errno of the newest failure
 };
@@ -226,18 +220,18 @@ enum ls_abi_flag {
 
 struct ls_abi_task { // one slot, 128 bytes
     uint32_t seq;
-    uint32_t loop;       // index of its loop's record
-    uint64_t id;         // 0: the slot is free
-    uint8_t state;       // enum ls_abi_state
-    uint8_t wait;        // enum ls_abi_wait, while WAITING or ENDING
-    uint16_t flags;      // enum ls_abi_flag
-    uint32_t await_site; // where it last awaited
+    uint32_t loop;        // index of its loop's record
+    uint64_t id;          // 0: the slot is free
+    uint8_t state;        // enum ls_abi_state
+    uint8_t wait;         // enum ls_abi_wait, while WAITING or ENDING
+    uint16_t flags;       // enum ls_abi_flag
+    uint32_t await_site;  // where it last awaited
     uint64_t wait_object; // while `wait` is neither NONE nor YIELD
-    uint64_t steps;      // times it was resumed
-    uint64_t resumed_ns; // when last; time of the loop's turn unless watched
-    uint64_t parent;     // id of the task that spawned it; 0 none. May have ended
-    uint64_t busy_ns;    // on the CPU or blocking the loop, in finished steps: exact while watched,
-                         // else of the first steps of each turn only, so a lower bound
+    uint64_t steps;       // times it was resumed
+    uint64_t resumed_ns;  // when last; time of the loop's turn unless watched
+    uint64_t parent;      // id of the task that spawned it; 0 none. May have ended
+    uint64_t busy_ns; // on the CPU or blocking the loop, in finished steps: exact while watched,
+                      // else of the first steps of each turn only, so a lower bound
     uint64_t created_ns;
     uint64_t deadline_ns; // of the innermost deadline over it; 0 none
     uint32_t spawn_site;

@@ -101,6 +101,15 @@ static void put_label(FILE *f, const char *value)
     }
 }
 
+// A limit of a histogram, in the form that OpenMetrics wants: 1.0, 0.5, +Inf.
+static void put_limit(FILE *f, const double *limits, size_t i, size_t n)
+{
+    if (i >= n)
+        fputs(",le=\"+Inf\"} ", f);
+    else
+        fprintf(f, limits[i] < 1 ? ",le=\"%g\"} " : ",le=\"%.1f\"} ", limits[i]);
+}
+
 static void loop_labels(FILE *f, const struct ls_loop *l)
 {
     fputs("loop=\"", f);
@@ -129,10 +138,13 @@ static void gauge(FILE *f, const struct ls_loop *l, const char *name, uint64_t v
 static void task_states(FILE *f, const struct ls_loop *l, const struct ls_metrics *m)
 {
     family(f, "loopscope_tasks", "gauge", NULL, "Tasks that have not ended.");
+    uint64_t running = l->current != NULL, busy = m->ready + running;
     const struct {
         const char *state;
         uint64_t n;
-    } states[] = {{"ready", m->ready}, {"waiting", m->live > m->ready ? m->live - m->ready : 0}};
+    } states[] = {{"ready", m->ready},
+                  {"running", running},
+                  {"waiting", m->live > busy ? m->live - busy : 0}};
     for (size_t i = 0; i < count_of(states); i++) {
         fputs("loopscope_tasks{", f);
         loop_labels(f, l);
@@ -157,10 +169,8 @@ static void turn_histogram(FILE *f, const struct ls_loop *l)
         n += l->turn_counts[i];
         fprintf(f, "%s_bucket{", name);
         loop_labels(f, l);
-        if (i < count_of(turn_limits))
-            fprintf(f, ",le=\"%g\"} %llu\n", turn_limits[i], (unsigned long long)n);
-        else
-            fprintf(f, ",le=\"+Inf\"} %llu\n", (unsigned long long)n);
+        put_limit(f, turn_limits, i, count_of(turn_limits));
+        fprintf(f, "%llu\n", (unsigned long long)n);
     }
     fprintf(f, "%s_count{", name);
     loop_labels(f, l);
@@ -200,11 +210,8 @@ static void site_histogram(FILE *f, const struct ls_loop *l, const struct site_s
         bool last = i == count_of(task_limits);
         fprintf(f, "%s_bucket{", name);
         site_labels(f, l, site);
-        if (last)
-            fprintf(f, ",le=\"+Inf\"} %llu\n", (unsigned long long)ended);
-        else
-            fprintf(f, ",le=\"%g\"} %llu\n", task_limits[i],
-                    (unsigned long long)below(s, ended, task_limits[i]));
+        put_limit(f, task_limits, i, count_of(task_limits));
+        fprintf(f, "%llu\n", (unsigned long long)(last ? ended : below(s, ended, task_limits[i])));
     }
     fprintf(f, "%s_count{", name);
     site_labels(f, l, site);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "redact.h"
 #include "store.h"
 
 struct text_entry {
@@ -156,13 +157,23 @@ static const char *leaf(const char *path)
     return slash ? slash + 1 : path;
 }
 
+// Redacted: libraries and sources keep their base names; what has no dot is a program, named as its process.
+static const char *shown_module(const struct once *in, const char *module, char word[REDACT_WORD])
+{
+    if (!in->redact || !module)
+        return module;
+    const char *name = leaf(module);
+    return *name != '[' && !strchr(name, '.') ? redact_word(name, word) : name;
+}
+
 // Redacted: function names stay (they are the diagnosis), folders go.
 static int64_t once_frame(struct once *in, const struct frame *f)
 {
+    char word[REDACT_WORD];
     struct frame_key key = {
         .function = optional(in, f->function),
         .file = optional(in, in->redact ? leaf(f->file) : f->file),
-        .module = optional(in, in->redact ? leaf(f->module) : f->module),
+        .module = optional(in, shown_module(in, f->module, word)),
         .build_id = optional(in, f->build_id),
         .offset = (int64_t)f->offset,
         .line = f->line,

@@ -1,5 +1,7 @@
 #include "redact.h"
 
+#include <stdio.h>
+
 #include "tables.h"
 
 // Not reversible by looking, and not meant to withstand guessing of known names.
@@ -11,6 +13,12 @@ static uint32_t hash(const char *text)
     return (uint32_t)(h ^ h >> 32);
 }
 
+const char *redact_word(const char *text, char word[REDACT_WORD])
+{
+    snprintf(word, REDACT_WORD, "redacted-%08x", hash(text));
+    return word;
+}
+
 static const char *hide(void *arg, struct snap *into, const struct column *c, const char *text)
 {
     (void)arg;
@@ -18,7 +26,8 @@ static const char *hide(void *arg, struct snap *into, const struct column *c, co
         return snap_strdup(into, text);
     if (c->type == COL_PROSE)
         return "redacted";
-    return snap_printf(into, "redacted-%08x", hash(text));
+    char word[REDACT_WORD];
+    return snap_strdup(into, redact_word(text, word));
 }
 
 struct snap *snap_redact(const struct snap *s)

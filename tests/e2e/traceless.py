@@ -82,9 +82,11 @@ def judge(trace, tids):
             bad.append(line)
         elif call in WRITES and proc.search(re.match(r"[^,]*", rest)[0]):
             bad.append(line)
+        elif call in ("open", "openat", "openat2") and re.search("O_CREAT|O_TMPFILE", rest):
+            bad.append(line)  # nor does it leave files anywhere
         elif call in ("open", "openat", "openat2") and proc.search(rest):
             reads += "/mem\"" in rest
-            if re.search(r"O_WRONLY|O_RDWR|O_TRUNC|O_CREAT", rest):
+            if re.search(r"O_WRONLY|O_RDWR|O_TRUNC", rest):
                 bad.append(line)
     return bad, reads
 
@@ -94,6 +96,7 @@ def self_test():
     lines = ["9 ptrace(PTRACE_SEIZE, 42, NULL, 0) = 0", "9 process_vm_writev(42, [{...}], 1) = 8",
              "9 kill(42, SIGSTOP) = 0", "9 tgkill(42, 43, SIGUSR1) = 0",
              "9 openat(AT_FDCWD</>, \"/proc/42/mem\", O_RDWR) = 5</proc/42/mem>",
+             "9 openat(AT_FDCWD</>, \"/tmp/x\", O_RDWR|O_CREAT, 0600) = 5</tmp/x>",
              "9 pwrite64(5</proc/42/mem>, \"\\314\", 1, 4096) = 1", "9 write(5</proc/42/task/43/comm>, \"x\", 1) = 1"]
     for line in lines:
         check(judge([line], [42, 43])[0] == [line], f"the judge does not see: {line}")

@@ -153,6 +153,8 @@ int session_open(struct session **ret, const struct opts *opts, struct error *er
     s->model.native = opts->native;
     s->model.gc_walk = opts->gc_walk;
     s->model.only_loops = opts->target == TARGET_ALL || opts->target == TARGET_COMMAND;
+    if (opts->target == TARGET_COMMAND) // its end may be that of its child
+        s->model.keep_ended_ns = SECOND;
     int r = rules_new(&s->rules, opts->settings, opts->nsettings, s->model.time_scale, err);
     if (r == 0)
         r = rules_threshold(s->rules, &s->model.threshold_ns, err);

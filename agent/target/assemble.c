@@ -6,8 +6,8 @@
 #include <utlist.h>
 
 #include "calls.h"
-#include "live.h"
 #include "fd_watch.h"
+#include "live.h"
 #include "pool.h"
 #include "procfs.h"
 #include "spin.h"
@@ -69,11 +69,11 @@ static void loop_from_history(const struct model *m, struct thread *t, struct sn
     l->window.busy_stack = snap_hold(s, l->window.busy_stack);
     l->window.starved_by = l->window.runqueue_ns > 0 ? starved_by(t, s) : NULL;
     l->window.pool_busy_ns = pool_busy_ns(t);
-    l->state = state_of(t, &l->window);
+    l->state = t->ended_ns ? LOOP_EXITED : state_of(t, &l->window);
     if (l->state == LOOP_SPINNING)
         l->window.hot_fd = spin_hot_fd(t);
     l->judged = true;
-    l->judged_ns = m->now_ns - t->trusted_ns;
+    l->judged_ns = (t->ended_ns ? t->ended_ns : m->now_ns) - t->trusted_ns;
     l->turns = h->now.turns;
     l->busy_ns = h->now.busy_ns;
     l->turns_estimated = h->now.estimated;
@@ -272,7 +272,7 @@ static void forget_ended(struct model *m)
 {
     struct proc *p, *next;
     HASH_ITER (hh, m->procs, p, next)
-        if (p->exited && !p->root)
+        if (p->exited && !p->root && m->now_ns - p->exited_ns >= m->keep_ended_ns)
             proc_remove(m, p);
 }
 

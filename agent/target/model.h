@@ -109,6 +109,7 @@ struct thread {
     bool pool;      // a worker of libuv's pool
     int pool_looks;
     int64_t seen_ns;
+    int64_t ended_ns; // kept after its end for the last picture; 0: it runs
 
     // trust.c
     enum trust trust;
@@ -146,6 +147,7 @@ struct proc {
     int64_t ask_again_ns;
     struct identity identity;
     bool attached_said, exited;
+    int64_t exited_ns;
     bool root;         // asked for by pid, or our command
     bool forked;       // its program is its parent's: it has not exec'd since its fork
     char why_not[160]; // cannot be watched or judged; empty: can
@@ -180,6 +182,7 @@ struct model {
     int64_t threshold_ns;
     double time_scale;
     bool native, gc_walk;
+    int64_t keep_ended_ns;  // how long what has ended is still shown
     bool only_loops;        // show no process without a loop (--all, children of a command)
     struct proc *procs;     // by pid
     struct thread *threads; // by tid

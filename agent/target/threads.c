@@ -164,11 +164,30 @@ void proc_remove(struct model *m, struct proc *p)
     proc_free(p);
 }
 
+// A process stays in one more picture: its main loop with its last figures.
+static void thread_ended(struct model *m, struct thread *t)
+{
+    if (!t->history || t->tid != t->pid) {
+        model_remove_thread(m, t);
+        return;
+    }
+    stall_cut(m, t, true);
+    t->ended_ns = t->ended_ns ? t->ended_ns : m->now_ns;
+}
+
+static void end_threads(struct model *m, struct proc *p)
+{
+    struct thread *t, *next;
+    DL_FOREACH_SAFE(p->threads, t, next)
+    thread_ended(m, t);
+}
+
 static void process_exited(struct model *m, struct proc *p)
 {
     if (p->exited)
         return;
-    remove_threads(m, p);
+    end_threads(m, p);
+    p->exited_ns = m->now_ns;
     p->exited = true; // probe and stacker are told by proc_remove: not from within a callback
     if (p->attached_said || p->root)
         model_say(m, EVENT_DETACHED, p->pid, "process %d (%s) has ended", p->pid, p->name);
@@ -216,7 +235,7 @@ void thread_event(struct model *m, const struct probe_thread_event *e)
         break;
     case PROBE_THREAD_EXIT:
         if (t)
-            model_remove_thread(m, t);
+            thread_ended(m, t);
         break;
     case PROBE_PROCESS_EXIT: process_exited(m, p); break;
     case PROBE_PROCESS_EXEC: process_execed(m, p); break;

@@ -130,6 +130,25 @@ static void test_a_partly_starved_stall_is_not_a_starved_one(void **state)
     rules_free(r);
 }
 
+static void test_subject_outlives_its_process(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    facts_look(s, facts_stall(s, 1, 150, CAUSE_SYSCALL, "read"), "load");
+    rules_judge(r, s);
+    snap_unref(s);
+    s = facts_new(20.2);
+    s->nprocesses = 0;
+    struct snap_stall *k = facts_stall(s, 1, 350, CAUSE_SYSCALL, "read");
+    facts_look(s, k, "load");
+    facts_end(k, s);
+    rules_judge(r, s);
+    assert_string_equal(s->findings[0].subject, "loop of 4711 (server)");
+    snap_unref(s);
+    rules_free(r);
+}
+
 static const char *remedy_on(enum runtime_kind runtime, const char *syscall, char *buf, size_t size)
 {
     struct rules *r = facts_rules(NULL);
@@ -421,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_mixed_cause_is_loop_blocked),
         cmocka_unit_test(test_log_write_is_more_specific_than_io),
         cmocka_unit_test(test_a_partly_starved_stall_is_not_a_starved_one),
+        cmocka_unit_test(test_subject_outlives_its_process),
         cmocka_unit_test(test_remedies_speak_the_runtimes_language),
         cmocka_unit_test(test_severity_by_length),
         cmocka_unit_test(test_a_finding_that_is_critical_already_is_not_told_at_the_limit),

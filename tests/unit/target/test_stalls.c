@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include "agent/target/assemble.h"
+#include "agent/target/calls.h"
 #include "agent/target/stalls.h"
 #include "agent/target/threads.h"
 
@@ -177,6 +178,52 @@ static void test_target_ends_within(void **state)
     world_free(w);
 }
 
+static void test_a_targets_loop_outlives_it_in_the_last_picture(void **state)
+{
+    (void)state;
+    struct world *w = trusted();
+    w->proc->root = true;
+    world_pass(w, 4000 * MS);
+    struct probe_thread_event e = {.what = PROBE_THREAD_EXIT, .pid = w->pid, .tid = w->pid};
+    thread_event(&w->m, &e);
+    e.what = PROBE_PROCESS_EXIT;
+    thread_event(&w->m, &e);
+    struct snap *s = assembled(w);
+    assert_int_equal(s->nloops, 1);
+    assert_int_equal(s->loops[0].state, LOOP_EXITED);
+    assert_true(s->loops[0].judged);
+    assert_true(s->loops[0].judged_ns >= 4000 * MS);
+    snap_unref(s);
+    world_free(w);
+}
+
+static void test_calls_of_a_stall_are_not_told_twice(void **state)
+{
+    (void)state;
+    struct world *w = trusted();
+    look(w, 5, 105);
+    world_answer(w, (struct stack_answer){0}, blocked);
+    struct probe_calls c = {.pid = w->pid,
+                            .tid = w->pid,
+                            .syscall = SYS_fsync,
+                            .begin_ns = w->m.now_ns - 50 * MS,
+                            .end_ns = w->m.now_ns,
+                            .calls = 7,
+                            .total_ns = 40 * MS,
+                            .max_ns = 9 * MS};
+    calls_seen(&w->m, w->thread, &c);
+    assert_null(w->thread->calls);
+    world_turn(w, 5, 400, (struct probe_split){.sleep_syscall = 400 * MS});
+    calls_seen(&w->m, w->thread, &c); // its last second came late
+    assert_null(w->thread->calls);
+    world_pass(w, 1000 * MS);
+    c.begin_ns = w->m.now_ns - 50 * MS;
+    c.end_ns = w->m.now_ns;
+    calls_seen(&w->m, w->thread, &c);
+    assert_non_null(w->thread->calls);
+    world_free(w);
+}
+
 static void test_lost_end_does_not_merge_turns(void **state)
 {
     (void)state;
@@ -307,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_stale_live_reads_are_dropped),
         cmocka_unit_test(test_from_before_the_attach),
         cmocka_unit_test(test_target_ends_within),
+        cmocka_unit_test(test_a_targets_loop_outlives_it_in_the_last_picture),
+        cmocka_unit_test(test_calls_of_a_stall_are_not_told_twice),
         cmocka_unit_test(test_lost_end_does_not_merge_turns),
         cmocka_unit_test(test_looks_are_thinned),
         cmocka_unit_test(test_stacker_knows_the_lock),

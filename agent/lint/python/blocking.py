@@ -85,7 +85,7 @@ class Blocking:
             if made is None or isinstance(call.up, ast.Await):
                 continue
             rule = self.table.rule(made)
-            if rule and not self._is_excused(call, made, opened):
+            if rule and not self._is_excused(call, made, opened) and not self._has_looked(call, scope):
                 found.append((call, rule, made))
             opened = opened or made == "builtins.open"
         found += self._long_loops(scope)
@@ -126,6 +126,15 @@ class Blocking:
         if method in ("wait", "result") and args:
             return constant(args[0]) == 0
         return False
+
+    @staticmethod
+    def _has_looked(call, scope):
+        """queue.empty() or qsize() in the same function: there is something to get."""
+        f = call.func
+        if not isinstance(f, ast.Attribute) or f.attr != "get":
+            return False
+        return any(isinstance(c.func, ast.Attribute) and c.func.attr in ("empty", "qsize")
+                   and says(c.func.value) == says(f.value) for c in scope.own_calls)
 
     def _long_loops(self, scope):
         for node in scope.nodes:

@@ -225,13 +225,13 @@ class Tasks:
                     "asyncio.Queue", about=text)
 
     def _is_input(self, items, scope):
-        """Could it be thousands? Parameters, what was read, and ranges that are long or unknown."""
+        """Could it be thousands? Parameters, what was read, and ranges that are long."""
         if isinstance(items, ast.Call):
             made = self.m.value(items.func, scope)
             if made == "builtins.range":
                 n = constant(items.args[-1] if len(items.args) < 3 else items.args[1],
                              self.m, scope) if items.args else 0
-                return n is None or n > FEW
+                return n is not None and n > FEW  # unknown: most often a number of workers
             if made in ("builtins.enumerate", "builtins.zip", "builtins.sorted", "builtins.list",
                         "builtins.set", "builtins.reversed"):
                 return bool(items.args) and self._is_input(items.args[0], scope)

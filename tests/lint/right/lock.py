@@ -15,6 +15,11 @@ class Shared:
         with self.lock:
             self.count = 1
 
+    async def poll(self):
+        while self.jobs.empty():
+            await asyncio.sleep(0.1)
+        return self.jobs.get()
+
     async def next(self):
         try:
             return self.jobs.get(block=False)

@@ -25,6 +25,11 @@ async def workers(queue):
     await asyncio.gather(*tasks)
 
 
+async def pool(queue, size):
+    tasks = [asyncio.create_task(fetch(queue)) for _ in range(size)]
+    await asyncio.gather(*tasks)
+
+
 class Server:
     def __init__(self):
         self.listeners = []

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "rules/rule.h"
@@ -57,6 +58,14 @@ static int run(const struct cli *c)
     return status;
 }
 
+// No memory for a few bytes, or libuv without the descriptors it must have: one line and the right status.
+static void on_abort(int number)
+{
+    static const char text[] = "loopscope: out of memory, or an internal error\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
+    _exit(number == SIGABRT && written >= 0 ? STATUS_INTERNAL : 128 + number);
+}
+
 int main(int argc, char **argv)
 {
     // The helper that parses foreign bytes is this program again.
@@ -64,6 +73,7 @@ int main(int argc, char **argv)
         return stack_helper_main(STACK_HELPER_FD);
     setlocale(LC_CTYPE, ""); // not LC_NUMERIC: our numbers are read by programs
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGABRT, on_abort);
     signal(SIGXFSZ, SIG_IGN); // a quota (ulimit -f) is an error to tell, not a death
     struct cli c;
     struct error err = {0};

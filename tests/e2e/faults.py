@@ -18,7 +18,7 @@ import time
 sys.dont_write_bytecode = True
 import harness
 
-failures, tries = [], 0
+failures, tries, STATUS = [], 0, []
 SIGNS_OF_A_CRASH = re.compile(r"AddressSanitizer|runtime error|core dumped|Assertion|Segmentation|double free|corrupt.*(list|chunk)")
 
 
@@ -70,6 +70,7 @@ def run(name, args, prefix=(), statuses=(0, 1, 3, 5), said=None, stdout=subproce
     except subprocess.TimeoutExpired:
         failures.append(f"{name}: does not end")
         return ""
+    STATUS.append(out.returncode)
     err = "\n".join(line for line in out.stderr.splitlines() if not line.startswith(("strace:", "serving ")))
     lines = err.splitlines()
     check(out.returncode in statuses, f"{name}: status {out.returncode}: {err[:200]}")
@@ -113,6 +114,23 @@ def memory(target):
     for call in ("mmap", "brk"):
         for when in ("40+50", "100+7", "200+"):
             run(f"{call} {when}", ["check", target, "--for", "1500ms"], inject(call, "ENOMEM", when), statuses=(0, 1, 3, 4, 5, 127))
+
+
+def allocations(target, tmp):
+    """The n-th allocation of the agent, and of its helper, fails."""
+    shim = os.path.join(tmp, "fault_malloc.so")
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if not compiler:
+        print("  no compiler: failing allocations were left out")
+        return
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", shim, os.path.join(harness.HERE, "fault_malloc.c")], check=True)
+    refused = 0
+    for args, numbers in ((["rules"], range(1, 60)), (["check", target, "--for", "500ms"], range(1, 1200, 61))):
+        for nth in numbers:
+            before = len(failures)
+            run(f"{args[0]}, allocation {nth}", args, statuses=(0, 1, 4, 5), env={**os.environ, "LD_PRELOAD": shim, "NTH": str(nth)})
+            refused += STATUS[-1] == 5 and len(failures) == before
+    check(refused > 0, "no failed allocation was told")
 
 
 def recordings(target, tmp):
@@ -167,7 +185,7 @@ if os.getuid() != 0:
     harness.skip("not root")
 programs = orphaned_programs()
 parts = {"syscalls": lambda: syscalls(target.pid), "memory": lambda: memory(target.pid),
-         "recordings": lambda: recordings(target.pid, tmp), "outputs": lambda: outputs(target.pid, tmp),
+         "allocations": lambda: allocations(target.pid, tmp), "recordings": lambda: recordings(target.pid, tmp), "outputs": lambda: outputs(target.pid, tmp),
          "limits": lambda: limits(target.pid)}
 with tempfile.TemporaryDirectory() as tmp:
     AGENT = shutil.copy(os.path.realpath(harness.AGENT), tmp)  # a program of its own: what is left behind is ours

@@ -143,6 +143,9 @@ static void put_evidence(struct rules *r, struct draft *d, const struct snap_sta
                        "%lld descriptors were ready and unserved", (long long)s->ready_fds);
     put_task(d, s);
     put_capture(d, s, stack);
+    const struct snap_process *p = find_process(r->now, s->pid);
+    if (p && p->why_not)
+        draft_evidence(d, "note", "", NAN, "%s", p->why_not);
 }
 
 static double confidence_of(const struct snap_stall *s, const struct stack *stack)

@@ -166,7 +166,7 @@ struct snap_process {
     enum runtime_kind runtime;
     const char *runtime_version; // "20.20.2", "3.11.7"; NULL unknown
     bool judged;                 // false: why_not
-    const char *why_not;
+    const char *why_not;         // also what of a judged one cannot be read; NULL
     bool exited;
     int64_t started_unix_ns;
     int64_t fd_count, fd_limit, fd_limit_hard;

@@ -151,6 +151,13 @@ static void put_loops(const struct model *m, struct proc *p, struct snap *s,
         loop_unjudged(p, s, &s->loops[s->nloops++]);
 }
 
+// Why it is not judged, or what of it cannot be read.
+static const char *what_is_missing(const struct proc *p, struct snap *s)
+{
+    const char *text = p->why_not[0] ? p->why_not : p->identity.note;
+    return text[0] ? snap_strdup(s, text) : NULL;
+}
+
 static void put_process(const struct model *m, struct proc *p, struct snap *s)
 {
     struct snap_process *to = &s->processes[s->nprocesses++];
@@ -162,6 +169,10 @@ static void put_process(const struct model *m, struct proc *p, struct snap *s)
         .exe = snap_strdup(s, p->exe),
         .cmdline = snap_strdup(s, p->cmdline),
         .runtime = p->identity.runtime,
+        .runtime_version = p->identity.version[0] ? snap_strdup(s, p->identity.version) : NULL,
+        .judged = !p->why_not[0],
+        .why_not = what_is_missing(p, s),
+        .exited = p->exited,
         .started_unix_ns = p->started_unix_ns,
         .fd_count = p->fd_count,
         .fd_limit = p->fd_limit,
@@ -182,6 +193,13 @@ static void put_process(const struct model *m, struct proc *p, struct snap *s)
         to->runtime = RUNTIME_EPOLL;
 }
 
+static bool is_shown(const struct model *m, const struct proc *p)
+{
+    if (p->exited && !p->root && m->keep_ended_ns == 0)
+        return false;
+    return !m->only_loops || p->root || p->why_not[0] || count_loops(p) > 0;
+}
+
 static void put_processes(struct model *m, struct snap *s)
 {
     size_t loops = 0;
@@ -190,7 +208,7 @@ static void put_processes(struct model *m, struct snap *s)
     s->processes = snap_alloc(s, sizeof(*s->processes) * (HASH_COUNT(m->procs) + 1));
     s->loops = snap_alloc(s, sizeof(*s->loops) * (loops + 1));
     for (struct proc *p = m->procs; p; p = p->hh.next)
-        if (!m->only_loops || p->root || p->why_not[0] || count_loops(p) > 0)
+        if (is_shown(m, p))
             put_process(m, p, s);
 }
 

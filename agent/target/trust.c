@@ -98,8 +98,8 @@ static void say_attached(struct model *m, struct proc *p)
     if (p->attached_said)
         return;
     p->attached_said = true;
-    model_say(m, EVENT_ATTACHED, p->pid, "watching %s (%s)", p->name,
-              runtime_name(p->identity.runtime));
+    model_say(m, EVENT_ATTACHED, p->pid, "watching %s (%s)%s%s", p->name,
+              runtime_name(p->identity.runtime), p->identity.note[0] ? "; " : "", p->identity.note);
 }
 
 static void trust(struct model *m, struct thread *t, const struct probe_wait *w, enum trust how)

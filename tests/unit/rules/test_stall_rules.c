@@ -154,9 +154,11 @@ static const char *remedy_on(enum runtime_kind runtime, const char *syscall, cha
     struct rules *r = facts_rules(NULL);
     struct snap *s = facts_new(20);
     s->processes[0].runtime = runtime;
+    s->processes[0].why_not = "CPython 3.99 is not known: native frames only";
     facts_look(s, facts_stall(s, 1, 150, CAUSE_SYSCALL, syscall), "load");
     rules_judge(r, s);
     snprintf(buf, size, "%s", s->findings[0].remedy[0]);
+    assert_string_equal(facts_evidence(&s->findings[0], "note"), s->processes[0].why_not);
     snap_unref(s);
     rules_free(r);
     return buf;

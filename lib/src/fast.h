@@ -6,6 +6,8 @@
 
 typedef uint64_t __attribute__((may_alias)) word_t;
 
+#define SHALLOW_STACK 256
+
 // state, wait, flags and await_site of a slot are one word and change in one store.
 _Static_assert(offsetof(struct ls_abi_task, state) % 8 == 0, "the state word must be aligned");
 static inline void slot_set_state(struct ls_abi_task *s, uint8_t state, uint8_t wait,
@@ -45,6 +47,8 @@ static inline struct task *ready_pop(struct ls_loop *l) // not empty
 {
     struct task *t = l->ready;
     l->ready = t->next;
+    __builtin_prefetch(l->ready); // with many tasks each lies in cold memory: its struct, and the
+    __builtin_prefetch((void *)((uintptr_t)l->ready - SHALLOW_STACK)); // stack just below
     if (!l->ready)
         l->ready_tail = &l->ready;
     return t;

@@ -106,6 +106,7 @@ void ls__wheel_advance(struct wheel *w, int64_t now_ns)
         list_splice(&due, &w->slots[level][slot]);
         while ((node = list_pop(&due))) {
             struct timer *timer = list_entry(node, struct timer, link);
+            __builtin_prefetch(due.next); // thousands may come at once
             if ((uint64_t)timer->expiry <= now_ms)
                 timer->fire(timer);
             else

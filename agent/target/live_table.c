@@ -14,6 +14,7 @@
 #define STRIDE_MAX      4096u
 #define STRINGS_AT_ONCE (1u << 20)
 #define TRIES           3
+#define TWINS_APART     64
 #define HEADER_MIN      offsetof(struct ls_abi_header, wrong_seq) // what version 1 began with
 
 void live_table_init(struct live_table *t, const struct live_source *source)
@@ -163,6 +164,22 @@ static struct live_site take_site(const struct live_table *t, const char *record
                               .line = s.line};
 }
 
+static bool reads_same(const struct live_table *t, const struct live_site *a,
+                       const struct live_site *b)
+{
+    return a->line == b->line && strcmp(t->strings + a->label, t->strings + b->label) == 0 &&
+           strcmp(t->strings + a->file, t->strings + b->file) == 0;
+}
+
+// Those of one line are met soon after one another.
+static uint32_t first_like(const struct live_table *t, uint32_t i)
+{
+    for (uint32_t k = i > TWINS_APART ? i - TWINS_APART : 1; k < i; k++)
+        if (reads_same(t, &t->sites[k], &t->sites[i]))
+            return t->sites[k].first;
+    return i;
+}
+
 static int read_sites(struct live_table *t)
 {
     uint32_t used = t->header.sites_used, stride = t->header.site_size, from = t->nsites;
@@ -185,8 +202,10 @@ static int read_sites(struct live_table *t)
     if (!fetch(t, t->header.sites_offset + (uint64_t)from * stride, records,
                (size_t)(used - from) * stride))
         return -EIO;
-    for (uint32_t i = from; i < used; i++)
+    for (uint32_t i = from; i < used; i++) {
         t->sites[i] = take_site(t, records + (size_t)(i - from) * stride);
+        t->sites[i].first = first_like(t, i);
+    }
     t->nsites = used;
     return 0;
 }
@@ -250,8 +269,7 @@ static void take_slot(struct live_table *t, uint32_t i, const struct ls_abi_task
     struct ls_abi_task *s = &t->slots[i];
     *s = *from;
     s->name[sizeof(s->name) - 1] = '\0';
-    if (s->spawn_site >= t->nsites)
-        s->spawn_site = 0;
+    s->spawn_site = s->spawn_site < t->nsites ? t->sites[s->spawn_site].first : 0;
     if (s->await_site >= t->nsites)
         s->await_site = 0;
     // The id says where it is and the loop whose it is: what does not fit is nobody's task.
@@ -357,7 +375,7 @@ static void read_stats(struct live_table *t)
         for (uint32_t k = 0; k < t->nsites; k++) {
             struct ls_abi_site_stats s;
             memcpy(&s, records + (size_t)k * l->stats_size, sizeof(s));
-            add_stats(&t->stats[k], &s);
+            add_stats(&t->stats[t->sites[k].first], &s);
         }
         t->have_stats = true;
     }

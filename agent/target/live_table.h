@@ -26,6 +26,8 @@ struct live_source { // where the bytes come from
 
 struct live_site { // offsets into strings, all below nstrings
     uint32_t file, function, label, line;
+    uint32_t
+        first; // the first site that reads the same: two spawns on one line are one to a person
 };
 
 struct live_table {

@@ -32,6 +32,13 @@ void turn_over(struct thread *t, int64_t begin, int64_t now)
     set_proof(t, now);
 }
 
+// On a busy machine the reader may get no CPU in time. What earlier looks have proved stands until the next
+// one, as long as a whole unseen turn cannot hide in between; beginning anew would never end.
+static bool still_known(const struct probe *p, const struct thread *t, int64_t begin)
+{
+    return t->iteration_ns >= begin && p->now_ns - t->iteration_ns < p->config.threshold_ns / 2;
+}
+
 bool counter_watch(struct probe *p, struct thread *t, int64_t begin)
 {
     if (!t->counter_address)
@@ -40,7 +47,7 @@ bool counter_watch(struct probe *p, struct thread *t, int64_t begin)
     ssize_t n = reader_read(p->reader, t->process->pid, t->counter_address, &count, sizeof(count),
                             PATIENCE_NS);
     if (n != sizeof(count))
-        return false;
+        return still_known(p, t, begin);
     int64_t before = t->iteration;
     t->iteration = (int64_t)count;
     if (before == INT64_MIN || t->iteration_ns < begin) { // the first look into this turn

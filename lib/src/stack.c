@@ -17,12 +17,14 @@
 #include "context.h"
 #include "internal.h"
 
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #else
-#define VALGRIND_STACK_REGISTER(a, b) 0
-#define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
-#define RUNNING_ON_VALGRIND           0
+#define VALGRIND_MAKE_MEM_NOACCESS(a, n)  ((void)(a), (void)(n))
+#define VALGRIND_MAKE_MEM_UNDEFINED(a, n) ((void)(a), (void)(n))
+#define VALGRIND_STACK_REGISTER(a, b)     ((void)(a), (void)(b), 0u)
+#define VALGRIND_STACK_DEREGISTER(id)     ((void)(id))
+#define RUNNING_ON_VALGRIND               0
 #endif
 
 #ifndef MADV_GUARD_INSTALL
@@ -162,15 +164,17 @@ int ls__stacks_init(struct stacks *s, size_t size, uint32_t keep, bool poison)
 }
 
 // Each stack by itself: within one, valgrind takes a jump of the stack pointer for growing or shrinking.
-static void tell_valgrind(const struct stacks *s, struct slab *slab)
+static int tell_valgrind(const struct stacks *s, struct slab *slab)
 {
-    if (!RUNNING_ON_VALGRIND ||
-        !(slab->valgrind_ids = calloc(slab->size / s->size, sizeof(unsigned))))
-        return;
+    if (!RUNNING_ON_VALGRIND)
+        return 0;
+    if (!(slab->valgrind_ids = calloc(slab->size / s->size, sizeof(unsigned))))
+        return -ENOMEM;
     for (size_t i = 0; i < slab->size / s->size; i++) {
         char *stack = slab->base + i * s->size;
         slab->valgrind_ids[i] = VALGRIND_STACK_REGISTER(stack + STACK_PAGE, stack + s->size - 1);
     }
+    return 0;
 }
 
 static void forget_from_valgrind(const struct stacks *s, struct slab *slab)
@@ -218,7 +222,11 @@ static int add_slab(struct stacks *s)
         return -ENOMEM;
     madvise(base, size, MADV_NOHUGEPAGE); // a huge page would make 64 KB stacks cost 64 KB
     s->slabs[s->nslabs] = (struct slab){base, size, NULL};
-    tell_valgrind(s, &s->slabs[s->nslabs++]);
+    if (tell_valgrind(s, &s->slabs[s->nslabs]) < 0) {
+        munmap(base, size);
+        return -ENOMEM;
+    }
+    s->nslabs++;
     s->fresh = s->prepared = base;
     s->fresh_end = base + size;
     return 0;
@@ -255,16 +263,20 @@ void ls__stack_poison(struct stacks *s, char *stack)
 {
     if (s->guard == LS_ABI_GUARD_MADVISE)
         madvise(stack, s->size, MADV_GUARD_INSTALL);
+    else if (RUNNING_ON_VALGRIND)
+        VALGRIND_MAKE_MEM_NOACCESS(stack + STACK_PAGE, s->size - STACK_PAGE);
     else
         memset(stack + s->size - STACK_PAGE, 0xdb, STACK_PAGE);
 }
 
 void ls__stack_unpoison(struct stacks *s, char *stack)
 {
-    if (s->guard == LS_ABI_GUARD_MADVISE)
+    if (s->guard == LS_ABI_GUARD_MADVISE) {
         madvise(stack + STACK_PAGE, s->size - STACK_PAGE, MADV_GUARD_REMOVE); // now zero
-    else
-        memset(stack + s->size - STACK_PAGE, 0, STACK_PAGE);
+        return;
+    }
+    VALGRIND_MAKE_MEM_UNDEFINED(stack + STACK_PAGE, s->size - STACK_PAGE);
+    memset(stack + s->size - STACK_PAGE, 0, STACK_PAGE);
 }
 
 // The coldest free stacks are at the bottom of the pool.

@@ -1,7 +1,9 @@
 // The report as text: header, findings, tables, what could not be judged.
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "history.h"
 #include "json.h"
@@ -65,15 +67,37 @@ static void summary(const struct text *t, const struct snap *s)
     ink(t, INK_NONE);
 }
 
+static bool same_reason(const struct snap *s, int i, int k)
+{
+    const char *a = s->not_judged[i].why, *b = s->not_judged[k].why;
+    return a && b && strcmp(a, b) == 0;
+}
+
+// All rules of one reason, the first's place; false: an earlier one has named it already.
+static bool rules_of_reason(const struct snap *s, int at, char *buf, size_t size)
+{
+    size_t n = 0;
+    for (int i = 0; i < at; i++)
+        if (same_reason(s, i, at))
+            return false;
+    for (int i = at; i < s->nnot_judged && n < size; i++)
+        if (i == at || same_reason(s, at, i))
+            n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? ", " : "", s->not_judged[i].rule);
+    return true;
+}
+
 static void not_judged(const struct text *t, const struct snap *s)
 {
+    char rules[1000], line[1400];
     if (s->nnot_judged == 0)
         return;
     fputs("\ntoo early to tell, or not to be seen here:\n", t->out);
     for (int i = 0; i < s->nnot_judged; i++) {
-        char first[64];
-        snprintf(first, sizeof(first), "  %-20s ", s->not_judged[i].rule);
-        text_wrap(t, first, s->not_judged[i].why ? s->not_judged[i].why : "");
+        if (!rules_of_reason(s, i, rules, sizeof(rules)))
+            continue;
+        snprintf(line, sizeof(line), "%s: %s", rules,
+                 s->not_judged[i].why ? s->not_judged[i].why : "?");
+        text_wrap(t, "  - ", line);
     }
 }
 

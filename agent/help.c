@@ -42,7 +42,8 @@ static void help_program(FILE *out)
         fprintf(out, "  %-8s %s\n", c->name, c->summary);
     fputs(
         "\nTARGET: a PID, --name GLOB, --all, --cgroup PATH, --unit NAME, a recording (FILE.lsr),\n"
-        "or -- COMMAND [ARG...] to start one. Options stand anywhere before --.\n"
+        "--connect SOCKET (what `serve --socket` sees), or -- COMMAND [ARG...] to start one.\n"
+        "Options stand anywhere before --.\n"
         "\ncommon options:\n",
         out);
     print_options(out, NULL, false);

@@ -74,7 +74,7 @@
         NAMED(#f "_runqueue_p99_ns", COL_I64, s, f.runqueue_p99_ns, 8, OPEN),                      \
         NAMED(#f "_hot_fd", COL_I64, s, f.hot_fd, 8, OPEN),                                        \
         NAMED(#f "_pool_busy_ns", COL_I64, s, f.pool_busy_ns, 8, OPEN),                            \
-        NAMED(#f "_starved_by", COL_TEXT, s, f.starved_by, 8, SECRET),                             \
+        NAMED(#f "_starved_by", COL_PROSE, s, f.starved_by, 8, SECRET), /* hardly ever the same */ \
         NAMED(#f "_busy_stack", COL_STACK, s, f.busy_stack, 8, OPEN)
 
 #define COLUMNS(array)  .ncolumns = sizeof(array) / sizeof(*(array)), .columns = (array)

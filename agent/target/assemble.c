@@ -37,6 +37,8 @@ static const char *starved_by(const struct thread *t, struct snap *s)
 {
     char comm[NAME_MAX_LEN];
     int pid = t->history->now.starved_by_pid;
+    if (pid == t->pid)
+        return "other threads of its own process";
     if (pid <= 0 || procfs_comm(pid, pid, comm, sizeof(comm)) < 0)
         return NULL;
     return snap_printf(s, "%s (%d)", comm, pid);

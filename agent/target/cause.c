@@ -24,7 +24,7 @@ void cause_clear(struct cause *c)
 
 static void describe_child(int pid, int tid, int child, struct snap *box, struct cause *ret)
 {
-    char text[96];
+    char text[128];
     if (child <= 0)
         child = newest_child(pid, tid);
     if (child_text(child, text, sizeof(text)))

@@ -5,12 +5,36 @@
 
 #include "procfs.h"
 
+#define COMMAND_SHOWN 80
+#define FORK_NO_EXEC  0x00000040 // PF_FORKNOEXEC
+
+// Its command's words, blanks between them; false before its exec, when it still has its parent's.
+static bool command_line(int child, char *buf, size_t size)
+{
+    struct proc_stat stat;
+    if (procfs_stat(child, &stat) < 0 || stat.flags & FORK_NO_EXEC)
+        return false;
+    ssize_t n = procfs_read(buf, size, "/proc/%d/cmdline", child);
+    while (n > 0 && !buf[n - 1])
+        n--;
+    for (ssize_t i = 0; i < n; i++)
+        if (!buf[i])
+            buf[i] = ' ';
+    if (n <= 0)
+        return false;
+    buf[n] = '\0';
+    return true;
+}
+
 bool child_text(int child, char *buf, size_t size)
 {
-    char comm[64];
+    char comm[64], command[COMMAND_SHOWN];
     if (child <= 0 || procfs_comm(child, child, comm, sizeof(comm)) < 0)
         return false;
-    snprintf(buf, size, "child %d (%s)", child, comm);
+    if (command_line(child, command, sizeof(command)))
+        snprintf(buf, size, "child %d (%s)", child, command);
+    else
+        snprintf(buf, size, "child %d (%s)", child, comm);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,24 @@ static void test_child_that_is_waited_for(void **state)
     snap_unref(box);
 }
 
+static void test_childs_command_line(void **state)
+{
+    (void)state;
+    struct snap *box = snap_new();
+    char expected[64];
+    int child;
+    char *const argv[] = {"sleep", "30.5", NULL}, *const none[] = {NULL};
+    if (posix_spawnp(&child, "sleep", NULL, NULL, argv, none) != 0)
+        skip();
+    usleep(100000);
+    snprintf(expected, sizeof(expected), "child %d (sleep 30.5)", child);
+    struct cause c = cause_of(box, SYS_wait4, (uint64_t)child, 0, 0);
+    assert_string_equal(c.peer, expected);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    snap_unref(box);
+}
+
 static enum cause_kind kind_of(struct probe_sample s)
 {
     struct snap *box = snap_new();
@@ -300,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_other_futex_has_no_holder),
         cmocka_unit_test(test_flock_and_its_holder),
         cmocka_unit_test(test_child_that_is_waited_for),
+        cmocka_unit_test(test_childs_command_line),
         cmocka_unit_test(test_kind_of_a_sample),
         cmocka_unit_test(test_winner),
     };

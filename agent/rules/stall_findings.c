@@ -163,6 +163,8 @@ static struct draft *draft_of(struct rules *r, const struct rule *rule, const st
     text_ns(s->duration_ns, age, sizeof(age));
     draft_title(d, "loop blocked for %s%s%s %s", s->began_before_attach ? "at least " : "", age,
                 s->open ? " so far" : "", text_doing(&s->cause, stack, doing, sizeof(doing)));
+    if (s->task.name)
+        draft_title(d, "%s, in task %s", d->f.title, s->task.name);
     // The rule was settled by the first look; what to do goes by the cause, which may have turned out another.
     if (s->cause.kind == CAUSE_RUNQUEUE)
         draft_remedy(d, &rule_loop_starved);
@@ -172,8 +174,6 @@ static struct draft *draft_of(struct rules *r, const struct rule *rule, const st
         draft_remedy_of_call(d, &s->cause);
     if (s->cause.kind != CAUSE_RUNQUEUE && starved_share(s) >= SHARE_TOLD)
         draft_title(d, "%s; %.0f %% of it without a CPU", d->f.title, starved_share(s) * 100);
-    if (s->task.name)
-        draft_title(d, "%s, in task %s", d->f.title, s->task.name);
     struct finding *f = &d->f;
     f->severity =
         s->duration_ns >= rules_ns(r, &rule_loop_blocked, "critical") ? SEV_CRITICAL : SEV_WARNING;

@@ -148,7 +148,11 @@ const char *text_doing(const struct cause *c, const struct stack *s, char *buf, 
     }
     text_culprit(s, culprit, sizeof(culprit));
     if (culprit[0] && c->kind != CAUSE_RUNQUEUE && c->kind != CAUSE_STOPPED)
-        snprintf(by, sizeof(by), " %s %s", c->kind == CAUSE_CPU_USER ? "in" : "by", culprit);
+        snprintf(by, sizeof(by), "%s %s",
+                 c->kind == CAUSE_CPU_USER ? " in"
+                 : c->kind == CAUSE_LOCK   ? ", in" // "held by X by Y" reads badly
+                                           : " by",
+                 culprit);
     snprintf(buf, size, "%s%s", words, by);
     return buf;
 }

@@ -23,6 +23,7 @@ enum {
 };
 
 struct process;
+struct sampler;
 
 struct thread {
     int tid;
@@ -52,6 +53,7 @@ struct thread {
     int64_t iteration, iteration_before; // INT64_MIN unknown
     int64_t iteration_ns;
 
+    struct sampler *peek;  // of a running thread that is to be looked at; NULL
     const char *blind_why; // why its registers cannot be had while it runs; NULL they can
 
     // bpf: events of this thread; -1 none.
@@ -117,6 +119,7 @@ struct probe {
     int64_t reported_ns;  // calls and losses, last
     bool scanning;
     unsigned int level_cap;
+    int npeeks;
     bool estimated;
     uint8_t *stack; // STACK_SLEEPING bytes: the copy handed to callbacks
 };
@@ -151,6 +154,10 @@ void read_stack(struct probe *p, struct thread *t, struct probe_sample *s);
 void sample_from_slot(const struct probe *p, const struct thread *t, struct probe_sample *ret);
 int64_t proof_min_ns(const struct probe *p); // so long no end must be seen, to believe a turn
 bool turn_proven(const struct probe *p, const struct thread *t, int64_t begin, int64_t now);
+
+// peek.c: looks at running threads that are asked for.
+bool peek_running(struct probe *p, struct thread *t, struct probe_sample *ret);
+void peek_stop(struct probe *p, struct thread *t);
 
 // stats.c
 void split_now(const struct ls_slot *slot, int64_t now, struct probe_split *ret);

@@ -149,13 +149,16 @@ int probe_peek(struct probe *p, int tid, struct probe_sample *ret)
     p->now_ns = now_ns();
     for (int tries = 0; tries < 3; tries++) {
         sample_from_slot(p, t, ret);
-        if (p->ops->look(p, t, ret))
+        if (p->ops->look(p, t, ret)) {
+            peek_stop(p, t);
             return 0;
+        }
     }
     sample_from_slot(p, t, ret);
     ret->on_cpu = true;
     ret->state = 'R';
     ret->why_not = "it is running";
+    peek_running(p, t, ret);
     return 0;
 }
 

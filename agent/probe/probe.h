@@ -155,7 +155,8 @@ void probe_remove_process(struct probe *p, int pid);
 int probe_trust(struct probe *p, int tid, enum wait_kind kind, int fd, uint64_t user_pc);
 // Where libuv >= 1.45 counts its turns in the target's memory (0: nowhere): tells saturated from stuck.
 void probe_loop_counter(struct probe *p, int tid, uint64_t address);
-// The thread as it is now, as a sample of level 0 (for proofs: which loop-run frames are on its stack).
+// The thread as it is now, as a sample of level 0 (for proofs: which loop-run frames are on its stack). Of one
+// that runs the first call may have no registers: ask again 10 ms later or at any time.
 int probe_peek(struct probe *p, int tid,
                struct probe_sample *ret); // memory valid until the next call
 

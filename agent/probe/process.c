@@ -61,6 +61,7 @@ struct thread *thread_add(struct probe *p, struct process *process, int tid)
 void thread_remove(struct probe *p, struct thread *t)
 {
     probe_trust(p, t->tid, WAIT_NONE, -1, 0);
+    peek_stop(p, t);
     p->ops->slot_free(p, t);
     HASH_DEL(p->threads, t);
     DL_DELETE(t->process->threads, t);

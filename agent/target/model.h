@@ -120,7 +120,7 @@ struct thread {
     int nwaits;
     struct probe_wait waits[WAITS_MAX];
     int asks;
-    bool asking;
+    bool asking, stack_seen;
     int own_epoll;      // of the loop that a live table says it runs; -1 none
     bool language_only; // waits under language frames without a loop: a synchronous program
     int64_t ask_after_ns;

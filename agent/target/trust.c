@@ -192,7 +192,8 @@ static void guess(struct model *m, struct thread *t, int not_fd)
     if (parent && has_loop(parent))
         return;
     if (parent && is_young(m, parent)) {
-        t->asks = 0; // it is looked at again, as for the first time
+        t->stack_seen = false; // it is looked at again, as for the first time
+        t->asks = 0;
         return;
     }
     if (w.fd < 0 && t->proc->identity.runtime != RUNTIME_UNKNOWN)
@@ -301,7 +302,7 @@ static void ask_stack(struct model *m, struct thread *t)
         return;
     int64_t pause = ASK_EVERY_NS << (t->asks < 6 ? t->asks : 6);
     t->ask_after_ns = m->now_ns + (pause < ASK_SLOWEST_NS ? pause : ASK_SLOWEST_NS);
-    bool first = t->asks++ == 0;
+    t->asks++;
     if (probe_peek(m->probe, t->tid, &s) < 0 || !s.has_regs) {
         if (t->trust == TRUST_NO)
             guess_if_certain(m, t);
@@ -310,7 +311,8 @@ static void ask_stack(struct model *m, struct thread *t)
     struct ask *ask = malloc(sizeof(*ask));
     if (!ask)
         return;
-    *ask = (struct ask){m, t->tid, wait_of_sample(&s), first};
+    *ask = (struct ask){m, t->tid, wait_of_sample(&s), !t->stack_seen};
+    t->stack_seen = true;
     struct stack_request r = {.pid = t->pid,
                               .tid = t->tid,
                               .runtime = t->proc->identity.runtime,

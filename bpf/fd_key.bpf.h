@@ -24,6 +24,7 @@
 enum {
     TOP_WORDS = 512, // of the stack, that are looked through at most
     CHUNK = 1024,
+    WORDS_A_STEP = 4,
 };
 
 #define PRIME 0x9e3779b97f4a7c15ULL
@@ -54,6 +55,8 @@ struct taken {
 
 struct top { // of a stack
     u64 words[TOP_WORDS];
+    struct ls_regs regs; // here, because a program's own stack is small
+    struct taken taken;
 };
 
 struct {
@@ -92,11 +95,6 @@ static __always_inline u64 mix(u64 hash, u64 word)
     return hash ^ (hash >> 29);
 }
 
-struct hashing {
-    struct top *top;
-    u64 sp, hash;
-};
-
 // An interpreted frame: the function at fp - 16, and the position in it four or five words below fp.
 static __always_inline u64 mix_frame(u64 hash, const struct top *top, u64 fp, u64 sp)
 {
@@ -108,33 +106,46 @@ static __always_inline u64 mix_frame(u64 hash, const struct top *top, u64 fp, u6
     return mix(hash, top->words[(at - 5) & (TOP_WORDS - 1)] & 0xffffffff);
 }
 
-static long hash_word(u32 i, struct hashing *h)
+static __always_inline u64 mix_code(u64 hash, const struct top *top, u64 word, u64 before, u64 sp)
 {
-    u64 word = h->top->words[i & (TOP_WORDS - 1)];
     int range = range_of(word);
     if (range < 0)
-        return 0;
-    h->hash = mix(h->hash, word);
-    if ((u32)range < njit && i > 0)
-        h->hash = mix_frame(h->hash, h->top, h->top->words[(i - 1) & (TOP_WORDS - 1)], h->sp);
+        return hash;
+    hash = mix(hash, word);
+    return (u32)range < njit ? mix_frame(hash, top, before, sp) : hash;
+}
+
+struct hashing {
+    const struct top *top;
+    u64 hash, before, sp;
+};
+
+static long hash_words(u32 i, struct hashing *h)
+{
+    const u64 from = all_from, size = all_size;
+#pragma unroll
+    for (u32 k = 0; k < WORDS_A_STEP; k++) {
+        u64 word = h->top->words[(i * WORDS_A_STEP + k) & (TOP_WORDS - 1)];
+        if (word - from < size)
+            h->hash = mix_code(h->hash, h->top, word, h->before, h->sp);
+        h->before = word;
+    }
     return 0;
 }
 
-static __always_inline u64 hash_stack(const struct ls_regs *regs, u32 nr)
+static __always_inline u64 hash_stack(struct top *top, u32 nr)
 {
-    u32 zero = 0, words = top_words;
-    struct hashing h = {.top = bpf_map_lookup_elem(&tops, &zero), .sp = regs->sp};
-    if (!h.top)
-        return 0;
-    h.hash = mix(nr, regs->ip);
+    u32 words = top_words;
+    u64 sp = top->regs.sp;
     if (words > TOP_WORDS)
         words = TOP_WORDS;
-    if (bpf_probe_read_user(h.top->words, words * 8, (const void *)regs->sp)) {
+    if (bpf_probe_read_user(top->words, words * 8, (const void *)sp)) {
         words = 16; // near the stack's end
-        if (bpf_probe_read_user(h.top->words, 16 * 8, (const void *)regs->sp))
+        if (bpf_probe_read_user(top->words, 16 * 8, (const void *)sp))
             words = 0;
     }
-    bpf_loop(words, hash_word, &h, 0);
+    struct hashing h = {.top = top, .hash = mix(nr, top->regs.ip), .sp = sp};
+    bpf_loop(words / WORDS_A_STEP, hash_words, &h, 0);
     return h.hash;
 }
 
@@ -205,18 +216,21 @@ static __always_inline u32 new_key(u64 hash, const struct ls_regs *regs, const s
     return key;
 }
 
-static __noinline u32 key_of(u32 fd, u32 nr)
+// Global, so that it is checked once and not with every step that asks for a key.
+__noinline u32 key_of(u32 fd, u32 nr)
 {
-    struct ls_regs regs;
+    u32 zero = 0;
+    struct top *top = bpf_map_lookup_elem(&tops, &zero);
     struct task_struct *task = bpf_get_current_task_btf();
-    bpf_probe_read_kernel(&regs, sizeof(regs), (const void *)bpf_task_pt_regs(task));
-    struct taken taken;
-    __builtin_memset(&taken, 0, sizeof(taken));
-    u64 hash = hash_stack(&regs, nr);
+    if (!top)
+        return 0;
+    bpf_probe_read_kernel(&top->regs, sizeof(top->regs), (const void *)bpf_task_pt_regs(task));
+    top->taken.n = 0;
+    u64 hash = hash_stack(top, nr);
     if (place.known)
-        hash = take_frames(hash, &taken);
+        hash = take_frames(hash, &top->taken);
     u32 *known = bpf_map_lookup_elem(&keys, &hash);
-    return known ? *known : new_key(hash, &regs, &taken, fd, nr);
+    return known ? *known : new_key(hash, &top->regs, &top->taken, fd, nr);
 }
 
 #endif

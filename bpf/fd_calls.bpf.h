@@ -80,6 +80,7 @@ enum { // x86-64
 #define F_DUPFD_CLOEXEC 1030
 #define SO_PEERPIDFD    77
 #define USER_CS         0x33
+#define ORIG_AX         __builtin_offsetof(struct ls_regs, orig_ax)
 
 static __always_inline enum call_class class_of(u32 nr)
 {
@@ -208,10 +209,14 @@ int BPF_PROG(on_return, struct pt_regs *pt_regs, long ret)
     if ((u32)task->tgid != target)
         return 0;
     struct ls_regs regs;
-    bpf_probe_read_kernel(&regs, sizeof(regs), pt_regs);
-    u32 nr = regs.orig_ax;
+    u64 number = 0; // most calls are none of ours: the rest is read when it is needed
+    bpf_probe_read_kernel(&number, sizeof(number), (void *)pt_regs + ORIG_AX);
+    u32 nr = number;
     enum call_class class = class_of(nr);
-    if (class == CALL_OTHER || regs.cs != USER_CS)
+    if (class == CALL_OTHER)
+        return 0;
+    bpf_probe_read_kernel(&regs, sizeof(regs), pt_regs);
+    if (regs.cs != USER_CS)
         return 0;
     u64 files = files_of(task);
     if (!files || !follows(task, files))

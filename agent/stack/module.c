@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lines.h"
+#include "mini_debug.h"
 
 static void read_segments(struct module *m)
 {
@@ -132,6 +133,8 @@ void module_unref(struct module *m)
     if (m->eh_frame)
         dwarf_cfi_end(m->eh_frame);
     elf_end(m->debug_elf);
+    elf_end(m->mini_elf);
+    free(m->mini_image);
     elf_end(m->elf);
     free(m->image);
     free(m->path);
@@ -156,13 +159,47 @@ bool module_address_of(const struct module *m, uint64_t file_offset, uint64_t *a
     return found != NULL;
 }
 
+static Elf_Scn *find_section(const struct module *m, const char *name, GElf_Shdr *header)
+{
+    size_t names;
+    if (!m->is_64bit || elf_getshdrstrndx(m->elf, &names) != 0)
+        return NULL;
+    for (Elf_Scn *s = NULL; (s = elf_nextscn(m->elf, s));) {
+        if (!gelf_getshdr(s, header))
+            continue;
+        const char *found = elf_strptr(m->elf, names, header->sh_name);
+        if (found && !strcmp(found, name))
+            return s;
+    }
+    return NULL;
+}
+
+// Names of the file's own functions beside the exported ones, where it brings them along.
+static void add_mini_debug(struct module *m)
+{
+    GElf_Shdr header;
+    Elf_Scn *packed = find_section(m, ".gnu_debugdata", &header);
+    Elf_Data *data =
+        packed && !find_section(m, ".symtab", &header) ? elf_rawdata(packed, NULL) : NULL;
+    size_t size;
+    if (!data || !data->d_buf ||
+        mini_debug_unpack(data->d_buf, data->d_size, &m->mini_image, &size) < 0)
+        return;
+    m->mini_elf = elf_memory(m->mini_image, size);
+    if (m->mini_elf && elf_kind(m->mini_elf) == ELF_K_ELF &&
+        gelf_getclass(m->mini_elf) == ELFCLASS64)
+        symtab_add(m->symbols, m->mini_elf);
+}
+
 static struct symtab *symbols_of(struct module *m)
 {
     if (!m->symbols_tried && m->is_64bit) {
         m->symbols_tried = true;
         m->symbols = symtab_new();
-        if (m->symbols)
+        if (m->symbols) {
             symtab_add(m->symbols, m->elf);
+            add_mini_debug(m);
+        }
     }
     return m->symbols;
 }
@@ -183,21 +220,6 @@ bool module_symbol_contains(struct module *m, const char *part)
 {
     struct symtab *t = symbols_of(m);
     return t && symtab_contains(t, part);
-}
-
-static Elf_Scn *find_section(const struct module *m, const char *name, GElf_Shdr *header)
-{
-    size_t names;
-    if (!m->is_64bit || elf_getshdrstrndx(m->elf, &names) != 0)
-        return NULL;
-    for (Elf_Scn *s = NULL; (s = elf_nextscn(m->elf, s));) {
-        if (!gelf_getshdr(s, header))
-            continue;
-        const char *found = elf_strptr(m->elf, names, header->sh_name);
-        if (found && !strcmp(found, name))
-            return s;
-    }
-    return NULL;
 }
 
 uint64_t module_section(const struct module *m, const char *name, uint64_t *size)

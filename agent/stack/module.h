@@ -40,7 +40,9 @@ struct module {
     Dwarf_CFI *eh_frame;    // owned by elf
     Dwarf_CFI *debug_frame; // owned by dwarf
     Dwarf *dwarf;
-    Elf *debug_elf;           // separate debug file; NULL
+    Elf *debug_elf; // separate debug file; NULL
+    Elf *mini_elf;  // mini debug info, in mini_image; NULL
+    void *mini_image;
     struct line_index *lines; // lines.c's
 };
 

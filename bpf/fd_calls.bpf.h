@@ -249,7 +249,13 @@ struct io_uring_cqe_result {
     s32 res;
 };
 
-enum { IORING_ACCEPT = 13, IORING_OPENAT = 18, IORING_OPENAT2 = 28, IORING_SOCKET = 45 };
+enum {
+    IORING_ACCEPT = 13,
+    IORING_OPENAT = 18,
+    IORING_CLOSE = 19,
+    IORING_OPENAT2 = 28,
+    IORING_SOCKET = 45
+};
 
 // Completions say what io_uring opened; what it closed is found by comparing.
 SEC("tp_btf/io_uring_complete")
@@ -266,10 +272,11 @@ int BPF_PROG(on_uring, void *ring, void *request, void *cqe)
     bpf_probe_read_kernel(&done, sizeof(done), cqe);
     bool opens = opcode == IORING_ACCEPT || opcode == IORING_OPENAT || opcode == IORING_OPENAT2 ||
                  opcode == IORING_SOCKET;
+    // A number that it closed may be another file's by now: then the tables do not differ in use.
     if (opens && done.res >= 0)
         sync_slot(files, done.res, 0);
     else
-        sync_all(files, 0);
+        sync_all(files, opcode == IORING_CLOSE ? HOW_ALL : 0);
     return 0;
 }
 

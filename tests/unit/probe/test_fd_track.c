@@ -56,7 +56,7 @@ static pid_t start(const char *execs)
 
 static bool is_stopped(int pid, const char *tid)
 {
-    char path[96], line[512];
+    char path[320], line[512]; // tid is a name of a directory: up to 255 bytes to the compiler
     snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", pid, tid);
     FILE *f = fopen(path, "re");
     if (!f)

@@ -100,11 +100,14 @@ static bool enough_known(const struct model *m, const struct fd_book *b)
 static void stop_following(struct model *m, struct fd_book *b)
 {
     for (struct fd_group *g = b->groups; g; g = g->hh.next) {
+        int64_t opened, closed;
         g->known_lying = lying_about(m, b, g);
-        if (!g->stack || g->site.until_ns)
+        if (!g->stack)
             continue;
-        g->site.until_ns = m->now_ns;
-        fd_openers_counts(b->openers, g->stack, &g->exact_opened, &g->exact_closed);
+        if (!g->site.until_ns)
+            g->site.until_ns = m->now_ns;
+        if (fd_openers_counts(b->openers, g->stack, &opened, &closed))
+            g->exact_opened += opened;
     }
     fd_openers_free(b->openers);
     b->openers = NULL;
@@ -264,14 +267,15 @@ static void put_entries(struct model *m, int pid, const struct fd_group *g, stru
 static void put_exact_counts(const struct fd_book *b, const struct fd_group *g,
                              struct snap_fd_site *to)
 {
-    int64_t opened = g->exact_opened, closed = g->exact_closed;
+    int64_t more = 0, closed = 0,
+            open = to->opened - to->closed; // those of before the attach are in none
     if (g->stack && b->openers)
-        fd_openers_counts(b->openers, g->stack, &opened, &closed);
-    if (opened < to->opened)
+        fd_openers_counts(b->openers, g->stack, &more, &closed);
+    if (g->exact_opened + more <= to->opened)
         return;
-    to->opened = opened;
-    to->closed = closed > to->closed ? closed : to->closed;
-    to->never_closed = to->never_closed && closed == 0;
+    to->opened = g->exact_opened + more;
+    to->closed = to->opened - open;
+    to->never_closed = to->closed == 0;
 }
 
 static void put_group(struct model *m, const struct proc *p, struct fd_group *g, struct snap *s,

@@ -127,6 +127,8 @@ static void report(struct rules *r, const struct rule *rule, const struct snap_f
 {
     char key[CULPRIT_TEXT + 64], culprit[CULPRIT_TEXT];
     text_culprit(s->stack, culprit, sizeof(culprit));
+    if (s->note && strncmp(s->note, "no line", 7) == 0)
+        culprit[0] = '\0'; // the runtime's
     snprintf(key, sizeof(key), "%s|%.200s", s->kind ? s->kind : "",
              culprit[0] ? culprit
              : s->note  ? s->note

@@ -167,8 +167,12 @@ static bool is_watched(const struct proc *p)
 void fds_tick(struct model *m)
 {
     struct error err = {0};
-    if (!m->fds && fds_open(&m->fds, strcmp(probe_backend(m->probe), "proc") == 0, &err) < 0)
-        return;
+    if (!m->fds) {
+        if (fds_open(&m->fds, strcmp(probe_backend(m->probe), "proc") == 0, &err) < 0)
+            return;
+        // A tracker's slots are found by the file's identity, which /proc does not tell.
+        m->no_openers = strcmp(fds_source(m->fds), "/proc") == 0;
+    }
     for (struct proc *p = m->procs; p; p = p->hh.next) {
         if (!is_watched(p))
             continue;

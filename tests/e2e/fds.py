@@ -81,7 +81,7 @@ def judge(case, document):
     right = [f for f in findings if f["rule"] == case.rule and case.title in f["title"]]
     if not right:
         return f"not told: {[f['title'] for f in findings]}"
-    if len(findings) > 1:
+    if len([f for f in findings if f["rule"] == case.rule]) > 1:
         return f"told more than once: {[f['title'] for f in findings]}"
     culprit = right[0]["culprit"] or {}
     if case.line and (culprit.get("line") != case.line or case.file not in (culprit.get("file") or "")):

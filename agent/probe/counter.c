@@ -13,23 +13,68 @@ void set_proof(struct thread *t, int64_t at_ns)
     __atomic_store_n(&t->slot->proof_at, (uint64_t)at_ns, __ATOMIC_RELEASE);
 }
 
-void turn_over(struct thread *t, int64_t begin, int64_t now)
+void split_add_to(struct ls_split *to, const struct probe_split *from)
 {
+    to->cpu_user_ns += (unsigned long long)from->cpu_user;
+    to->cpu_kernel_ns += (unsigned long long)from->cpu_kernel;
+    to->off_ns[LS_OFF_RUNQUEUE] += (unsigned long long)from->runqueue;
+    to->off_ns[LS_OFF_STOPPED] += (unsigned long long)from->stopped;
+    to->off_ns[LS_OFF_SYSCALL] += (unsigned long long)from->sleep_syscall;
+    to->off_ns[LS_OFF_FUTEX] += (unsigned long long)from->sleep_futex;
+    to->off_ns[LS_OFF_FAULT] += (unsigned long long)from->sleep_fault;
+}
+
+void turn_of_slot(const struct thread *t, int64_t end, const struct probe_split *split,
+                  struct probe_turn *ret)
+{
+    const struct ls_slot *slot = t->slot;
+    *ret = (struct probe_turn){
+        .pid = t->process->pid,
+        .tid = t->tid,
+        .seq = LOAD(slot->claim) >> CLAIM_LEVEL_BITS,
+        .begin_ns = (int64_t)LOAD(slot->busy_since),
+        .end_ns = end,
+        .began_before_attach = slot->before_attach,
+        .split = *split,
+        .top_syscall = (long)slot->top_nr,
+        .top_ns = (int64_t)slot->top_ns,
+    };
+    for (int i = 0; i < 6; i++)
+        ret->top_args[i] = slot->top_args[i];
+}
+
+static void forget_turn(struct ls_slot *slot, int64_t now)
+{
+    slot->before_attach = 0;
+    memset(&slot->turn, 0, sizeof(slot->turn));
+    slot->ticks_user = slot->ticks_kernel = 0;
+    slot->top_nr = -1;
+    slot->top_ns = 0;
+    slot->turn_over_ns = (uint64_t)now;
+}
+
+// A turn that was sampled is told: nobody else will. Of any other its length is not sure enough.
+void turn_over(struct probe *p, struct thread *t, int64_t begin, int64_t now)
+{
+    struct ls_slot *slot = t->slot;
+    struct probe_split split;
+    struct probe_turn turn;
+    split_now(slot, now, &split);
+    turn_of_slot(t, now, &split, &turn);
     uint64_t expected = (uint64_t)begin;
-    if (!__atomic_compare_exchange_n(&t->slot->busy_since, &expected, (uint64_t)now, false,
+    if (!__atomic_compare_exchange_n(&slot->busy_since, &expected, (uint64_t)now, false,
                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return; // the kernel side has seen an end of its own
-    uint64_t claim = LOAD(t->slot->claim);
+    uint64_t claim = LOAD(slot->claim);
     uint64_t next = ((claim >> CLAIM_LEVEL_BITS) + 1) << CLAIM_LEVEL_BITS;
-    __atomic_compare_exchange_n(&t->slot->claim, &claim, next, false, __ATOMIC_ACQ_REL,
+    __atomic_compare_exchange_n(&slot->claim, &claim, next, false, __ATOMIC_ACQ_REL,
                                 __ATOMIC_ACQUIRE);
-    t->slot->before_attach = 0;
-    memset(&t->slot->turn, 0, sizeof(t->slot->turn));
-    t->slot->ticks_user = t->slot->ticks_kernel = 0;
-    t->slot->top_nr = -1;
-    t->slot->top_ns = 0;
-    t->slot->turn_over_ns = (uint64_t)now;
+    forget_turn(slot, now);
+    slot->busy_ns += (uint64_t)(now - begin);
+    split_add_to(&slot->sum, &split);
     set_proof(t, now);
+    if ((claim & CLAIM_LEVEL_MASK) && p->callbacks.turn)
+        p->callbacks.turn(p->arg, &turn);
 }
 
 // On a busy machine the reader may get no CPU in time. What earlier looks have proved stands until the next
@@ -54,7 +99,7 @@ bool counter_watch(struct probe *p, struct thread *t, int64_t begin)
         set_proof(t, p->now_ns);
     } else if ((int64_t)count != before) {
         t->slot->turns += (uint64_t)((int64_t)count - before);
-        turn_over(t, begin, p->now_ns);
+        turn_over(p, t, begin, p->now_ns);
     }
     t->iteration_ns = p->now_ns;
     return true;

@@ -24,7 +24,7 @@ static void watch_breakpoint(struct probe *p, struct thread *t, int64_t begin)
     if (t->break_fd >= 0 && perf_count(t->break_fd) > 0) {
         close(t->break_fd);
         t->break_fd = -1;
-        turn_over(t, begin, p->now_ns);
+        turn_over(p, t, begin, p->now_ns);
         proc_turn_marks(t);
         return;
     }

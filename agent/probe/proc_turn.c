@@ -129,32 +129,10 @@ static void tell_turn(struct probe *p, struct thread *t, int64_t end, bool gone,
                 (int64_t)slot->top_ns >= p->config.threshold_ns || turn_proven(p, t, from, end);
     if (end - from < p->config.threshold_ns || !sure)
         return;
-    struct probe_turn turn = {
-        .pid = t->process->pid,
-        .tid = t->tid,
-        .seq = slot->claim >> CLAIM_LEVEL_BITS,
-        .begin_ns = from,
-        .end_ns = end,
-        .began_before_attach = slot->before_attach,
-        .gone = gone,
-        .split = *split,
-        .top_syscall = (long)slot->top_nr,
-        .top_ns = (int64_t)slot->top_ns,
-    };
-    for (int i = 0; i < 6; i++)
-        turn.top_args[i] = slot->top_args[i];
+    struct probe_turn turn;
+    turn_of_slot(t, end, split, &turn);
+    turn.gone = gone;
     p->callbacks.turn(p->arg, &turn);
-}
-
-static void add_split(struct ls_split *to, const struct probe_split *from)
-{
-    to->cpu_user_ns += (unsigned long long)from->cpu_user;
-    to->cpu_kernel_ns += (unsigned long long)from->cpu_kernel;
-    to->off_ns[LS_OFF_RUNQUEUE] += (unsigned long long)from->runqueue;
-    to->off_ns[LS_OFF_STOPPED] += (unsigned long long)from->stopped;
-    to->off_ns[LS_OFF_SYSCALL] += (unsigned long long)from->sleep_syscall;
-    to->off_ns[LS_OFF_FUTEX] += (unsigned long long)from->sleep_futex;
-    to->off_ns[LS_OFF_FAULT] += (unsigned long long)from->sleep_fault;
 }
 
 static void end(struct probe *p, struct thread *t, int64_t at_ns, bool gone)
@@ -167,7 +145,7 @@ static void end(struct probe *p, struct thread *t, int64_t at_ns, bool gone)
     struct probe_split split;
     split_now(slot, at_ns, &split);
     tell_turn(p, t, at_ns, gone, &split);
-    add_split(&slot->sum, &split);
+    split_add_to(&slot->sum, &split);
     slot->all_ticks_user += slot->ticks_user;
     slot->all_ticks_kernel += slot->ticks_kernel;
     slot->busy_ns += (unsigned long long)length;
@@ -275,7 +253,7 @@ void proc_account(struct probe *p, struct thread *t, const struct sight *now)
     bool own = in_own_wait(t, &now->call), was_busy = slot->busy_since;
     note_delay(slot, &d);
     if (was_busy && slept_out_of_sight(t, now, &d)) {
-        turn_over(t, (int64_t)slot->busy_since, now->at_ns);
+        turn_over(p, t, (int64_t)slot->busy_since, now->at_ns);
         proc_turn_marks(t);
     } else if (was_busy) {
         account_busy(t, &d, now, own);

@@ -26,6 +26,16 @@ ssize_t __wrap_reader_read(struct reader *r, int pid, uint64_t address, void *to
     return (ssize_t)len;
 }
 
+static struct probe_turn told;
+static int turns_told;
+
+static void on_turn(void *arg, const struct probe_turn *turn)
+{
+    (void)arg;
+    told = *turn;
+    turns_told++;
+}
+
 static struct process process = {.pid = 1};
 static struct ls_slot slot;
 static struct thread thread;
@@ -41,7 +51,8 @@ static void begin(int64_t at_ms)
                              .iteration = INT64_MIN,
                              .tick_fd = -1,
                              .break_fd = -1};
-    probe = (struct probe){.config.threshold_ns = 100 * NS_PER_MS};
+    probe = (struct probe){.config.threshold_ns = 100 * NS_PER_MS, .callbacks.turn = on_turn};
+    turns_told = 0;
     counted = 7;
     fails = false;
 }
@@ -72,6 +83,27 @@ static void test_a_count_that_moved_ends_the_turn(void **state)
     assert_true(look(1035));
     assert_int_equal(slot.busy_since, 1035 * NS_PER_MS);
     assert_int_equal(slot.turns, 2);
+    assert_int_equal(slot.busy_ns, 35 * NS_PER_MS);
+    assert_int_equal(turns_told, 0); // nobody knows of it
+}
+
+// Its stall would go on until the next one.
+static void test_the_end_of_a_sampled_turn_is_told(void **state)
+{
+    (void)state;
+    begin(1000);
+    slot.claim = 5 << CLAIM_LEVEL_BITS | 2;
+    look(1025);
+    look(1205);
+    counted++;
+    look(1215);
+    assert_int_equal(turns_told, 1);
+    assert_int_equal(told.seq, 5);
+    assert_int_equal(told.begin_ns, 1000 * NS_PER_MS);
+    assert_int_equal(told.end_ns, 1215 * NS_PER_MS);
+    assert_int_equal(told.split.cpu_user, 215 * NS_PER_MS);
+    assert_int_equal(slot.claim >> CLAIM_LEVEL_BITS, 6);
+    assert_int_equal(slot.sum.cpu_user_ns, 215 * NS_PER_MS);
 }
 
 static void test_a_read_that_fails_undoes_no_proof(void **state)
@@ -100,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_look_is_the_proof),
         cmocka_unit_test(test_a_count_that_moved_ends_the_turn),
+        cmocka_unit_test(test_the_end_of_a_sampled_turn_is_told),
         cmocka_unit_test(test_a_read_that_fails_undoes_no_proof),
         cmocka_unit_test(test_without_a_first_look_nothing_is_known),
     };

@@ -6,6 +6,7 @@
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 
 #define PATIENCE_NS (5 * NS_PER_MS)
+#define TURNS_MAX   (1 << 20) // between two looks
 
 void set_proof(struct thread *t, int64_t at_ns)
 {
@@ -54,7 +55,7 @@ static void forget_turn(struct ls_slot *slot, int64_t now)
 }
 
 // A turn that was sampled is told: nobody else will. Of any other its length is not sure enough.
-void turn_over(struct probe *p, struct thread *t, int64_t begin, int64_t now)
+bool turn_over(struct probe *p, struct thread *t, int64_t begin, int64_t now)
 {
     struct ls_slot *slot = t->slot;
     struct probe_split split;
@@ -64,7 +65,7 @@ void turn_over(struct probe *p, struct thread *t, int64_t begin, int64_t now)
     uint64_t expected = (uint64_t)begin;
     if (!__atomic_compare_exchange_n(&slot->busy_since, &expected, (uint64_t)now, false,
                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-        return; // the kernel side has seen an end of its own
+        return false; // the kernel side has seen an end of its own
     uint64_t claim = LOAD(slot->claim);
     uint64_t next = ((claim >> CLAIM_LEVEL_BITS) + 1) << CLAIM_LEVEL_BITS;
     __atomic_compare_exchange_n(&slot->claim, &claim, next, false, __ATOMIC_ACQ_REL,
@@ -75,6 +76,19 @@ void turn_over(struct probe *p, struct thread *t, int64_t begin, int64_t now)
     set_proof(t, now);
     if ((claim & CLAIM_LEVEL_MASK) && p->callbacks.turn)
         p->callbacks.turn(p->arg, &turn);
+    return true;
+}
+
+// How long each was nobody has seen: they are taken to be alike.
+static void note_lengths(struct ls_slot *slot, int64_t length, uint64_t turns)
+{
+    if (turns > TURNS_MAX)
+        return; // a count that ran backwards, or is none
+    uint64_t each = (uint64_t)length / turns;
+    slot->turns += turns;
+    slot->turn_hist[hist_bucket((int64_t)each)] += (unsigned int)turns;
+    if (each > slot->turn_max_ns)
+        slot->turn_max_ns = each;
 }
 
 // On a busy machine the reader may get no CPU in time. What earlier looks have proved stands until the next
@@ -98,8 +112,12 @@ bool counter_watch(struct probe *p, struct thread *t, int64_t begin)
     if (before == INT64_MIN || t->iteration_ns < begin) { // the first look into this turn
         set_proof(t, p->now_ns);
     } else if ((int64_t)count != before) {
-        t->slot->turns += (uint64_t)((int64_t)count - before);
-        turn_over(p, t, begin, p->now_ns);
+        // Before the first look others may have gone by.
+        int64_t from = (int64_t)LOAD(t->slot->proof_at);
+        bool whole = !t->slot->before_attach;
+        if (turn_over(p, t, begin, p->now_ns) && whole)
+            note_lengths(t->slot, p->now_ns - (from > begin ? from : begin),
+                         count - (uint64_t)before);
     }
     t->iteration_ns = p->now_ns;
     return true;

@@ -181,8 +181,10 @@ bool deliver_sample(struct probe *p, struct thread *t, struct probe_sample *s);
 
 // counter.c: ends of turns that user space sees.
 void set_proof(struct thread *t, int64_t at_ns);
-// Ends it on behalf of such a source.
-void turn_over(struct probe *p, struct thread *t, int64_t begin, int64_t now);
+int hist_bucket(int64_t ns); // hist.c: the one that a length falls into
+
+// counter.c, on behalf of such a source. False: it has ended otherwise.
+bool turn_over(struct probe *p, struct thread *t, int64_t begin, int64_t now);
 void turn_of_slot(const struct thread *t, int64_t end, const struct probe_split *split,
                   struct probe_turn *ret);
 void split_add_to(struct ls_split *to, const struct probe_split *from);

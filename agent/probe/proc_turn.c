@@ -34,19 +34,6 @@ static unsigned int kind_of_sleep(const struct thread *t, const struct proc_sysc
     return LS_OFF_SYSCALL;
 }
 
-static int bucket_of(int64_t ns)
-{
-    int low = 0, high = PROBE_HIST - 1;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (ns < probe_hist_ns(middle))
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
 struct passed {
     int64_t wall, cpu, delay, asleep;
     uint64_t slices;
@@ -151,7 +138,7 @@ static void end(struct probe *p, struct thread *t, int64_t at_ns, bool gone)
     slot->busy_ns += (unsigned long long)length;
     slot->turns++;
     if (!slot->before_attach) {
-        slot->turn_hist[bucket_of(length)]++;
+        slot->turn_hist[hist_bucket(length)]++;
         if ((uint64_t)length > slot->turn_max_ns)
             slot->turn_max_ns = (unsigned long long)length;
     }
@@ -171,7 +158,7 @@ static void count_short_turns(struct thread *t, const struct passed *d)
     slot->busy_ns += (unsigned long long)busy;
     slot->sum.cpu_user_ns += (unsigned long long)d->cpu;
     slot->sum.off_ns[LS_OFF_RUNQUEUE] += (unsigned long long)d->delay;
-    slot->turn_hist[bucket_of(each)] += (unsigned int)d->slices;
+    slot->turn_hist[hist_bucket(each)] += (unsigned int)d->slices;
     if ((uint64_t)each > slot->turn_max_ns)
         slot->turn_max_ns = (unsigned long long)each;
 }
@@ -228,7 +215,7 @@ static void account_busy(struct thread *t, const struct passed *d, const struct 
 static void note_delay(struct ls_slot *slot, const struct passed *d)
 {
     if (d->slices)
-        slot->runqueue_hist[bucket_of(d->delay / (int64_t)d->slices)] += (unsigned int)d->slices;
+        slot->runqueue_hist[hist_bucket(d->delay / (int64_t)d->slices)] += (unsigned int)d->slices;
 }
 
 // Seen running twice, has it slept in between? Then it may have been in its wait, and nothing watched.

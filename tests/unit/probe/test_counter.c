@@ -85,6 +85,22 @@ static void test_a_count_that_moved_ends_the_turn(void **state)
     assert_int_equal(slot.turns, 2);
     assert_int_equal(slot.busy_ns, 35 * NS_PER_MS);
     assert_int_equal(turns_told, 0); // nobody knows of it
+    assert_int_equal(slot.turn_max_ns, 10 * NS_PER_MS / 2);
+    int bucket = 0;
+    while (probe_hist_ns(bucket) < 10 * NS_PER_MS / 2)
+        bucket++;
+    assert_int_equal(slot.turn_hist[bucket], 2);
+}
+
+static void test_a_count_that_runs_backwards(void **state)
+{
+    (void)state;
+    begin(1000);
+    look(1025);
+    counted = 1;
+    assert_true(look(1035));
+    assert_int_equal(slot.turns, 0);
+    assert_int_equal(slot.turn_max_ns, 0);
 }
 
 // Its stall would go on until the next one.
@@ -132,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_look_is_the_proof),
         cmocka_unit_test(test_a_count_that_moved_ends_the_turn),
+        cmocka_unit_test(test_a_count_that_runs_backwards),
         cmocka_unit_test(test_the_end_of_a_sampled_turn_is_told),
         cmocka_unit_test(test_a_read_that_fails_undoes_no_proof),
         cmocka_unit_test(test_without_a_first_look_nothing_is_known),

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/target/live.h"
+#include "../../agent/target/live.h"
 
 #define FILE_SIZE (1u << 16)
 

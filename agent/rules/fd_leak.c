@@ -122,16 +122,29 @@ static void put_counts(struct draft *d, const struct snap_fd_site *s, const stru
                    text_ns(s->oldest_ns, oldest, sizeof(oldest)));
 }
 
+// "no line: accepted on X by the loop" and "accepted on X" are one place, told with and without a stack.
+static const char *place_of(const char *note, char *buf, size_t size)
+{
+    static const char before[] = "no line: ", after[] = " by the loop";
+    if (strncmp(note, before, sizeof(before) - 1) == 0)
+        note += sizeof(before) - 1;
+    snprintf(buf, size, "%s", note);
+    size_t n = strlen(buf);
+    if (n >= sizeof(after) && strcmp(buf + n - (sizeof(after) - 1), after) == 0)
+        buf[n - (sizeof(after) - 1)] = '\0';
+    return buf;
+}
+
 static void report(struct rules *r, const struct rule *rule, const struct snap_fd_site *s,
                    const struct fd_cohort *c)
 {
-    char key[CULPRIT_TEXT + 64], culprit[CULPRIT_TEXT];
+    char key[CULPRIT_TEXT + 64], culprit[CULPRIT_TEXT], place[CULPRIT_TEXT];
     text_culprit(s->stack, culprit, sizeof(culprit));
     if (s->note && strncmp(s->note, "no line", 7) == 0)
         culprit[0] = '\0'; // the runtime's
     snprintf(key, sizeof(key), "%s|%.200s", s->kind ? s->kind : "",
              culprit[0] ? culprit
-             : s->note  ? s->note
+             : s->note  ? place_of(s->note, place, sizeof(place))
                         : "");
     struct draft *d = draft_new(r, rule, s->pid, 0, key);
     struct forecast f = forecast(r, s, c);

@@ -182,6 +182,7 @@ struct model {
     int64_t threshold_ns;
     double time_scale;
     bool native, gc_walk;
+    unsigned inventories;   // looks at what the processes hold
     int64_t keep_ended_ns;  // how long what has ended is still shown
     bool only_loops;        // show no process without a loop (--all, children of a command)
     struct proc *procs;     // by pid

@@ -26,7 +26,9 @@ static int64_t finish_photo(void *arg)
 
 static ls_task start_upload(bool film)
 {
-    return film ? ls_spawn(finish_film, NULL) : ls_spawn(finish_photo, NULL);
+    if (film)
+        return ls_spawn(finish_film, NULL);
+    return ls_spawn(finish_photo, NULL);
 }
 
 static int authorise(bool refuse)

@@ -26,7 +26,7 @@ SPAWNED = {
     "task-never-awaited": "ls_spawn(send_receipt", "task-unbounded": "handle_message",
     "task-error-unread": "refresh", "task-timeout-runs-on": "ls_spawn(build_report",
     "task-cancel-leak": "ls_spawn(upload", "task-cancel-ignored": "spawn(poll",
-    "task-orphan": "ls_spawn(finish_upload", "task-fail-rate": "charge", "task-deadlock": "ls_spawn(transfer",
+    "task-orphan": "ls_spawn(finish_film", "task-fail-rate": "charge", "task-deadlock": "ls_spawn(transfer",
     "task-lost-wake": "ls_spawn(collect", "task-stuck": "spawn(group, ask|spawn(group, serve_one",
     "task-self-wake": "ls_spawn(watch",
 }

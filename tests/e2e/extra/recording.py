@@ -176,7 +176,7 @@ def main():
             ring(folder, target.pid)
             max_size(folder, target.pid)
             redact(folder, target.pid, ["stall_secret", folder])
-            kills(folder, target.pid, given.kills or (250 if given.long else 40))
+            kills(folder, target.pid, given.kills or (250 if given.long else 10))
         finally:
             harness.end(target)
     sys.exit(1 if failures else 0)

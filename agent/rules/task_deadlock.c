@@ -12,12 +12,6 @@ static const char *const remedy[] = {
     NULL,
 };
 
-static bool counts(const struct snap *now, const struct snap_task *t)
-{
-    (void)now;
-    return !task_is_over(t);
-}
-
 // The chain ends where it begins: the task itself is its outermost frame.
 static void draw(struct draft *d, const struct snap_task *t)
 {
@@ -36,7 +30,7 @@ static void check(struct rules *r, const struct rule *rule, const struct snap *n
 {
     static const struct task_words words = {.one = "waits for itself through others",
                                             .many = "wait for each other",
-                                            .counts = counts,
+                                            .counts = task_still_lives,
                                             .more = draw};
     task_flags_judge(r, rule, now, TASKF_CYCLE, &words);
 }

@@ -11,6 +11,12 @@ bool task_is_over(const struct snap_task *t)
     return t->state == TASK_DONE || t->state == TASK_FAILED || t->state == TASK_CANCELLED;
 }
 
+bool task_still_lives(const struct snap *now, const struct snap_task *t)
+{
+    (void)now;
+    return !task_is_over(t);
+}
+
 struct group { // the tasks of one site that are due
     const struct snap_task *oldest, *example[NAMED_MAX];
     int count;

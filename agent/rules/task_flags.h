@@ -16,5 +16,7 @@ struct task_words {
 void task_flags_judge(struct rules *r, const struct rule *rule, const struct snap *now,
                       unsigned flag, const struct task_words *words);
 bool task_is_over(const struct snap_task *t);
+// For task_words.counts: those that have not ended.
+bool task_still_lives(const struct snap *now, const struct snap_task *t);
 
 #endif

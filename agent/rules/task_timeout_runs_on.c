@@ -9,18 +9,12 @@ static const char *const remedy[] = {
     NULL,
 };
 
-static bool counts(const struct snap *now, const struct snap_task *t)
-{
-    (void)now;
-    return !task_is_over(t);
-}
-
 static void check(struct rules *r, const struct rule *rule, const struct snap *now)
 {
     static const struct task_words words = {
         .one = "runs on although whoever awaited it has given up",
         .many = "run on although whoever awaited them has given up",
-        .counts = counts};
+        .counts = task_still_lives};
     task_flags_judge(r, rule, now, TASKF_TIMED_OUT, &words);
 }
 

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
+
 // How far above the copy an address still counts as this thread's stack (the usual RLIMIT_STACK).
 #define STACK_REACH (8u << 20)
 #define RUN_PAGES   64 // the longest single fetch
@@ -39,13 +41,6 @@ struct mem {
     uint8_t **slabs;
     size_t nslabs, slabs_capacity, slab_page; // slab_page: next free page over all slabs
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000ll + t.tv_nsec;
-}
 
 struct mem *mem_new(mem_fetch fetch, void *arg)
 {

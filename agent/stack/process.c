@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cache.h"
+#include "clock.h"
 #include "image.h"
 #include "lines.h"
 #include "perf_map.h"
@@ -15,13 +16,6 @@
 #define OWN_TABLE         "/memfd:loopscope"
 #define PRELOAD_MODULES   96
 #define PERF_MAP_RETRY_NS 10000000000ll
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000ll + t.tv_nsec;
-}
 
 static bool fetch_live(void *arg, uint64_t address, void *buf, size_t n)
 {

@@ -11,17 +11,11 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "clock.h"
 
 #define INLINE_STACK    (60u << 10) // longer copies travel as a memfd
 #define DEATHS_IN_A_ROW 4 // of the helper, on one process: then it is left alone for a while
 #define LEFT_ALONE_NS   10000000000ll
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000ll + t.tv_nsec;
-}
 
 struct target *find_target(struct target *targets, int pid)
 {

@@ -5,16 +5,41 @@
 #include "collect.h"
 #include "record/record.h"
 
+// A picture at least so often: whatever moment the recorder is killed at, the file lacks less than a second.
+#define LOOK_APART_MS 700
+
 struct recording {
     struct collect collect;
     struct recorder *recorder;
+    uv_timer_t look;
     struct error err;
     bool failed;
 };
 
+static void on_look(uv_timer_t *timer)
+{
+    struct recording *r = timer->data;
+    collect_look(&r->collect);
+}
+
+static int on_opening(void *arg, struct error *err)
+{
+    struct recording *r = arg;
+    (void)err;
+    r->look.data = r;
+    return uv_timer_init(r->collect.loop, &r->look);
+}
+
+static void on_closing(void *arg)
+{
+    struct recording *r = arg;
+    uv_close((uv_handle_t *)&r->look, NULL);
+}
+
 static void on_snapshot(void *arg, struct snap *s)
 {
     struct recording *r = arg;
+    uv_timer_start(&r->look, on_look, LOOK_APART_MS, LOOK_APART_MS);
     if (r->failed || record_write(r->recorder, s, &r->err) == 0)
         return;
     r->failed = true;
@@ -59,7 +84,9 @@ int cmd_record(const struct opts *opts)
     struct recording r = {.collect = {.opts = opts,
                                       .for_ns = FOREVER,
                                       .waits_for_match = true,
+                                      .opening = on_opening,
                                       .snapshot = on_snapshot,
+                                      .closing = on_closing,
                                       .arg = &r}};
     int status = record(opts, &r);
     if (status == STATUS_CLEAN && !r.collect.saw_loop && !r.collect.interrupted)

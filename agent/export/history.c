@@ -11,7 +11,7 @@ struct history *history_new(void)
     if (!h)
         abort();
     h->own = snap_new();
-    h->last_point_ns = INT64_MIN / 2;
+    h->last_second = -1;
     return h;
 }
 
@@ -137,9 +137,9 @@ void history_add(struct history *h, const struct snap *s)
         newest = s->stalls[i].id > newest ? s->stalls[i].id : newest;
     }
     h->newest_stall = newest; // a snapshot may hold them in any order
-    if (s->now_ns - h->last_point_ns < SECOND * 9 / 10)
+    if (s->now_ns / SECOND == h->last_second)
         return;
-    h->last_point_ns = s->now_ns;
+    h->last_second = s->now_ns / SECOND;
     for (int i = 0; i < s->nloops; i++)
         add_loop_point(h, s, &s->loops[i]);
     for (int i = 0; i < s->nprocesses; i++)

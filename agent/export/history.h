@@ -39,7 +39,7 @@ struct history {
     int nprocess_points, process_points_cap;
     struct process_point *process_points;
     int64_t points_left_out;
-    int64_t last_point_ns;
+    int64_t last_second; // that has its points: one each, however often snapshots come
     int first_open; // no stall before this one is still open
     int nloops, loops_cap;
     struct loop_total *loops;

@@ -1,4 +1,6 @@
-// The recorder: what changed since the snapshot before goes into the file, committed each second.
+// The recorder: what changed since the snapshot before goes into the file, and each snapshot is committed
+// as it comes. Only those that follow another within COMMIT_APART wait for the next one, which whoever
+// records asks for (cmd_record.c) well before a second is over.
 //
 // At rest it is one file. While it is written there is a log beside it (FILE-wal): each commit is copied
 // from there into FILE at once and the log emptied, so that FILE alone, copied after kill -9, lacks at
@@ -22,6 +24,7 @@
 #define SECOND       1000000000LL
 #define KEY_INTERVAL (300 * SECOND) // a bounded file needs them closer
 #define ROW_INTERVAL (60 * SECOND)
+#define COMMIT_APART (SECOND / 10) // a burst of news is one commit
 
 struct recorder {
     sqlite3 *db;
@@ -290,7 +293,7 @@ static int add(struct recorder *r, struct snap *now, struct error *err)
         rc = fail(r, err, "cannot be written");
     snap_unref(r->before);
     r->before = snap_ref(now);
-    if (rc < 0 || now->now_ns - r->committed_ns < SECOND * 9 / 10)
+    if (rc < 0 || now->now_ns - r->committed_ns < COMMIT_APART)
         return rc;
     r->committed_ns = now->now_ns;
     if (prune(r, now->now_ns) != SQLITE_OK)

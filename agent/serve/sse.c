@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "../export/export.h"
 
@@ -83,10 +84,23 @@ static void client_free(void *arg)
     free(c);
 }
 
+// Who does not read would keep one of the few connections for ever: the library sees the end and frees it.
+static void cut_off(struct client *c)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    c->end = true;
+    c->n = 0;
+    if (info)
+        shutdown(info->connect_fd, SHUT_RDWR);
+}
+
 static void append(struct client *c, const char *text, size_t n)
 {
+    if (c->end)
+        return;
     if (c->n + n > BACKLOG) {
-        c->end = true;
+        cut_off(c);
         return;
     }
     if (c->n + n > c->cap) {

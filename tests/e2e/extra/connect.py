@@ -1,5 +1,7 @@
-"""serve --socket and whoever connects: who may, what they see, and that neither side can hurt the other."""
+"""serve --socket and whoever connects: who may, what they see, and that neither side can hurt the other.
+usage: connect.py [--long]"""
 
+import itertools
 import json
 import os
 import pwd
@@ -23,19 +25,36 @@ def expect(what, true, why=""):
         failures.append(what)
 
 
+def beside(calls):
+    """The functions, all at the same time: each waits more than it computes."""
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 class Serve:
+    """An agent that serves; there when it has seen the loop, however long the machine needs for that."""
+    numbers = itertools.count()
+
     def __init__(self, folder, target, *options):
-        self.path = os.path.join(folder, "agent.sock")
+        self.path = os.path.join(folder, f"agent{next(Serve.numbers)}.sock")
         self.process = subprocess.Popen([harness.AGENT, "serve", str(target), "--socket", self.path, *options],
                                         stderr=subprocess.PIPE, text=True)
-        for _ in range(200):
-            if os.path.exists(self.path):
-                break
-            time.sleep(0.05)
+        until = time.monotonic() + 60
+        while time.monotonic() < until and self.process.poll() is None:
+            if os.path.exists(self.path) and self.ask().returncode == 0:
+                return
+            time.sleep(0.1)
+        expect("serve --socket starts", False, f"status {self.process.poll()}")
+
+    def ask(self):
+        return harness.run("loops", "--connect", self.path, "--for", "100ms")
 
     def end(self):
         self.process.terminate()
-        self.process.wait(15)
+        self.process.wait(30)
         return self.process.returncode
 
 
@@ -44,30 +63,61 @@ def as_nobody(program, *words):
                           extra_groups=[])
 
 
-def see(folder, target):
-    serve = Serve(folder, target)
-    mode = os.stat(serve.path).st_mode & 0o777
-    expect("the socket is its owner's alone", mode == 0o600, oct(mode))
-    time.sleep(2)
-    check = harness.run("check", "--connect", serve.path, "--for", "4s", "--json")
+def see_tables(serve):
+    def table(command):
+        done = harness.run(command, "--connect", serve.path, "--for", "1s")
+        expect(f"{command} --connect", done.returncode in (0, 1) and done.stdout, f"{done.returncode} {done.stderr}")
+    beside([lambda command=command: table(command) for command in ("ps", "loops", "tasks", "fds", "stacks")])
+
+
+def see_findings(serve):
+    check = harness.run("check", "--connect", serve.path, "--for", "3s", "--json")
     document = json.loads(check.stdout or "{}")
     expect("check --connect finds", check.returncode == 1 and document["findings"] != [], check.stderr)
     expect("stacks come over", len(document.get("stacks", {})) > 0)
-    for command in ("ps", "loops", "tasks", "fds", "stacks"):
-        done = harness.run(command, "--connect", serve.path, "--for", "1s")
-        expect(f"{command} --connect", done.returncode in (0, 1) and done.stdout, f"{done.returncode} {done.stderr}")
+
+
+def see_frame(serve, target):
     frame = harness.run("top", "--connect", serve.path, "--once")
     expect("top --connect", str(target) in frame.stdout, frame.stdout + frame.stderr)
+
+
+def see_recording(serve, folder):
     recording = os.path.join(folder, "from-socket.lsr")
     done = harness.run("record", "--connect", serve.path, "-o", recording, "--for", "2s")
     report = harness.run("report", recording, "--format", "json")
     expect("record --connect", done.returncode == 0 and json.loads(report.stdout)["findings"] != [], done.stderr)
+
+
+def has_findings(serve):
+    for _ in range(100):
+        done = harness.run("check", "--connect", serve.path, "--for", "300ms", "--json")
+        if json.loads(done.stdout or '{"findings": []}')["findings"]:
+            return True
+    return False
+
+
+def see(folder, target):
+    serve = Serve(folder, target)
+    mode = os.stat(serve.path).st_mode & 0o777
+    expect("the socket is its owner's alone", mode == 0o600, oct(mode))
+    expect("what the agent finds comes over", has_findings(serve))
     watch = harness.Watch("--connect", serve.path)
-    expect("watch --connect is attached", watch.wait_attached(5))
-    time.sleep(3)
+    beside([lambda: see_tables(serve), lambda: see_findings(serve), lambda: see_frame(serve, target),
+            lambda: see_recording(serve, folder)])
+    expect("watch --connect is attached", watch.wait_attached(30))
     expect("the socket goes with the agent", serve.end() == 0 and not os.path.exists(serve.path))
-    expect("a dashboard notices", watch.wait(10), "it goes on")
+    expect("a dashboard notices", watch.wait(30), "it goes on")
     watch.stop()
+
+
+def user(folder, target, program, options, may):
+    serve = Serve(folder, target, *options)
+    done = as_nobody(program, "loops", "--connect", serve.path, "--for", "1s")
+    good = done.returncode == 0 if may else done.returncode == 3 and done.stderr.count("\n") <= 2
+    expect(f"nobody {'may' if may else 'may not'} with {options or 'no option'}", good,
+           f"status {done.returncode}: {done.stderr}")
+    serve.end()
 
 
 def users(folder, target):
@@ -77,15 +127,10 @@ def users(folder, target):
     program = os.path.join(folder, "loopscope")
     shutil.copy(harness.AGENT, program)
     os.chmod(program, 0o755)
-    for options, may in (([], False), (["--allow-uid", "1"], False), (["--allow-user", "nobody"], True),
-                         (["--allow-uid", str(pwd.getpwnam("nobody").pw_uid)], True)):
-        serve = Serve(folder, target, *options)
-        time.sleep(1.5)
-        done = as_nobody(program, "loops", "--connect", serve.path, "--for", "1s")
-        good = done.returncode == 0 if may else done.returncode == 3 and done.stderr.count("\n") <= 2
-        expect(f"nobody {'may' if may else 'may not'} with {options or 'no option'}", good,
-               f"status {done.returncode}: {done.stderr}")
-        serve.end()
+    uid = str(pwd.getpwnam("nobody").pw_uid)
+    beside([lambda options=options, may=may: user(folder, target, program, options, may)
+            for options, may in (([], False), (["--allow-uid", "1"], False), (["--allow-user", "nobody"], True),
+                                 (["--allow-uid", uid], True))])
 
 
 def hello(layout):
@@ -99,33 +144,70 @@ def layout_of(path):
         return struct.unpack("<I", client.recv(4096)[15:19])[0]
 
 
-def hostile_clients(folder, target):
+def cut_off(serve, word):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(serve.path)
+        client.settimeout(30)
+        try:
+            client.sendall(word)
+            while client.recv(65536):
+                pass
+            ended = True
+        except ConnectionError:
+            ended = True
+        except TimeoutError:
+            ended = False
+        expect(f"a client that says {word[:12]!r} is cut off", ended)
+
+
+def ask_without_end(serve, layout):
+    """Looks without end: the agent does not look more often."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(serve.path)
+        client.sendall(hello(layout) + struct.pack("<IB", 1, 6) * 20000)
+        before = harness.process_cpu_seconds(serve.process.pid)
+        time.sleep(2)
+        share = (harness.process_cpu_seconds(serve.process.pid) - before) / 2
+        expect("a client that asks without end costs little", share < 0.3, f"{share:.2f} of a core")
+
+
+def kilobytes(pid, what):
+    with open(f"/proc/{pid}/status") as status:
+        return int(next(line for line in status if line.startswith(what)).split()[1])
+
+
+def never_read(serve, layout):
+    """A client that reads nothing: cut off when it is 8 MB behind, and until then it costs the others nothing."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(serve.path)
+        client.sendall(hello(layout))
+        # Each look makes the agent send a picture to every client; this one never takes any.
+        until, cut = time.monotonic() + 240, False
+        most = 0
+        while time.monotonic() < until and not cut:
+            try:
+                client.sendall(struct.pack("<IB", 1, 6) * 8)
+            except OSError:
+                cut = True
+            most = max(most, kilobytes(serve.process.pid, "RssAnon"))
+            time.sleep(0.05)
+        expect("a client that never reads is cut off", cut, "it is still connected")
+        expect("and is not kept in memory without end", most < 64 << 10, f"{most} KB")
+        print(f"a client that never reads: cut off, the agent at {most} KB at most")
+
+
+def hostile_clients(folder, target, long):
     serve = Serve(folder, target)
     layout = layout_of(serve.path)
     words = [b"\xff" * 64, b"GET / HTTP/1.0\r\n\r\n", struct.pack("<IB", 0, 5), struct.pack("<IB", 2**31, 5),
              hello(layout ^ 1), hello(layout) * 2, hello(layout) + struct.pack("<IB", 40, 5) + b"\xff" * 39,
              hello(layout) + struct.pack("<IB", 4, 99) + b"abc"]
     for word in words:
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(serve.path)
-            client.settimeout(5)
-            client.sendall(word)
-            try:
-                while client.recv(65536):
-                    pass
-                ended = True
-            except ConnectionError:
-                ended = True
-            except TimeoutError:
-                ended = False
-            expect(f"a client that says {word[:12]!r} is cut off", ended)
-    with socket.socket(socket.AF_UNIX) as client:  # looks without end: the agent does not look more often
-        client.connect(serve.path)
-        client.sendall(hello(layout) + struct.pack("<IB", 1, 6) * 20000)
-        before = harness.process_cpu_seconds(serve.process.pid)
-        time.sleep(3)
-        share = (harness.process_cpu_seconds(serve.process.pid) - before) / 3
-        expect("a client that asks without end costs little", share < 0.3, f"{share:.2f} of a core")
+        cut_off(serve, word)
+    ask_without_end(serve, layout)
+    if long:
+        never_read(serve, layout)
     idle = [socket.socket(socket.AF_UNIX) for _ in range(40)]
     for client in idle:
         client.connect(serve.path)
@@ -133,14 +215,17 @@ def hostile_clients(folder, target):
     expect("too many clients: one line", done.returncode == 3 and "too many" in done.stderr, done.stderr)
     for client in idle:
         client.close()
-    time.sleep(0.5)
-    done = harness.run("loops", "--connect", serve.path, "--for", "1s")
+    for _ in range(100):  # until the agent has noticed
+        done = serve.ask()
+        if done.returncode == 0:
+            break
+        time.sleep(0.1)
     expect("after all that it serves", done.returncode == 0, done.stderr)
     expect("and ends clean", serve.end() == 0, serve.process.stderr.read())
 
 
 def hostile_server(folder, answer, what, says):
-    path = os.path.join(folder, "hostile.sock")
+    path = os.path.join(folder, what.replace(" ", "-") + ".sock")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
@@ -164,13 +249,15 @@ def hostile_server(folder, answer, what, says):
 
 
 def hostile_servers(folder, layout):
-    hostile_server(folder, b"HTTP/1.1 200 OK\r\n\r\n", "HTTP", "is not loopscope's")
-    hostile_server(folder, hello(layout ^ 1), "another layout", "another build")
-    hostile_server(folder, hello(layout) + struct.pack("<IB", 2**30, 2), "a frame of 1 GB", "is not loopscope's")
-    hostile_server(folder, hello(layout) + struct.pack("<IB", 6, 2) + b"\x01\xff\xff\xff\xff", "a false picture",
-                   "is not loopscope's")
-    hostile_server(folder, struct.pack("<IB", 12, 4) + b"\x1b[31mno\nway", "a refusal with escapes", "?[31mno?way")
-    hostile_server(folder, b"", "nothing", "no loopscope answers")
+    beside([lambda answer=answer, what=what, says=says: hostile_server(folder, answer, what, says)
+            for answer, what, says in (
+                (b"HTTP/1.1 200 OK\r\n\r\n", "HTTP", "is not loopscope's"),
+                (hello(layout ^ 1), "another layout", "another build"),
+                (hello(layout) + struct.pack("<IB", 2**30, 2), "a frame of 1 GB", "is not loopscope's"),
+                (hello(layout) + struct.pack("<IB", 6, 2) + b"\x01\xff\xff\xff\xff", "a false picture",
+                 "is not loopscope's"),
+                (struct.pack("<IB", 12, 4) + b"\x1b[31mno\nway", "a refusal with escapes", "?[31mno?way"),
+                (b"", "nothing", "no loopscope answers"))])
 
 
 def main():
@@ -179,13 +266,12 @@ def main():
         target = harness.start_target("c", os.path.join(folder, "journal"), "--causes", "spin,nanosleep",
                                       "--gap-min", "300", "--gap-max", "600", "--start", "10")
         try:
-            see(folder, target.pid)
-            users(folder, target.pid)
-            hostile_clients(folder, target.pid)
             serve = Serve(folder, target.pid)
             layout = layout_of(serve.path)
             serve.end()
-            hostile_servers(folder, layout)
+            beside([lambda: see(folder, target.pid), lambda: users(folder, target.pid),
+                    lambda: hostile_clients(folder, target.pid, "--long" in sys.argv),
+                    lambda: hostile_servers(folder, layout)])
         finally:
             harness.end(target)
     sys.exit(1 if failures else 0)

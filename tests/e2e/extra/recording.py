@@ -11,12 +11,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import harness
 
-AT_ONCE = 8  # recorders
+AT_ONCE = 10  # recorders
 SECOND = 10**9
 SLACK = SECOND // 4  # of the clock that says when the kill came, on a loaded machine
 
@@ -30,43 +31,83 @@ def expect(what, true, why=""):
 
 
 def last_ns(path):
-    """Unix time of the newest snapshot in FILE alone; None when there is none yet."""
-    copy = path + ".alone"
-    shutil.copy(path, copy)
-    document = harness.run("report", copy, "--format", "json", timeout=60)
+    """Unix time of the newest snapshot; None when there is none yet."""
+    document = harness.run("report", path, "--format", "json", timeout=60)
     if document.returncode == 3:
         raise RuntimeError(document.stderr.strip())
-    database = sqlite3.connect(f"file:{copy}?mode=ro&immutable=1", uri=True)
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     row = database.execute("SELECT (SELECT started_unix_ns FROM session LIMIT 1)+max(now_ns) FROM snapshots").fetchone()
+    database.close()
     if row[0] is not None:
         json.loads(document.stdout)
     return row[0]
 
 
-def kill_some(folder, target, delays):
-    """Starts recorders, kills each after its delay; the seconds each file lacks."""
-    started = []
-    for number, delay in enumerate(delays):
-        path = os.path.join(folder, f"killed{number}.lsr")
-        process = subprocess.Popen([harness.AGENT, "record", str(target), "-o", path],
-                                   stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-        started.append((time.monotonic() + delay, process, path))
-    lacks = []
-    for due, process, path in sorted(started, key=lambda entry: entry[0]):
-        time.sleep(max(0, due - time.monotonic()))
-        process.send_signal(signal.SIGKILL)
-        killed = time.time_ns()
-        process.wait()
-        if not os.path.exists(path):
-            continue  # killed before it had begun: there is no file that would not open
+def last_ns_alone(path):
+    """The same of FILE alone, copied elsewhere without the log."""
+    copy = path + ".alone"
+    shutil.copy(path, copy)
+    return last_ns(copy)
+
+
+def size_of(path):
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
+def wait_for_snapshot(path, process):
+    """Until the file has grown by its first snapshot, however long the machine needs for that."""
+    until = time.monotonic() + 60
+    while size_of(path) == 0 and time.monotonic() < until and process.poll() is None:
+        time.sleep(0.01)
+    empty = size_of(path)
+    while size_of(path) <= empty and time.monotonic() < until and process.poll() is None:
+        time.sleep(0.01)
+
+
+def kill_at(path, target, delay, begun):
+    """Starts a recorder and kills it; when that was, as unix time: what it wrote after this is a gift.
+    The delay counts from its first snapshot or, for the moments before that, from its start."""
+    process = subprocess.Popen([harness.AGENT, "record", str(target), "-o", path],
+                               stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    if begun:
+        wait_for_snapshot(path, process)
+    time.sleep(delay)
+    killed = time.time_ns()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return killed
+
+
+def at_once(calls):
+    """What each of the functions returns, all running beside each other."""
+    results = [None] * len(calls)
+
+    def run(number):
+        results[number] = calls[number]()
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def lacks_of(path, killed):
+    """The nanoseconds that the file lacks, alone and with its log beside it; None before the first snapshot."""
+    if not os.path.exists(path):
+        return None  # killed before it had begun: there is no file that would not open
+    for how, opened in (("alone", last_ns_alone), ("with its log", last_ns)):
         try:
-            newest = last_ns(path)
+            newest = opened(path)
         except (RuntimeError, ValueError, sqlite3.Error) as error:
-            expect("kill -9", False, f"{path} does not open: {error}")
-            continue
-        if newest is not None:
-            lacks.append(killed - newest)
-    return lacks
+            expect("kill -9", False, f"{path} {how} does not open: {error}")
+            return None
+        if how == "alone":
+            alone = newest
+    return None if alone is None else killed - alone
 
 
 def kills(folder, target, count):
@@ -74,13 +115,22 @@ def kills(folder, target, count):
     chance = random.Random(seed)
     lacks = []
     for begin in range(0, count, AT_ONCE):
-        delays = [chance.uniform(0.2, 3.2) for _ in range(min(AT_ONCE, count - begin))]
-        lacks += kill_some(folder, target, delays)
+        paths = [os.path.join(folder, f"killed{begin + i}.lsr") for i in range(min(AT_ONCE, count - begin))]
+        moments = [(chance.uniform(0, 2.5), chance.random() < 0.8) for _ in paths]
+        killed = at_once([lambda path=path, moment=moment: kill_at(path, target, *moment)
+                          for path, moment in zip(paths, moments)])
+        lacks += [lacks_of(path, when) for path, when in zip(paths, killed)]
+        for path in paths:
+            for end in ("", "-wal", "-shm", ".new", ".alone"):
+                if os.path.exists(path + end) and not failures:
+                    os.unlink(path + end)
+    lacks = sorted(lack for lack in lacks if lack is not None)
     worst = max(lacks, default=0)
     expect("kill -9", len(lacks) > count / 3, f"only {len(lacks)} of {count} had a snapshot")
     expect("kill -9", worst <= SECOND + SLACK, f"{worst / SECOND:.2f} s are missing (seed {seed})")
-    mean = sum(lacks) / max(1, len(lacks)) / SECOND
-    print(f"kill -9: {count} recorders, every file opens; missing {mean:.2f} s on average, {worst / SECOND:.2f} s at most")
+    mean, above = sum(lacks) / max(1, len(lacks)) / SECOND, sum(lack > SECOND for lack in lacks)
+    print(f"kill -9: {count} recorders, {len(lacks)} with a snapshot, every file opens; missing {mean:.2f} s on average, "
+          f"{worst / SECOND:.2f} s at most; {above} lack more than a second")
 
 
 def record(path, target, seconds, *options):
@@ -90,12 +140,12 @@ def record(path, target, seconds, *options):
 
 
 def ring(folder, target):
-    path = record(os.path.join(folder, "ring.lsr"), target, 14, "--ring", "4s")
+    path = record(os.path.join(folder, "ring.lsr"), target, 10, "--ring", "4s")
     first, last, count = sqlite3.connect(path).execute(
         "SELECT min(now_ns), max(now_ns), count(*) FROM snapshots").fetchone()
     kept = (last - first) / SECOND
     expect("--ring 4s", 4 <= kept <= 7.5, f"{kept:.1f} s are kept")
-    print(f"--ring 4s of 14 s: {kept:.1f} s, {count} snapshots, {os.path.getsize(path)} bytes")
+    print(f"--ring 4s of 10 s: {kept:.1f} s, {count} snapshots, {os.path.getsize(path)} bytes")
 
 
 def max_size(folder, target):
@@ -169,13 +219,13 @@ def main():
                                   env={**os.environ, "TMPDIR": folder})
         try:
             time.sleep(0.5)
-            whole = record(os.path.join(folder, "whole.lsr"), target.pid, 5)
+            whole = os.path.join(folder, "whole.lsr")
+            at_once([lambda: record(whole, target.pid, 5), lambda: ring(folder, target.pid),
+                     lambda: max_size(folder, target.pid),
+                     lambda: redact(folder, target.pid, ["stall_secret", folder])])
             without_binaries(folder, binary, whole)
             if os.geteuid() == 0:
                 in_empty_root(folder, whole)
-            ring(folder, target.pid)
-            max_size(folder, target.pid)
-            redact(folder, target.pid, ["stall_secret", folder])
             kills(folder, target.pid, given.kills or (250 if given.long else 10))
         finally:
             harness.end(target)

@@ -32,6 +32,23 @@ static void each_stall_counts_once(void **state)
     history_free(h);
 }
 
+// However often snapshots come, a second has one point: none skipped, none twice.
+static void a_second_has_one_point(void **state)
+{
+    (void)state;
+    struct history *h = history_new();
+    for (int64_t at_ns = 0; at_ns < 70000 * MS; at_ns += 700 * MS) {
+        struct snap *s = fixture_rich(0);
+        s->now_ns = at_ns;
+        history_add(h, s);
+        snap_unref(s);
+    }
+    assert_int_equal(h->nloop_points, 70 * 5);
+    for (int i = 0; i < 70; i++)
+        assert_int_equal(h->loop_points[i * 5].at_ns / (1000 * MS), i);
+    history_free(h);
+}
+
 static void samples_share_a_stalls_time(void **state)
 {
     (void)state;
@@ -70,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_stall_counts_once),
+        cmocka_unit_test(a_second_has_one_point),
         cmocka_unit_test(samples_share_a_stalls_time),
         cmocka_unit_test(numbers_read_well),
     };

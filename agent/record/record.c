@@ -20,6 +20,7 @@
 #include "redact.h"
 #include "rows.h"
 #include "squeeze.h"
+#include "trim.h"
 
 #define SECOND       1000000000LL
 #define KEY_INTERVAL (300 * SECOND) // a bounded file needs them closer
@@ -130,6 +131,9 @@ static int create(struct recorder *r, struct error *err)
     int rc = open_db(r, beside, pragmas, err);
     if (rc == 0)
         rc = fill(r, err);
+    if (rc == 0 &&
+        store_exec(r->db, "PRAGMA journal_mode=WAL")) // now: later it would need a journal
+        rc = fail(r, err, "cannot be created");
     sqlite3_close(r->db);
     r->db = NULL;
     if (rc < 0)
@@ -259,10 +263,39 @@ static int prune(struct recorder *r, int64_t now_ns)
     return rc;
 }
 
+static bool is_too_large(const struct recorder *r)
+{
+    return r->max_bytes && prune_bytes(r->db) > r->max_bytes;
+}
+
+static void undo(struct recorder *r)
+{
+    r->in_transaction = false;
+    store_exec(r->db, "ROLLBACK");
+}
+
+// The limit is kept: the file stays as it was at the last commit.
+static int too_large(struct recorder *r, struct error *err)
+{
+    long long bytes = prune_bytes(r->db);
+    undo(r);
+    snap_unref(r->before);
+    r->before = NULL; // it is not in the file: there is no end to be written
+    error_set(err, STATUS_USAGE, EFBIG,
+              "%.300s: one picture of what is watched takes %lld bytes, more than --max-size",
+              r->path, bytes);
+    error_hint(err, "give it --max-size %lldK or more", bytes * 10 / 1024);
+    return -EFBIG;
+}
+
 static int commit(struct recorder *r, struct error *err)
 {
     if (!r->in_transaction)
         return 0;
+    if (prune(r, r->before->now_ns) != SQLITE_OK)
+        return fail(r, err, "cannot be shortened");
+    if (is_too_large(r))
+        return too_large(r, err);
     r->in_transaction = false;
     if (store_exec(r->db, "COMMIT"))
         return fail(r, err, "cannot be written");
@@ -296,30 +329,43 @@ static int add(struct recorder *r, struct snap *now, struct error *err)
     if (rc < 0 || now->now_ns - r->committed_ns < COMMIT_APART)
         return rc;
     r->committed_ns = now->now_ns;
-    if (prune(r, now->now_ns) != SQLITE_OK)
-        rc = fail(r, err, "cannot be shortened");
-    return rc < 0 ? rc : commit(r, err);
+    return commit(r, err);
+}
+
+// As it goes into the file.
+static struct snap *prepared(struct recorder *r, struct snap *s)
+{
+    struct snap *open = r->redact ? snap_redact(s) : snap_ref(s);
+    if (!r->max_bytes)
+        return open;
+    struct snap *cut = snap_trim(open, r->max_bytes / 16);
+    snap_unref(open);
+    return cut;
 }
 
 int record_write(struct recorder *r, const struct snap *s, struct error *err)
 {
-    struct snap *now = r->redact ? snap_redact(s) : snap_ref((struct snap *)s);
+    struct snap *now = prepared(r, (struct snap *)s);
     int rc = add(r, now, err);
     snap_unref(now);
     return rc;
 }
 
-// The rows of the end, so that a query for the newest finds what the last second knew.
+// The rows of the end, so that a query for the newest finds what the last second knew. Where there is no
+// room for them, those of the last key picture have to do.
 static int write_end(struct recorder *r, struct error *err)
 {
-    if (!r->before || r->rows_ns == r->before->now_ns)
-        return 0;
+    int done = commit(r, err);
+    if (done < 0 || !r->before || r->rows_ns == r->before->now_ns)
+        return done;
     if (begin(r, err) < 0)
         return -EIO;
     int rc = rows_write(r->rows, r->once, r->number, r->before, ROWS_END);
     if (rc == 0)
         rc = store_exec(r->db, "UPDATE snapshots SET has_rows=1 WHERE snap=(SELECT max(snap) FROM "
                                "snapshots)");
+    if (rc == 0 && is_too_large(r))
+        undo(r);
     return rc ? fail(r, err, "cannot be written") : 0;
 }
 
@@ -331,7 +377,7 @@ int record_close(struct recorder *r, struct error *err)
     if (rc == 0)
         rc = commit(r, err);
     // At rest a plain file: no log beside it, readable from a read-only folder.
-    if (store_exec(r->db, "PRAGMA journal_mode=DELETE") && rc == 0)
+    if (store_exec(r->db, "PRAGMA journal_mode=OFF") && rc == 0)
         rc = fail(r, err, "cannot be closed");
     recorder_free(r);
     return rc;

@@ -86,15 +86,16 @@ static void append_escaped(char *uri, size_t size, const char *path)
     }
 }
 
-static int open_uri(struct replay *r, const char *flags)
+static int open_uri(struct replay *r, int access, const char *flags)
 {
     char uri[4400] = "file:";
     append_escaped(uri, sizeof(uri) - 40, r->path);
     strcat(uri, flags);
     sqlite3_close(r->db);
     r->db = NULL;
-    int rc = sqlite3_open_v2(uri, &r->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    int rc = sqlite3_open_v2(uri, &r->db, access | SQLITE_OPEN_URI, NULL);
     if (rc == SQLITE_OK) {
+        sqlite3_db_config(r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         sqlite3_db_config(r->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         sqlite3_db_config(r->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
         sqlite3_exec(r->db, "PRAGMA cell_size_check=1", NULL, NULL, NULL);
@@ -103,17 +104,21 @@ static int open_uri(struct replay *r, const char *flags)
     return rc;
 }
 
-// With a log beside it somebody may be writing, or was killed: then its last second counts too. A file
-// alone is read as it is, so that neither a read-only folder nor its journal mode matters.
+// With a log beside it somebody may be writing, or was killed: then its last second counts too. The index of
+// a log that a killed recorder left may have to be made anew, for which SQLite wants to write; neither the
+// file nor the log is changed by that. A file alone is read as it is, so that neither a read-only folder
+// nor its journal mode matters.
 static int open_db(struct replay *r, struct error *err)
 {
     char log[4200];
     struct stat st;
     snprintf(log, sizeof(log), "%s-wal", r->path);
     bool has_log = stat(log, &st) == 0;
-    int rc = has_log ? open_uri(r, "?mode=ro") : SQLITE_CANTOPEN;
+    int rc = has_log ? open_uri(r, SQLITE_OPEN_READONLY, "?mode=ro") : SQLITE_CANTOPEN;
+    if (has_log && rc != SQLITE_OK)
+        rc = open_uri(r, SQLITE_OPEN_READWRITE, "?mode=rw");
     if (rc != SQLITE_OK)
-        rc = open_uri(r, "?mode=ro&immutable=1");
+        rc = open_uri(r, SQLITE_OPEN_READONLY, "?mode=ro&immutable=1");
     return rc == SQLITE_OK ? 0 : corrupt(r, err);
 }
 

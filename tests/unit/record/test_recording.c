@@ -254,6 +254,65 @@ static void a_size_limit_holds(void **state)
     assert_int_equal(query("SELECT max(snap) FROM snapshots"), N);
 }
 
+// More tasks than a small file can hold of them: the newest is there, and the limit holds all the same.
+static struct snap *with_tasks(int n, int second)
+{
+    struct snap *s = fixture_rich(0);
+    s->now_ns = (40 + second) * S;
+    s->ntasks = n;
+    s->tasks_total = n;
+    s->tasks = snap_alloc(s, sizeof(*s->tasks) * (size_t)n);
+    for (int i = 0; i < n; i++)
+        s->tasks[i] = (struct snap_task){.id = snap_printf(s, "%d", i),
+                                         .pid = s->processes[0].pid,
+                                         .name = snap_printf(s, "request %d of %d", i, second),
+                                         .age_ns = S};
+    return s;
+}
+
+static void long_lists_are_cut_to_the_limit(void **state)
+{
+    (void)state;
+    enum { LIMIT = 256 << 10 };
+    struct opts opts = {.max_bytes = LIMIT};
+    struct recorder *r;
+    struct stat st;
+    assert_int_equal(record_open(&r, path, &opts, &err), 0);
+    for (int i = 0; i < 60; i++) {
+        struct snap *s = with_tasks(5000, i);
+        if (record_write(r, s, &err) < 0)
+            fail_msg("%s", err.text);
+        snap_unref(s);
+        assert_int_equal(stat(path, &st), 0);
+        assert_true(st.st_size <= LIMIT);
+    }
+    assert_int_equal(record_close(r, &err), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size <= LIMIT);
+    assert_int_equal(query("SELECT max(snap) FROM snapshots"), 60);
+    assert_in_range(query("SELECT count(*) FROM texts WHERE text LIKE 'request %'"), 50, 8000);
+}
+
+static void what_cannot_fit_is_said(void **state)
+{
+    (void)state;
+    enum { LIMIT = 70 << 10 };
+    struct opts opts = {.max_bytes = LIMIT};
+    struct recorder *r;
+    struct stat st;
+    assert_int_equal(record_open(&r, path, &opts, &err), 0);
+    struct snap *s = fixture_rich(0);
+    s->processes[0].cmdline = snap_alloc(s, 100000);
+    memset((char *)s->processes[0].cmdline, 'x', 99999);
+    assert_true(record_write(r, s, &err) < 0);
+    snap_unref(s);
+    assert_non_null(strstr(err.text, "--max-size"));
+    assert_int_equal(err.status, STATUS_USAGE);
+    assert_int_equal(record_close(r, NULL), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size <= LIMIT);
+}
+
 static void sorting_anew_costs_nothing(void **state)
 {
     (void)state;
@@ -442,6 +501,80 @@ static void killed_recorder_leaves_a_file(void **state)
     unlink(copy);
 }
 
+static int count_snapshots(const char *name)
+{
+    struct replay *r;
+    struct snap *s;
+    int n = 0, rc;
+    if (replay_open(&r, name, &err) < 0)
+        fail_msg("%s", err.text);
+    while ((rc = replay_next(r, &s, &err)) > 0) {
+        snap_unref(s);
+        n++;
+    }
+    assert_int_equal(rc, 0);
+    replay_close(r);
+    return n;
+}
+
+// Somebody reads while it is written: what is committed stays in the log, and counts after a kill, also
+// where the log's index did not survive; reading it changes neither file nor log.
+static void what_only_the_log_holds_counts(void **state)
+{
+    (void)state;
+    struct opts opts = {0};
+    int go[2], done[2];
+    char c = 0, index[300], log[300];
+    snprintf(index, sizeof(index), "%s-shm", path);
+    snprintf(log, sizeof(log), "%s-wal", path);
+    assert_int_equal(pipe(go), 0);
+    assert_int_equal(pipe(done), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct recorder *r;
+        if (record_open(&r, path, &opts, &err) < 0)
+            _exit(1);
+        for (int i = 0; i < 6; i++) {
+            if (i % 3 == 0 && read(go[0], &c, 1) != 1)
+                _exit(1);
+            struct snap *s = fixture_rich(i);
+            record_write(r, s, &err);
+            snap_unref(s);
+            if (i % 3 == 2 && write(done[1], &c, 1) != 1)
+                _exit(1);
+        }
+        pause();
+    }
+    assert_int_equal(write(go[1], &c, 1), 1);
+    assert_int_equal(read(done[0], &c, 1), 1);
+    sqlite3 *reader;
+    assert_int_equal(sqlite3_open_v2(path, &reader, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(reader, "BEGIN;SELECT count(*) FROM snapshots", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(write(go[1], &c, 1), 1);
+    assert_int_equal(read(done[0], &c, 1), 1);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    sqlite3_close(reader);
+    struct stat before, after;
+    assert_int_equal(stat(log, &before), 0);
+    assert_true(before.st_size > 0);
+    assert_int_equal(count_snapshots(path), 6);
+    assert_int_equal(truncate(index, 0), 0);
+    assert_int_equal(count_snapshots(path), 6);
+    unlink(index);
+    assert_int_equal(count_snapshots(path), 6);
+    assert_int_equal(stat(log, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    unlink(index);
+    unlink(log);
+    assert_int_equal(count_snapshots(path), 3);
+    for (int i = 0; i < 2; i++) {
+        close(go[i]);
+        close(done[i]);
+    }
+}
+
 static void refuse(const char *part)
 {
     struct replay *r = NULL;
@@ -567,12 +700,15 @@ int main(void)
         cmocka_unit_test(any_point_in_time_can_be_shown),
         cmocka_unit_test(a_ring_keeps_only_the_newest),
         cmocka_unit_test(a_size_limit_holds),
+        cmocka_unit_test(long_lists_are_cut_to_the_limit),
+        cmocka_unit_test(what_cannot_fit_is_said),
         cmocka_unit_test(sorting_anew_costs_nothing),
         cmocka_unit_test(rounded_ages_grow_with_the_clock),
         cmocka_unit_test(people_find_what_they_look_for),
         cmocka_unit_test(what_is_forgotten_takes_its_names_along),
         cmocka_unit_test(redacted_says_no_name),
         cmocka_unit_test(killed_recorder_leaves_a_file),
+        cmocka_unit_test(what_only_the_log_holds_counts),
         cmocka_unit_test(what_is_no_recording_is_refused),
         cmocka_unit_test(foreign_files_are_not_overwritten),
         cmocka_unit_test(truncated_is_refused),

@@ -10,6 +10,7 @@ static const struct exhibit *const exhibits[] = {
     &task_orphan,          &task_fail_rate,   &task_deadlock,
     &task_lost_wake,       &task_stuck,       &task_self_wake,
     &thread_unsafe,        &fd_orphan,        &fd_leak,
+    &pool_exhausted,       &child_zombie,
 };
 static const size_t count = sizeof(exhibits) / sizeof(*exhibits);
 

@@ -22,6 +22,7 @@ extern const struct exhibit task_never_awaited, task_unbounded, task_error_unrea
 extern const struct exhibit task_timeout_runs_on, task_cancel_leak, task_cancel_ignored;
 extern const struct exhibit task_orphan, task_fail_rate, task_deadlock, task_lost_wake;
 extern const struct exhibit task_stuck, task_self_wake, thread_unsafe, fd_orphan, fd_leak;
+extern const struct exhibit pool_exhausted, child_zombie;
 
 // A service outside the program's loop: a thread that answers a line with a line, one request a connection,
 // after delay_ms. Its port on 127.0.0.1.

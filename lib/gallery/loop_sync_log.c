@@ -6,7 +6,8 @@
 #include <time.h>
 
 #define PIPE_SIZE 4096
-#define RECORDS   40
+#define RECORDS                                                                                    \
+    64 // three pipes full: whenever the collector begins to read, one of them has to wait for it
 
 static int collector_fd;
 

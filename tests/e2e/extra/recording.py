@@ -133,6 +133,24 @@ def kills(folder, target, count):
           f"{worst / SECOND:.2f} s at most; {above} lack more than a second")
 
 
+class Target:
+    """The C target with its own plan, for as long as the block lasts."""
+
+    def __init__(self, folder, name, *plan, binary=None):
+        self.command = [binary or harness.program("stall_c"), "--start", "10", "--log",
+                        os.path.join(folder, name + ".journal"), *plan]
+        self.folder = folder
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, start_new_session=True,
+                                        env={**os.environ, "TMPDIR": self.folder})
+        time.sleep(0.5)
+        return self.process
+
+    def __exit__(self, *_):
+        harness.end(self.process)
+
+
 def record(path, target, seconds, *options):
     done = harness.run("record", target, "-o", path, "--for", f"{seconds}s", *options, timeout=seconds + 30)
     expect("record", done.returncode == 0, f"status {done.returncode} {done.stderr}")
@@ -148,11 +166,32 @@ def ring(folder, target):
     print(f"--ring 4s of 10 s: {kept:.1f} s, {count} snapshots, {os.path.getsize(path)} bytes")
 
 
-def max_size(folder, target):
-    path = record(os.path.join(folder, "small.lsr"), target, 12, "--max-size", "256K", "--threshold", "1ms")
-    size = os.path.getsize(path)
-    expect("--max-size", size <= 256 * 1024, f"{size} bytes")
-    print(f"--max-size 256K: {size} bytes")
+def max_size(folder):
+    """A target that stalls without end fills the file; the oldest goes, and at no moment is it larger than asked for."""
+    limit = 256 * 1024
+    path = os.path.join(folder, "small.lsr")
+    with Target(folder, "busy", "--causes", "spin,nanosleep,fifo,flock,mutex", "--min", "5", "--max", "8",
+                "--gap-min", "2", "--gap-max", "4") as target:
+        recorder = subprocess.Popen([harness.AGENT, "record", str(target.pid), "-o", path, "--max-size", "256K",
+                                     "--threshold", "3ms"], stderr=subprocess.PIPE, text=True)
+        largest, fallen, before, until = 0, 0, 0, time.monotonic() + 90
+        while fallen < 2 and time.monotonic() < until and recorder.poll() is None:
+            size = size_of(path)
+            fallen += size < before - 8 * 1024
+            before, largest = size, max(largest, size)
+            time.sleep(0.02)
+        recorder.send_signal(signal.SIGINT)
+        said = recorder.communicate(timeout=60)[1]
+    expect("--max-size", recorder.returncode == 0, f"status {recorder.returncode} {said}")
+    expect("--max-size", fallen >= 2, f"the limit was not reached: {largest} bytes at most")
+    largest = max(largest, os.path.getsize(path))
+    expect("--max-size", largest <= limit, f"{largest} bytes at most")
+    first, last, count = sqlite3.connect(path).execute(
+        "SELECT min(snap), max(now_ns)-min(now_ns), count(*) FROM snapshots").fetchone()
+    expect("--max-size", first > 1, "nothing was forgotten")
+    report = harness.run("report", path, "--format", "json")
+    expect("--max-size", report.returncode == 0 and json.loads(report.stdout)["findings"], report.stderr)
+    print(f"--max-size 256K: {largest} bytes at most, the newest {last / SECOND:.1f} s kept, {count} snapshots")
 
 
 def redact(folder, target, secrets):
@@ -213,22 +252,15 @@ def main():
     with harness.Scratch() as folder:
         binary = os.path.join(folder, "stall_secret")
         shutil.copy(harness.program("stall_c"), binary)
-        target = subprocess.Popen([binary, "--causes", "spin,nanosleep,fifo", "--gap-min", "300", "--gap-max", "600",
-                                   "--start", "10", "--log", os.path.join(folder, "journal")],
-                                  stdout=subprocess.DEVNULL, start_new_session=True,
-                                  env={**os.environ, "TMPDIR": folder})
-        try:
-            time.sleep(0.5)
-            whole = os.path.join(folder, "whole.lsr")
-            at_once([lambda: record(whole, target.pid, 5), lambda: ring(folder, target.pid),
-                     lambda: max_size(folder, target.pid),
+        whole = os.path.join(folder, "whole.lsr")
+        with Target(folder, "watched", "--causes", "spin,nanosleep,fifo", "--gap-min", "300", "--gap-max", "600",
+                    binary=binary) as target:
+            at_once([lambda: record(whole, target.pid, 5), lambda: ring(folder, target.pid), lambda: max_size(folder),
                      lambda: redact(folder, target.pid, ["stall_secret", folder])])
             without_binaries(folder, binary, whole)
             if os.geteuid() == 0:
                 in_empty_root(folder, whole)
             kills(folder, target.pid, given.kills or (250 if given.long else 10))
-        finally:
-            harness.end(target)
     sys.exit(1 if failures else 0)
 
 

@@ -24,6 +24,7 @@
 enum {
     TOP_WORDS = 512, // of the stack, that are looked through at most
     CHUNK = 1024,
+    PAGE = 4096,
     WORDS_A_STEP = 4,
 };
 
@@ -133,6 +134,12 @@ static long hash_words(u32 i, struct hashing *h)
     return 0;
 }
 
+// What can be read where more cannot: stacks of tasks lie side by side with guards between. 0 to PAGE - 1.
+static __always_inline u32 to_page_end(u64 sp)
+{
+    return (PAGE - (sp & (PAGE - 1))) & (PAGE - 1);
+}
+
 static __always_inline u64 hash_stack(struct top *top, u32 nr)
 {
     u32 words = top_words;
@@ -140,9 +147,10 @@ static __always_inline u64 hash_stack(struct top *top, u32 nr)
     if (words > TOP_WORDS)
         words = TOP_WORDS;
     if (bpf_probe_read_user(top->words, words * 8, (const void *)sp)) {
-        words = 16; // near the stack's end
-        if (bpf_probe_read_user(top->words, 16 * 8, (const void *)sp))
+        words = to_page_end(sp) / 8; // near the stack's end
+        if (bpf_probe_read_user(top->words, words * 8, (const void *)sp))
             words = 0;
+        words &= ~(u32)(WORDS_A_STEP - 1);
     }
     struct hashing h = {.top = top, .hash = mix(nr, top->regs.ip), .sp = sp};
     bpf_loop(words / WORDS_A_STEP, hash_words, &h, 0);
@@ -180,8 +188,12 @@ static __always_inline u32 copy_stack(u8 *to, u64 sp)
 {
     u32 len = 0;
     for (u32 i = 0; i < LS_FD_STACK / CHUNK; i++) {
-        if (bpf_probe_read_user(to + i * CHUNK, CHUNK, (const void *)(sp + i * CHUNK)))
+        if (bpf_probe_read_user(to + i * CHUNK, CHUNK, (const void *)(sp + i * CHUNK))) {
+            u32 rest = to_page_end(sp + i * CHUNK) & (CHUNK - 1);
+            if (!bpf_probe_read_user(to + i * CHUNK, rest, (const void *)(sp + i * CHUNK)))
+                len += rest;
             break;
+        }
         len = (i + 1) * CHUNK;
     }
     return len;

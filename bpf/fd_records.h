@@ -30,6 +30,9 @@ struct ls_fd_slot {
     unsigned long long word; // key << 48 | file: changed together, by compare and swap
     unsigned long long opened_ns;
     unsigned int tid, nr;
+    unsigned long long task; // that ran on this thread's loop; 0 none, or not known
+    unsigned int site, pad;  // where it was spawned
+    unsigned long long told; // == word: what lies above is this word's
 };
 
 struct ls_fd_counts { // of a key
@@ -46,6 +49,14 @@ struct ls_fd_opening {
     unsigned int stack_len, nframes;
     struct ls_fd_frame frames[LS_FD_FRAMES];
     unsigned long long regs[21]; // in the order of struct ls_regs
+};
+
+// Where a thread's loop says which of its tasks runs: addresses within the program, and what to read there.
+struct ls_fd_tasks {
+    unsigned long long current;        // of the id of the task that runs; its low bits are its slot
+    unsigned long long slots;          // of the array of tasks
+    unsigned int slot_size, slot_mask; // bytes; of an id
+    unsigned int id_at, site_at;       // offsets in a slot: 8 and 4 bytes
 };
 
 // How to read a thread's frames: offsets within the language's structs, -1 not there.

@@ -9,6 +9,7 @@
 #define LOOPSCOPE_BPF_FD_SLOT_H
 
 #include "fd_key.bpf.h"
+#include "fd_task.bpf.h"
 
 enum {
     HOW_NR = 0xffff,    // the system call's number
@@ -125,6 +126,8 @@ static long sync_step(u32 unused, struct sync *c)
         slot->opened_ns = bpf_ktime_get_ns();
         slot->tid = (u32)bpf_get_current_pid_tgid();
         slot->nr = c->how & HOW_NR;
+        take_task(slot, want >> LS_FD_KEY_SHIFT);
+        WRITE_ONCE(slot->told, want);
         count_open(want >> LS_FD_KEY_SHIFT);
     }
     mark(c->fd, want != 0);

@@ -2,7 +2,11 @@
 //
 //   slots   the table, and how a slot is kept equal to the kernel's
 //   key     what tells one opening stack from another
-//   calls   which system calls make and end descriptors
+//   task    which task of the program's runtime it was
+//   events  whose table is followed; exec, io_uring, and what was there before
+//   install the kernel's functions that make and end descriptors, by fexit
+//   calls   the system calls that do, by their return: where fexit is refused
 #include "fd_calls.bpf.h"
+#include "fd_install.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

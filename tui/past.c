@@ -56,8 +56,12 @@ static void copy_sites(struct snap *to, const struct snap *from)
         to->fds[i].kind = snap_strdup(to, from->fds[i].kind);
         to->fds[i].verdict = snap_strdup(to, from->fds[i].verdict);
         to->fds[i].stack = snap_hold(to, from->fds[i].stack);
-        to->fds[i].ndetail = 0;
+        to->fds[i].note = snap_strdup(to, from->fds[i].note);
+        to->fds[i].examples = snap_strdup(to, from->fds[i].examples);
+        snap_copy_task_ref(to, &to->fds[i].task, &from->fds[i].task);
+        to->fds[i].ndetail = to->fds[i].ncohorts = 0;
         to->fds[i].detail = NULL;
+        to->fds[i].cohorts = NULL;
     }
 }
 

@@ -18,16 +18,19 @@
 #define NEAR            4096 // bytes between two mappings that count as one
 #define TOP_NATIVE      128  // words of stack that make a key
 #define TOP_JIT         512  // where frames of the engine lie between
+#define LINKS           16
+#define TOLD_TRIES      100
 
 struct fd_track {
     struct fd_track_bpf *skel;
-    struct bpf_link *links[8];
+    struct bpf_link *links[LINKS];
     int nlinks;
     struct ring_buffer *ring;
     struct ls_fd_slot *slots;    // mapped
     struct ls_fd_counts *counts; // mapped
     size_t slots_size, counts_size;
     int descriptors;
+    enum fd_track_source source; // in use
     fd_opening_cb cb;
     void *arg;
 };
@@ -97,6 +100,21 @@ static void set_ranges(struct fd_track *t, int pid)
     t->skel->data->top_words = r.njit ? TOP_JIT : TOP_NATIVE;
 }
 
+static bool is_fexit(const struct bpf_program *prog)
+{
+    return strncmp(bpf_program__section_name(prog), "?fexit/", 7) == 0 ||
+           strncmp(bpf_program__section_name(prog), "fexit/", 6) == 0;
+}
+
+static void choose_source(struct fd_track *t)
+{
+    struct bpf_program *prog;
+    bool fexit = t->source == FD_TRACK_FEXIT;
+    bpf_object__for_each_program(prog, t->skel->obj) if (is_fexit(prog))
+        bpf_program__set_autoload(prog, fexit);
+    bpf_program__set_autoload(t->skel->progs.on_return, !fexit);
+}
+
 static int try_load(struct fd_track *t, int pid, bool uring)
 {
     t->skel = fd_track_bpf__open();
@@ -107,6 +125,7 @@ static int try_load(struct fd_track *t, int pid, bool uring)
     bpf_map__set_max_entries(t->skel->maps.slots, (unsigned int)t->descriptors);
     bpf_map__set_max_entries(t->skel->maps.used, (unsigned int)t->descriptors / 64);
     bpf_program__set_autoload(t->skel->progs.on_uring, uring);
+    choose_source(t);
     int e = fd_track_bpf__load(t->skel);
     if (e) {
         fd_track_bpf__destroy(t->skel);
@@ -128,12 +147,14 @@ static int map(void **ret, size_t *size, const struct bpf_map *map, size_t eleme
 
 static int attach(struct fd_track *t)
 {
-    struct bpf_program *const progs[] = {t->skel->progs.on_return, t->skel->progs.on_exec,
-                                         t->skel->progs.on_uring};
-    for (size_t i = 0; i < sizeof(progs) / sizeof(*progs); i++) {
-        if (!bpf_program__autoload(progs[i]))
+    struct bpf_program *prog;
+    bpf_object__for_each_program(prog, t->skel->obj)
+    {
+        if (!bpf_program__autoload(prog) || prog == t->skel->progs.baseline)
             continue;
-        struct bpf_link *link = bpf_program__attach(progs[i]);
+        if (t->nlinks == LINKS)
+            return -E2BIG;
+        struct bpf_link *link = bpf_program__attach(prog);
         if (!link)
             return -errno;
         t->links[t->nlinks++] = link;
@@ -205,8 +226,26 @@ static int load(struct fd_track *t, int pid)
     return e ? e : run_baseline(t, pid);
 }
 
-int fd_track_open(struct fd_track **ret, int pid, int descriptors, fd_opening_cb cb, void *arg,
-                  struct error *err)
+static void unload(struct fd_track *t)
+{
+    while (t->nlinks)
+        bpf_link__destroy(t->links[--t->nlinks]);
+    if (t->ring)
+        ring_buffer__free(t->ring);
+    if (t->slots)
+        munmap(t->slots, t->slots_size);
+    if (t->counts)
+        munmap(t->counts, t->counts_size);
+    if (t->skel)
+        fd_track_bpf__destroy(t->skel);
+    t->ring = NULL;
+    t->slots = NULL;
+    t->counts = NULL;
+    t->skel = NULL;
+}
+
+int fd_track_open(struct fd_track **ret, int pid, int descriptors, enum fd_track_source source,
+                  fd_opening_cb cb, void *arg, struct error *err)
 {
     struct fd_track *t = calloc(1, sizeof(*t));
     if (!t)
@@ -216,13 +255,30 @@ int fd_track_open(struct fd_track **ret, int pid, int descriptors, fd_opening_cb
     t->descriptors = DESCRIPTORS_MIN;
     while (t->descriptors < descriptors && t->descriptors < DESCRIPTORS_MAX)
         t->descriptors *= 2;
+    t->source = source == FD_TRACK_BEST ? FD_TRACK_FEXIT : source;
     int e = load(t, pid);
+    if (e && source == FD_TRACK_BEST) { // there are kernels with all of BTF that refuse fexit
+        unload(t);
+        t->source = FD_TRACK_TRACEPOINT;
+        e = load(t, pid);
+    }
     if (e) {
         fd_track_close(t);
         return privilege_explain(err, -e, "cannot follow who opens descriptors");
     }
     *ret = t;
     return 0;
+}
+
+const char *fd_track_source(const struct fd_track *t)
+{
+    return t->source == FD_TRACK_FEXIT ? "fexit" : "sys_exit";
+}
+
+void fd_track_tasks(struct fd_track *t, int tid, const struct ls_fd_tasks *tasks)
+{
+    unsigned int key = (unsigned int)tid;
+    bpf_map__update_elem(t->skel->maps.loops, &key, sizeof(key), tasks, sizeof(*tasks), BPF_ANY);
 }
 
 void fd_track_frames(struct fd_track *t, int tid, uint64_t thread, const struct ls_fd_place *place)
@@ -238,16 +294,7 @@ void fd_track_close(struct fd_track *t)
 {
     if (!t)
         return;
-    while (t->nlinks)
-        bpf_link__destroy(t->links[--t->nlinks]);
-    if (t->ring)
-        ring_buffer__free(t->ring);
-    if (t->slots)
-        munmap(t->slots, t->slots_size);
-    if (t->counts)
-        munmap(t->counts, t->counts_size);
-    if (t->skel)
-        fd_track_bpf__destroy(t->skel);
+    unload(t);
     free(t);
 }
 
@@ -276,6 +323,15 @@ bool fd_track_is_open(struct fd_track *t, int fd)
     return valid(t, fd) && __atomic_load_n(&t->slots[fd].word, __ATOMIC_ACQUIRE) != 0;
 }
 
+// The word comes first and what belongs to it some ten instructions later.
+static bool is_told(const struct ls_fd_slot *s, uint64_t word)
+{
+    for (int i = 0; i < TOLD_TRIES; i++)
+        if (__atomic_load_n(&s->told, __ATOMIC_ACQUIRE) == word)
+            return true;
+    return false; // two threads wrote at once: whose it is, is not known
+}
+
 bool fd_track_slot(struct fd_track *t, int fd, uint64_t file, struct fd_slot *ret)
 {
     const uint64_t mask = (1ULL << LS_FD_KEY_SHIFT) - 1;
@@ -285,9 +341,14 @@ bool fd_track_slot(struct fd_track *t, int fd, uint64_t file, struct fd_slot *re
     uint64_t word = __atomic_load_n(&s->word, __ATOMIC_ACQUIRE);
     if (!word || (word & mask) != (file & mask))
         return false;
+    bool told = is_told(s, word);
     *ret = (struct fd_slot){.key = (unsigned int)(word >> LS_FD_KEY_SHIFT),
                             .opened_ns = (int64_t)__atomic_load_n(&s->opened_ns, __ATOMIC_RELAXED),
                             .tid = (int)__atomic_load_n(&s->tid, __ATOMIC_RELAXED)};
+    if (told) {
+        ret->task = __atomic_load_n(&s->task, __ATOMIC_RELAXED);
+        ret->site = __atomic_load_n(&s->site, __ATOMIC_RELAXED);
+    }
     return __atomic_load_n(&s->word, __ATOMIC_ACQUIRE) == word;
 }
 

@@ -1,8 +1,8 @@
 // Who opens the descriptors of one process: a slot a descriptor, kept equal to the kernel's own table, with
 // the key of the stack that opened it, and exact counts a key.
 //
-// Dear to others: a tracepoint on every system call's return taxes every process of the machine by some
-// 0.1 us a call where the kernel refuses fentry. So a tracker is attached for a while, when something looks
+// Dear to others where the kernel refuses fexit: a tracepoint on every system call's return taxes every process
+// of the machine by some 0.1 us a call. So a tracker is attached for a while, when something looks
 // like a leak or somebody asks, and detached when enough is known.
 //
 // Keys are finer than stacks: one stack may have several keys, never one key several stacks.
@@ -20,10 +20,18 @@
 
 struct fd_track;
 
+enum fd_track_source {
+    FD_TRACK_BEST,
+    FD_TRACK_FEXIT,      // the kernel's functions that make and end descriptors: others pay nothing
+    FD_TRACK_TRACEPOINT, // the return of every system call
+};
+
 struct fd_slot {
     unsigned int key; // 0: opened before the tracker, inherited or found by comparison
     int64_t opened_ns;
     int tid;
+    uint64_t task; // that the thread ran at that moment, see fd_track_tasks; 0 none or not known
+    uint32_t site; // where it was spawned, by the number in its program's table; 0 not known
 };
 
 struct fd_opening { // the first one of a key
@@ -39,8 +47,11 @@ struct fd_opening { // the first one of a key
 typedef void (*fd_opening_cb)(void *arg, const struct fd_opening *o);
 
 // Attaches to the process; `descriptors` is the highest number to follow and one. -errno, *err filled.
-int fd_track_open(struct fd_track **ret, int pid, int descriptors, fd_opening_cb cb, void *arg,
-                  struct error *err);
+int fd_track_open(struct fd_track **ret, int pid, int descriptors, enum fd_track_source source,
+                  fd_opening_cb cb, void *arg, struct error *err);
+const char *fd_track_source(const struct fd_track *t); // "fexit", "sys_exit"
+// From now on each opening by this thread is told with the task that its loop runs.
+void fd_track_tasks(struct fd_track *t, int tid, const struct ls_fd_tasks *tasks);
 // From now on the frames of this thread are taken with each opening: they lie at `thread`, by `place`.
 void fd_track_frames(struct fd_track *t, int tid, uint64_t thread, const struct ls_fd_place *place);
 void fd_track_close(struct fd_track *t); // detaches; NULL is fine

@@ -325,7 +325,21 @@ static const struct column fd_columns[] = {
 static const struct table fd_details = {.name = "fd_details",
                                         ARRAY(snap_fd_site, struct snap_fd, detail, ndetail),
                                         COLUMNS(fd_columns)};
-static const struct table *const fd_children[] = {&fd_details};
+static const struct column fd_cohort_columns[] = {
+    I64(fd_cohort, horizon_ns),
+    I64(fd_cohort, survivors),
+    I64(fd_cohort, closed),
+    NAMED("quarter_1", COL_I64, fd_cohort, quarters[0], 8, OPEN),
+    NAMED("quarter_2", COL_I64, fd_cohort, quarters[1], 8, OPEN),
+    NAMED("quarter_3", COL_I64, fd_cohort, quarters[2], 8, OPEN),
+    NAMED("quarter_4", COL_I64, fd_cohort, quarters[3], 8, OPEN),
+    I64(fd_cohort, span_ns),
+    I64(fd_cohort, aged)};
+static const struct table fd_cohorts = {.name = "fd_cohorts",
+                                        ARRAY(snap_fd_site, struct fd_cohort, cohorts, ncohorts),
+                                        COLUMNS(fd_cohort_columns)};
+static const struct table *const fd_children[] = {&fd_details, &fd_cohorts};
+#define SIXTH(i, name) NAMED(name, COL_I64, snap_fd_site, sixths[i], 8, OPEN)
 static const struct column fd_site_columns[] = {INT(snap_fd_site, pid),
                                                 TEXT(snap_fd_site, kind),
                                                 STACK(snap_fd_site, stack),
@@ -340,7 +354,23 @@ static const struct column fd_site_columns[] = {INT(snap_fd_site, pid),
                                                 SECRET(snap_fd_site, examples),
                                                 I64(snap_fd_site, close_wait),
                                                 AGE(snap_fd_site, close_wait_oldest_ns),
-                                                I64(snap_fd_site, close_wait_unread)};
+                                                I64(snap_fd_site, close_wait_unread),
+                                                AGE(snap_fd_site, watched_ns),
+                                                BOOL(snap_fd_site, never_closed),
+                                                BOOL(snap_fd_site, can_follow),
+                                                SIXTH(0, "sixth_1"),
+                                                SIXTH(1, "sixth_2"),
+                                                SIXTH(2, "sixth_3"),
+                                                SIXTH(3, "sixth_4"),
+                                                SIXTH(4, "sixth_5"),
+                                                SIXTH(5, "sixth_6"),
+                                                INT(snap_fd_site, ncohorts),
+                                                TASK_REF(snap_fd_site, task),
+                                                I64(snap_fd_site, task_open),
+                                                I64(snap_fd_site, orphans),
+                                                I64(snap_fd_site, orphan_tasks),
+                                                I64(snap_fd_site, orphan_span_ns),
+                                                AGE(snap_fd_site, orphan_oldest_ns)};
 static const struct table fd_sites = {.name = "fd_sites",
                                       ARRAY(snap, struct snap_fd_site, fds, nfds),
                                       COLUMNS(fd_site_columns),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "forecast.h"
 
 static const struct rule_key keys[] = {
     {"share", "ratio", 0.02, "measured: at most so many of those that got old were closed"},
@@ -42,7 +43,7 @@ static bool keeps_growing(const int64_t sixths[6])
 // The shortest horizon beyond which nothing is closed any more; NULL: none.
 static const struct fd_cohort *leaking(const struct snap_fd_site *s, double share, double min)
 {
-    for (int i = 0; i < FD_HORIZONS; i++) {
+    for (int i = 0; i < s->ncohorts; i++) {
         const struct fd_cohort *c = &s->cohorts[i];
         if (c->horizon_ns > 0 && (double)c->survivors >= min &&
             (double)c->closed <= share * (double)(c->closed + c->survivors) &&
@@ -52,42 +53,15 @@ static const struct fd_cohort *leaking(const struct snap_fd_site *s, double shar
     return NULL;
 }
 
-struct forecast { // seconds to the limit
-    double rate, soonest, expected, latest;
-    bool known;
-};
-
-// The survivors of the span came one by one: their number is certain to twice its root.
 static struct forecast forecast(const struct rules *r, const struct snap_fd_site *s,
                                 const struct fd_cohort *c)
 {
     const struct snap_process *p = find_process(r->now, s->pid);
+    bool known = p && p->fd_count != SNAP_UNKNOWN && p->fd_limit != SNAP_UNKNOWN;
     int64_t n = c->quarters[0] + c->quarters[1] + c->quarters[2] + c->quarters[3];
     int64_t watched = s->watched_ns - 2 * c->horizon_ns;
     double span = (double)(c->span_ns < watched ? c->span_ns : watched) / 1e9;
-    struct forecast f = {.rate = span > 0 ? (double)n / span : NAN};
-    if (!p || p->fd_count == SNAP_UNKNOWN || p->fd_limit == SNAP_UNKNOWN || !(f.rate > 0))
-        return f;
-    double left = (double)(p->fd_limit - p->fd_count), off = 2 * sqrt((double)n) / span;
-    f.known = left > 0;
-    f.expected = left / f.rate;
-    f.soonest = left / (f.rate + off);
-    f.latest = f.rate > off ? left / (f.rate - off) : INFINITY;
-    return f;
-}
-
-static void put_forecast(struct draft *d, const struct forecast *f)
-{
-    char a[32], b[32], range[96] = "";
-    if (!f->known || f->expected > 9e9)
-        return;
-    text_ns((int64_t)(f->soonest * 1e9), a, sizeof(a));
-    if (f->latest < 9e9)
-        snprintf(range, sizeof(range), "between %s and %s", a,
-                 text_ns((int64_t)(f->latest * 1e9), b, sizeof(b)));
-    else
-        snprintf(range, sizeof(range), "not before %s", a);
-    draft_evidence(d, "forecast", "ns", f->expected * 1e9, "the limit is reached in %s", range);
+    return forecast_of(known ? (double)(p->fd_limit - p->fd_count) : NAN, (double)n, span);
 }
 
 static void put_ages(struct draft *d, const struct rules *r, const struct snap_fd_site *s)
@@ -95,10 +69,11 @@ static void put_ages(struct draft *d, const struct rules *r, const struct snap_f
     static const int seconds[FD_HORIZONS] = {30, 60, 120, 300, 600, 1200, 2400};
     char text[300] = "", age[32];
     size_t used = 0;
-    for (int i = 0; i < FD_HORIZONS && s->aged[i] > 0 && used < sizeof(text); i++)
+    for (int i = 0;
+         i < s->ncohorts && i < FD_HORIZONS && s->cohorts[i].aged > 0 && used < sizeof(text); i++)
         used += (size_t)snprintf(
             text + used, sizeof(text) - used, "%s%lld over %s", i ? ", " : "",
-            (long long)s->aged[i],
+            (long long)s->cohorts[i].aged,
             text_ns((int64_t)(seconds[i] * 1e9 * r->time_scale), age, sizeof(age)));
     if (text[0])
         draft_evidence(d, "ages", "", NAN, "of those open: %s", text);
@@ -120,6 +95,22 @@ static void put_counts(struct draft *d, const struct snap_fd_site *s, const stru
             horizon, (long long)c->closed, (long long)c->survivors);
     draft_evidence(d, "oldest", "ns", (double)s->oldest_ns, "the oldest is open for %s",
                    text_ns(s->oldest_ns, oldest, sizeof(oldest)));
+}
+
+static void put_opener(struct draft *d, const struct snap_fd_site *s)
+{
+    const char *name = s->task.name ? s->task.name : "a task";
+    if (!s->task.spawn_site || s->task_open == SNAP_UNKNOWN || s->task_open <= 0)
+        return;
+    snap_copy_task_ref(d->box, &d->f.task, &s->task);
+    if (s->task.id)
+        draft_evidence(d, "task", "count", (double)s->task_open,
+                       "%lld of the open ones were opened by %s (task %s), spawned at %s",
+                       (long long)s->task_open, name, s->task.id, s->task.spawn_site);
+    else
+        draft_evidence(d, "task", "count", (double)s->task_open,
+                       "%lld of the open ones were opened by tasks spawned at %s (%s)",
+                       (long long)s->task_open, s->task.spawn_site, name);
 }
 
 // "no line: accepted on X by the loop" and "accepted on X" are one place, told with and without a stack.
@@ -163,7 +154,8 @@ static void report(struct rules *r, const struct rule *rule, const struct snap_f
     if (f.rate > 0)
         draft_evidence(d, "growth", "per_s", f.rate, "%.2g more each %s",
                        f.rate >= 0.1 ? f.rate : f.rate * 60, f.rate >= 0.1 ? "second" : "minute");
-    put_forecast(d, &f);
+    forecast_put(d, &f);
+    put_opener(d, s);
     if (s->examples)
         draft_evidence(d, "examples", "", NAN, "among them %s", s->examples);
     if (s->note && culprit[0])
@@ -175,7 +167,7 @@ static void report(struct rules *r, const struct rule *rule, const struct snap_f
 
 static bool seen_enough(const struct snap_fd_site *s)
 {
-    for (int i = 0; i < FD_HORIZONS; i++)
+    for (int i = 0; i < s->ncohorts; i++)
         if (s->cohorts[i].horizon_ns > 0)
             return true;
     return false;
@@ -222,10 +214,6 @@ static void judge(struct rules *r, const struct rule *rule, struct snap_fd_site 
 
 static void check(struct rules *r, const struct rule *rule, const struct snap *now)
 {
-    if (now->recorded) {
-        rules_not_judged(r, rule, "a recording does not hold what it judges by");
-        return;
-    }
     bool early = now->nfds > 0;
     // Those with a stack first. The verdict is ours to fill.
     for (int i = 0; i < 2 * now->nfds; i++) {

@@ -1,4 +1,5 @@
 #include "engine.h"
+#include "forecast.h"
 
 static const struct rule_key keys[] = {
     {"warn", "ratio", 0.80, "bcc's fdleak"},
@@ -11,21 +12,18 @@ static const char *const remedy[] = {
     NULL,
 };
 
-static void forecast(struct draft *d, const struct known *k, const struct snap_process *p,
-                     int64_t now_ns)
+// From the count's growth since the finding opened. What came in so far is certain to twice its root.
+static void put_forecast(struct draft *d, const struct known *k, const struct snap_process *p,
+                         int64_t now_ns)
 {
-    char when[32];
     if (!k || k->base <= 0 || (double)p->fd_count <= k->base)
         return;
-    double seconds = (double)(now_ns - k->f.first_seen_ns) / 1e9;
-    double rate = seconds > 0 ? ((double)p->fd_count - k->base) / seconds : 0;
-    if (rate <= 0)
-        return;
-    double left = (double)(p->fd_limit - p->fd_count) / rate;
-    if (left < 9e9)
-        draft_evidence(d, "forecast", "ns", left * 1e9,
-                       "growing by %.2g a second: the limit is reached in about %s", rate,
-                       text_ns((int64_t)(left * 1e9), when, sizeof(when)));
+    double seconds = (double)(now_ns - k->f.first_seen_ns) / 1e9,
+           more = (double)p->fd_count - k->base;
+    struct forecast f = forecast_of((double)(p->fd_limit - p->fd_count), more, seconds);
+    if (f.known)
+        draft_evidence(d, "growth", "per_s", f.rate, "%.0f more in %.0f s", more, seconds);
+    forecast_put(d, &f);
 }
 
 static void report(struct rules *r, const struct rule *rule, const struct snap_process *p,
@@ -41,7 +39,7 @@ static void report(struct rules *r, const struct rule *rule, const struct snap_p
     draft_evidence(d, "limit", "count", (double)p->fd_limit, "RLIMIT_NOFILE is %lld%s",
                    (long long)p->fd_limit,
                    p->fd_limit_hard > p->fd_limit ? " (the hard limit is higher)" : "");
-    forecast(d, k, p, r->now->now_ns);
+    put_forecast(d, k, p, r->now->now_ns);
     k = draft_report(r, d);
     if (k->base <= 0)
         k->base = (double)p->fd_count;

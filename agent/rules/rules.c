@@ -28,6 +28,7 @@ const struct rule *const all_rules[] = {
     &rule_task_self_wake,
     &rule_thread_unsafe,
     &rule_fd_leak,
+    &rule_fd_orphan,
     &rule_fd_close_wait,
     &rule_fd_limit,
     &rule_child_zombie,

@@ -222,6 +222,9 @@ struct snap_task_site { // all tasks of one spawn site
     int64_t oldest_ns, mean_ns, p99_ns;
     int64_t never_awaited, errors_unread; // ended so, since the runtime began; UNKNOWN where nobody counts
     const char *last_error;               // of the newest failure; NULL none known
+    // Looks that met a task of it after 100 and more wakes since the look before, and those that found it to have
+    // given way to others only; UNKNOWN where nobody looks.
+    int64_t busy_looks, self_wakes;
 };
 
 struct snap_fd {
@@ -240,6 +243,7 @@ struct fd_cohort {
     int64_t closed;      // since
     int64_t quarters[4]; // survivors by when they were opened, oldest first, within span
     int64_t span_ns;
+    int64_t aged; // open now and older than H, used lately or not
 };
 
 struct snap_fd_site { // descriptors of one opening stack, or of one kind where none is known
@@ -257,10 +261,16 @@ struct snap_fd_site { // descriptors of one opening stack, or of one kind where 
     int64_t watched_ns;   // its openings have been followed for so long
     bool never_closed;    // not one of them was closed
     bool can_follow;      // without a stack: its openers can be followed, and are when it looks like a leak
-    int64_t aged[FD_HORIZONS];     // open now and older than each horizon, used lately or not
-    int64_t sixths[6];             // opened in each sixth of the time watched and still open
-    struct fd_cohort cohorts[FD_HORIZONS];
+    int64_t sixths[6];    // opened in each sixth of the time watched and still open
+    int ncohorts;         // FD_HORIZONS, or 0
+    struct fd_cohort *cohorts;
     int64_t close_wait, close_wait_oldest_ns, close_wait_unread; // sockets whose peer has closed
+    // Who opened them, of programs whose tasks are known; read at the opening itself.
+    struct task_ref task; // spawn site of most of the open ones; id: when one task opened them all
+    int64_t task_open;    // so many of the open ones; UNKNOWN: openers' tasks are not known
+    int64_t orphans;      // of these: their task has ended, nobody has used them since or waits on them
+    int64_t orphan_tasks; // so many tasks, and the time from the first's end to the newest's:
+    int64_t orphan_span_ns, orphan_oldest_ns; // oldest: since the first's end
 };
 
 struct evidence {

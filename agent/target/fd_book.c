@@ -117,8 +117,16 @@ static void place(struct fd_book *b, struct fd_entry *e, const struct fd_row *ro
         what = fd_openers_note(&at, what, note, sizeof(note));
     else if (before)
         what = "opened before the attach";
+    e->task = at.task;
+    e->users = at.user;
     e->group = fd_group_of(b, e->row.kind, at.stack, what, at.began_ns);
     fd_opened(&e->group->site, &e->life, at.opened_ns, before);
+}
+
+static void follow_task(struct fd_entry *e, int64_t now_ns)
+{
+    if (e->task.id && !e->task_over_ns && fd_task_is_over(&e->task, e->life.opened_ns))
+        e->task_over_ns = now_ns;
 }
 
 static void entry_use(struct fd_entry *e, const struct fd_row *row, int64_t now_ns)
@@ -182,6 +190,7 @@ void fd_book_look(struct fd_book *b, const struct fd_row *rows, int n, int64_t n
         if (!e->group)
             place(b, e, rows, n, now_ns);
         entry_use(e, &rows[i], now_ns);
+        follow_task(e, now_ns);
     }
     close_gone(b, now_ns);
     for (struct fd_group *g = b->groups; g; g = g->hh.next)
@@ -192,6 +201,11 @@ void fd_book_look(struct fd_book *b, const struct fd_row *rows, int n, int64_t n
 struct fd_entry *fd_entry_of(struct fd_life *life)
 {
     return (struct fd_entry *)((char *)life - offsetof(struct fd_entry, life));
+}
+
+bool fd_entry_is_orphan(const struct fd_entry *e)
+{
+    return e->users && e->task.live && e->task_over_ns && e->life.used_ns <= e->task_over_ns;
 }
 
 const char *fd_entry_target(int pid, struct fd_entry *e)
@@ -213,6 +227,8 @@ void fd_book_execed(struct fd_book *b)
 {
     if (!b)
         return;
+    for (struct fd_entry *e = b->entries; e; e = e->hh.next)
+        e->task = (struct fd_task){0};
     fd_openers_free(b->openers);
     b->openers = NULL;
     b->openers_again_ns = 0;

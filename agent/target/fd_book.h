@@ -7,6 +7,7 @@
 
 #include "../probe/fds.h"
 #include "fd_sites.h"
+#include "fd_tasks.h"
 #include "model.h"
 
 struct fd_openers;
@@ -22,6 +23,7 @@ struct fd_group { // descriptors of one site: a line of the program, or a stack 
     int shown;              // index in the newest snapshot; -1 not in it
     int64_t exact_opened;   // while its openers were followed, by trackers that are gone
     int64_t known_lying;    // old and unused when its openers had been followed
+    int64_t known_early;    // unused for a moment, then
     int64_t quiet_since_ns; // has had no descriptor since; 0 has some
 };
 
@@ -34,6 +36,9 @@ struct fd_entry { // one open descriptor
     int64_t close_wait_since_ns; // 0 not in it
     char *target;                // path or peer; NULL not looked up yet
     unsigned int round;          // of the newest look it was seen in
+    struct fd_task task;         // that opened it
+    int64_t task_over_ns;        // first seen ended; 0: it lasts, or is not known
+    bool users;                  // opened by the program's own code, not the runtime's
 };
 
 struct fd_book {
@@ -44,6 +49,8 @@ struct fd_book {
     int64_t began_ns, next_ns, cost_ns;
     struct fd_openers *openers; // NULL: not followed
     int64_t openers_again_ns;   // not before
+    bool early;                 // followed on little suspicion, for a short time
+    int64_t early_again_ns;     // not before
 };
 
 void fd_book_free(struct fd_book *b);   // NULL is fine
@@ -56,6 +63,8 @@ const char *fd_site_name(const struct stack *s, char *buf, size_t size);
 // Takes in one look; rows by rising number.
 void fd_book_look(struct fd_book *b, const struct fd_row *rows, int n, int64_t now_ns);
 struct fd_entry *fd_entry_of(struct fd_life *life);
+// The task that opened it has ended, and nobody has used it since.
+bool fd_entry_is_orphan(const struct fd_entry *e);
 const char *fd_entry_target(int pid, struct fd_entry *e); // "" unknown
 
 #endif

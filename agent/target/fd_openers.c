@@ -125,11 +125,13 @@ int fd_openers_new(struct fd_openers **ret, struct model *m, struct proc *p)
     int64_t highest = p->fd_limit == SNAP_UNKNOWN ? p->fd_count : p->fd_limit;
     if (highest > (1 << 20))
         highest = 1 << 20;
-    int e = fd_track_open(&o->track, p->pid, (int)highest + DESCRIPTORS_MORE, on_opening, o, &err);
+    int e = fd_track_open(&o->track, p->pid, (int)highest + DESCRIPTORS_MORE, FD_TRACK_BEST,
+                          on_opening, o, &err);
     if (e) {
         free(o);
         return e;
     }
+    fd_openers_tasks(o, p);
     o->since_ns = m->now_ns;
     *ret = o;
     return 0;
@@ -148,6 +150,11 @@ void fd_openers_free(struct fd_openers *o)
 void fd_openers_dispatch(struct fd_openers *o)
 {
     fd_track_dispatch(o->track);
+}
+
+void fd_openers_tasks(struct fd_openers *o, const struct proc *p)
+{
+    fd_tasks_tell(o->track, p);
 }
 
 int fd_openers_fd(const struct fd_openers *o)
@@ -174,6 +181,7 @@ enum fd_opener fd_openers_find(struct fd_openers *o, const struct fd_row *row, s
     ret->stack = k->stack;
     ret->accepted = k->accepted;
     ret->user = has_user_frame(k->stack);
+    ret->task = fd_task_of(proc_find(o->model, o->pid), &slot);
     return k->stack ? FD_OPENER_KNOWN : FD_OPENER_NONE;
 }
 

@@ -4,6 +4,7 @@
 #define LOOPSCOPE_FD_OPENERS_H
 
 #include "fd_book.h"
+#include "fd_tasks.h"
 
 struct fd_openers;
 
@@ -17,13 +18,16 @@ struct fd_place { // where a descriptor comes from
     struct stack *stack;
     int64_t opened_ns, began_ns; // began: the tracker watches since
     bool accepted;
-    bool user; // the stack has a frame of the program's own
+    bool user;           // the stack has a frame of the program's own
+    struct fd_task task; // that opened it
 };
 
 // -errno when no tracker can be had here.
 int fd_openers_new(struct fd_openers **ret, struct model *m, struct proc *p);
 void fd_openers_free(struct fd_openers *o); // detaches; NULL is fine
 void fd_openers_dispatch(struct fd_openers *o);
+// Tells the tracker of loops of tasks that are new since the last time.
+void fd_openers_tasks(struct fd_openers *o, const struct proc *p);
 enum fd_opener fd_openers_find(struct fd_openers *o, const struct fd_row *row,
                                struct fd_place *ret);
 // What to say of the place besides its stack: why there is no line. what: of the descriptor itself.

@@ -159,7 +159,7 @@ static void ages(const struct fd_clock *clock, const struct fd_site *site, int64
     int64_t end = end_of(site, now_ns);
     for (const struct fd_life *l = site->lives; l; l = l->next) {
         for (int i = 0; i < FD_HORIZONS && now_ns - l->opened_ns >= fd_horizon_ns(clock, i); i++)
-            ret->aged[i]++;
+            ret->cohorts[i].aged++;
         if (!l->before && l->opened_ns < end)
             ret->sixths[part_of(l->opened_ns, site->began_ns, end, 6)]++;
     }
@@ -175,9 +175,9 @@ void fd_site_facts(const struct fd_clock *clock, struct fd_site *site, int64_t n
     ret->growth_per_s = growth_of(site);
     ret->watched_ns = end_of(site, now_ns) - site->began_ns;
     ret->never_closed = site->closed == 0;
-    memset(ret->aged, 0, sizeof(ret->aged));
     memset(ret->sixths, 0, sizeof(ret->sixths));
-    ages(clock, site, now_ns, ret);
     for (int i = 0; i < FD_HORIZONS; i++)
         cohort(clock, site, i, now_ns, &ret->cohorts[i]);
+    ret->ncohorts = FD_HORIZONS;
+    ages(clock, site, now_ns, ret);
 }

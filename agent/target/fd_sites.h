@@ -62,7 +62,7 @@ void fd_used(struct fd_life *life, int64_t at_ns);
 void fd_closed(const struct fd_clock *clock, struct fd_life *life, int64_t at_ns);
 // The counts of a window, for growth; call it with each look.
 void fd_site_tick(const struct fd_clock *clock, struct fd_site *site, int64_t now_ns);
-// Fills what is told by numbers: counts, ages, cohorts, growth.
+// Fills what is told by numbers: counts, ages, cohorts (room for FD_HORIZONS of them), growth.
 void fd_site_facts(const struct fd_clock *clock, struct fd_site *site, int64_t now_ns,
                    struct snap_fd_site *ret);
 

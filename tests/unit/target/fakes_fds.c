@@ -53,16 +53,21 @@ const char *fd_address(const struct fd_row *row, bool remote, char *buf, size_t 
     return buf;
 }
 
-int fd_track_open(struct fd_track **ret, int pid, int descriptors, fd_opening_cb cb, void *arg,
-                  struct error *err)
+int fd_track_open(struct fd_track **ret, int pid, int descriptors, enum fd_track_source source,
+                  fd_opening_cb cb, void *arg, struct error *err)
 {
-    (void)ret, (void)pid, (void)descriptors, (void)cb, (void)arg, (void)err;
+    (void)ret, (void)pid, (void)descriptors, (void)source, (void)cb, (void)arg, (void)err;
     return -ENOSYS;
 }
 
 void fd_track_frames(struct fd_track *t, int tid, uint64_t thread, const struct ls_fd_place *place)
 {
     (void)t, (void)tid, (void)thread, (void)place;
+}
+
+void fd_track_tasks(struct fd_track *t, int tid, const struct ls_fd_tasks *tasks)
+{
+    (void)t, (void)tid, (void)tasks;
 }
 
 void fd_track_close(struct fd_track *t)

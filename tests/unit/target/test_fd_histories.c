@@ -273,7 +273,8 @@ static bool judge(struct rules *rules, const struct fd_clock *clock, struct fd_s
     s->tasks_total = SNAP_UNKNOWN;
     s->nfds = 1;
     s->fds = snap_alloc(s, sizeof(*s->fds));
-    s->fds[0] = (struct snap_fd_site){.pid = 1, .kind = "file"};
+    s->fds[0] = (struct snap_fd_site){
+        .pid = 1, .kind = "file", .cohorts = snap_alloc(s, sizeof(struct fd_cohort) * FD_HORIZONS)};
     fd_site_facts(clock, site, s->now_ns, &s->fds[0]);
     rules_judge(rules, s);
     for (int i = 0; i < s->nfindings; i++)

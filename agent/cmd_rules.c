@@ -9,6 +9,7 @@
 #include "export/human.h"
 #include "export/table.h"
 #include "export/text.h"
+#include "rules/lint_link.h"
 #include "rules/rule.h"
 
 static const char *format_key(const struct rule_key *k, char *buf, int size)
@@ -22,6 +23,36 @@ static const char *format_key(const struct rule_key *k, char *buf, int size)
         snprintf(buf, (size_t)size, "%s%s", format_real(k->value, number, sizeof(number)),
                  !strcmp(k->unit, "per_s") ? "/s" : "");
     return buf;
+}
+
+// What looks for it before it runs, by language.
+static void json_lint(struct json *j, const struct rule *r)
+{
+    json_put_array(j, "lint");
+    for (int i = 0; i < LINT_LANGUAGES; i++) {
+        const char *lint = lint_rule_for(r->id, (enum lint_language_id)i);
+        if (!lint)
+            continue;
+        json_put_object(j, NULL);
+        json_put_text(j, "language", lint_language_names[i]);
+        json_put_text(j, "rule", lint);
+        json_end_object(j);
+    }
+    json_end_array(j);
+}
+
+static void print_lint(const struct rule *r, const struct text *t)
+{
+    char line[300] = "";
+    for (int i = 0; i < LINT_LANGUAGES; i++) {
+        const char *lint = lint_rule_for(r->id, (enum lint_language_id)i);
+        size_t n = strlen(line);
+        if (lint)
+            snprintf(line + n, sizeof(line) - n, "%s%s in %s", n ? ", " : "loopscope lint: ", lint,
+                     lint_language_names[i]);
+    }
+    if (line[0])
+        text_wrap(t, "  before it runs: ", line);
 }
 
 static void json_rule(struct json *j, const struct rule *r)
@@ -46,6 +77,7 @@ static void json_rule(struct json *j, const struct rule *r)
     for (int i = 0; r->remedy && r->remedy[i]; i++)
         json_put_text(j, NULL, r->remedy[i]);
     json_end_array(j);
+    json_lint(j, r);
     json_end_object(j);
 }
 
@@ -85,6 +117,7 @@ static void print_one(const struct rule *r, const struct text *t)
     }
     for (int i = 0; r->remedy && r->remedy[i]; i++)
         text_wrap(t, i ? "            " : "  do:       ", r->remedy[i]);
+    print_lint(r, t);
 }
 
 static void print_table(const struct text *t)

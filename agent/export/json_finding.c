@@ -1,3 +1,4 @@
+#include "../rules/lint_link.h"
 #include "doc.h"
 
 void json_cause(struct json *j, const char *key, const struct cause *c)
@@ -121,6 +122,19 @@ static void history(struct json *j, const struct finding *f)
     json_put_real(j, "confidence", f->confidence);
 }
 
+static void lint(struct json *j, const struct finding *f)
+{
+    struct lint_link link;
+    if (!lint_link_of(f, &link)) {
+        json_put_null(j, "lint");
+        return;
+    }
+    json_put_object(j, "lint");
+    json_put_text(j, "rule", link.rule);
+    json_put_text(j, "verify", link.command);
+    json_end_object(j);
+}
+
 void json_finding(struct json *j, const char *key, const struct finding *f)
 {
     json_put_object(j, key);
@@ -146,5 +160,6 @@ void json_finding(struct json *j, const char *key, const struct finding *f)
     evidence(j, f);
     text_array(j, "remedy", f->remedy, f->nremedy);
     json_put_text(j, "verify", f->verify);
+    lint(j, f);
     json_end_object(j);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../rules/lint_link.h"
 #include "formats.h"
 #include "human.h"
 #include "json.h"
@@ -66,6 +67,12 @@ static void put_finding(const struct finding *f, const struct export_opts *o, FI
     if (f->verify) {
         fputs("\n**Verify:**\n\n    ", out);
         clean_print(out, f->verify, o->ascii);
+        fputc('\n', out);
+    }
+    struct lint_link link;
+    if (lint_link_of(f, &link)) {
+        fprintf(out, "\n**Before it runs** (%s):\n\n    ", link.rule);
+        clean_print(out, link.command, o->ascii);
         fputc('\n', out);
     }
 }

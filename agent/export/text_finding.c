@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../rules/lint_link.h"
 #include "text.h"
 
 #define MARGIN "   "
@@ -141,7 +142,9 @@ static void stacks(const struct text *t, const struct finding *f)
 
 static void advice(const struct text *t, const struct finding *f)
 {
-    if (f->nremedy > 0 || f->verify)
+    struct lint_link link;
+    bool linked = lint_link_of(f, &link);
+    if (f->nremedy > 0 || f->verify || linked)
         fputc('\n', t->out);
     for (int i = 0; i < f->nremedy; i++)
         if (f->remedy[i])
@@ -150,6 +153,11 @@ static void advice(const struct text *t, const struct finding *f)
         fputs(MARGIN "verify: ", t->out);
         clean_print(t->out, f->verify, t->o->ascii);
         fputc('\n', t->out);
+    }
+    if (linked) { // unbroken, to be copied
+        fputs(MARGIN "before it runs: ", t->out);
+        clean_print(t->out, link.command, t->o->ascii);
+        fprintf(t->out, " looks for it as %s\n", link.rule);
     }
 }
 

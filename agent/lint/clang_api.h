@@ -13,15 +13,16 @@
     X(disposeIndex)                                                                                \
     X(parseTranslationUnit2)                                                                       \
     X(disposeTranslationUnit)                                                                      \
-    X(getTranslationUnitCursor) X(visitChildren) X(getCursorKind) X(getCursorReferenced)           \
-        X(getCursorSpelling) X(getCursorLocation) X(getCursorExtent) X(getRangeEnd)                \
-            X(getExpansionLocation) X(Location_isFromMainFile) X(isCursorDefinition)               \
-                X(getCursorType) X(getTypeSpelling) X(getCString) X(disposeString)                 \
-                    X(Cursor_getNumArguments) X(Cursor_getArgument) X(Cursor_Evaluate)             \
-                        X(EvalResult_getKind) X(EvalResult_getAsLongLong) X(EvalResult_dispose)    \
-                            X(getNumDiagnostics) X(getDiagnostic) X(getDiagnosticSeverity)         \
-                                X(getDiagnosticSpelling) X(getDiagnosticLocation)                  \
-                                    X(disposeDiagnostic) X(CompilationDatabase_fromDirectory)      \
+    X(getTranslationUnitCursor)                                                                    \
+    X(visitChildren) X(getCursorKind) X(getCursorReferenced) X(getCursorSpelling)                  \
+        X(getCursorLocation) X(getCursorExtent) X(getRangeEnd) X(getExpansionLocation)             \
+            X(Location_isFromMainFile) X(isCursorDefinition) X(getCursorType) X(getTypeSpelling)   \
+                X(getCString) X(disposeString) X(Cursor_getNumArguments) X(Cursor_getArgument)     \
+                    X(Cursor_Evaluate) X(EvalResult_getKind) X(EvalResult_getAsLongLong)           \
+                        X(EvalResult_dispose) X(getNumDiagnostics) X(getDiagnostic)                \
+                            X(getDiagnosticSeverity) X(getDiagnosticSpelling)                      \
+                                X(getDiagnosticLocation) X(disposeDiagnostic)                      \
+                                    X(CompilationDatabase_fromDirectory)                           \
                                         X(CompilationDatabase_dispose)                             \
                                             X(CompilationDatabase_getCompileCommands)              \
                                                 X(CompileCommands_dispose)                         \

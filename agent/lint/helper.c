@@ -1,24 +1,20 @@
-// The child that parses Python with Python's own parser.
+// The child that parses a language by that language's own parser.
 //
 // Its program is embedded and reaches it as a memory file on standard input, the request as another
-// on fd 3: no temporary file, no quoting, no pipe that could fill. -I keeps the working directory
-// and PYTHON* variables out, -S all of site: what lies beside the checked code is never imported.
+// on fd 3: no temporary file, no quoting, no pipe that could fill. It gets PATH and HOME of the
+// environment, may write no file and gain no privilege, and ends with us.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../export/embed.h"
 #include "helper.h"
-
-EMBED(lint_python_tables, LINT_PYTHON "/tables.py");
-EMBED(lint_python_model, LINT_PYTHON "/model.py");
-EMBED(lint_python_blocking, LINT_PYTHON "/blocking.py");
-EMBED(lint_python_tasks, LINT_PYTHON "/tasks.py");
-EMBED(lint_python_main, LINT_PYTHON "/main.py");
 
 static int write_all(int fd, const char *data, size_t size)
 {
@@ -38,18 +34,11 @@ static int memory_file(const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-static int program_file(void)
+static int program_file(const struct helper_program *p)
 {
-    const char *parts[][2] = {
-        {lint_python_tables, lint_python_tables_end},
-        {lint_python_model, lint_python_model_end},
-        {lint_python_blocking, lint_python_blocking_end},
-        {lint_python_tasks, lint_python_tasks_end},
-        {lint_python_main, lint_python_main_end},
-    };
     int fd = memory_file("loopscope-lint");
-    for (size_t i = 0; fd >= 0 && i < sizeof(parts) / sizeof(*parts); i++) {
-        int rc = write_all(fd, parts[i][0], (size_t)(parts[i][1] - parts[i][0]));
+    for (int i = 0; fd >= 0 && i < HELPER_PARTS && p->parts[i][0]; i++) {
+        int rc = write_all(fd, p->parts[i][0], (size_t)(p->parts[i][1] - p->parts[i][0]));
         if (rc < 0) {
             close(fd);
             return rc;
@@ -58,8 +47,35 @@ static int program_file(void)
     return fd;
 }
 
+static void limit(int what, long value)
+{
+    struct rlimit l = {(rlim_t)value, (rlim_t)value};
+    setrlimit(what, &l);
+}
+
+static void confine(const struct helper_program *p)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_FSIZE, 0);
+    if (p->memory_max)
+        limit(RLIMIT_AS, p->memory_max);
+}
+
+static void execute(const struct helper_program *p)
+{
+    char path[8192], home[4200];
+    const char *has_path = getenv("PATH"), *has_home = getenv("HOME");
+    snprintf(path, sizeof(path), "PATH=%s", has_path ? has_path : "/usr/bin:/bin");
+    snprintf(home, sizeof(home), "HOME=%s", has_home ? has_home : "/");
+    char *env[] = {path, home, NULL};
+    execvpe(p->argv[0], (char *const *)p->argv, env);
+    _exit(127);
+}
+
 // In the child. dup2 onto itself would keep O_CLOEXEC, so all go above 9 first.
-static void become_python(int program, int request, int out)
+static void become(const struct helper_program *p, int program, int request, int out)
 {
     int from[3] = {fcntl(program, F_DUPFD, 10), fcntl(out, F_DUPFD, 10),
                    fcntl(request, F_DUPFD, 10)};
@@ -74,36 +90,38 @@ static void become_python(int program, int request, int out)
     int nothing = open("/dev/null", O_WRONLY);
     if (nothing >= 0)
         dup2(nothing, 2); // what went wrong is told on standard output, or by the status
-    execlp("python3", "python3", "-I", "-S", "-B", "-X", "utf8", "-", (char *)NULL);
-    _exit(127);
+    confine(p);
+    execute(p);
 }
 
-static int start(struct helper *h, int program, int request, struct error *err)
+static int start(struct helper *h, const struct helper_program *p, int program, int request,
+                 struct error *err)
 {
     int pipe_fds[2];
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return error_set(err, STATUS_INTERNAL, errno, "no pipe: %s", strerror(errno));
     pid_t pid = fork();
     if (pid == 0)
-        become_python(program, request, pipe_fds[1]);
+        become(p, program, request, pipe_fds[1]);
     int e = errno;
     close(pipe_fds[1]);
     if (pid < 0) {
         close(pipe_fds[0]);
-        return error_set(err, STATUS_INTERNAL, e, "cannot start python3: %s", strerror(e));
+        return error_set(err, STATUS_INTERNAL, e, "cannot start %s: %s", p->argv[0], strerror(e));
     }
     *h = (struct helper){pid, pipe_fds[0]};
     return 0;
 }
 
-int helper_start(struct helper *h, const char *request, size_t size, struct error *err)
+int helper_start(struct helper *h, const struct helper_program *p, const char *request, size_t size,
+                 struct error *err)
 {
-    int program = program_file(), wanted = memory_file("loopscope-lint-request");
+    int program = program_file(p), wanted = memory_file("loopscope-lint-request");
     int rc = program < 0 ? program : wanted < 0 ? wanted : write_all(wanted, request, size);
     if (rc < 0)
         error_set(err, STATUS_INTERNAL, -rc, "no memory file: %s", strerror(-rc));
     else
-        rc = start(h, program, wanted, err);
+        rc = start(h, p, program, wanted, err);
     if (program >= 0)
         close(program);
     if (wanted >= 0)

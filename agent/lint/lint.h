@@ -114,6 +114,8 @@ void lint_write_junit(const struct lint_report *r, const struct lint_style *styl
 
 int lint_check_python(struct lint_report *r, const struct lint_paths *paths,
                       const struct lint_settings *settings, struct error *err);
+int lint_check_javascript(struct lint_report *r, const struct lint_paths *paths,
+                          const struct lint_settings *settings, struct error *err);
 int lint_check_c(struct lint_report *r, const struct lint_paths *paths,
                  const struct lint_settings *settings, struct error *err);
 

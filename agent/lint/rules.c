@@ -21,6 +21,7 @@ const struct lint_rule lint_rules[] = {
 
 const struct lint_language lint_languages[] = {
     {"Python", ".py", lint_check_python},
+    {"JavaScript", ".js .mjs .cjs", lint_check_javascript},
 #ifdef HAVE_LIBCLANG
     {"C", ".c", lint_check_c},
 #endif

@@ -128,7 +128,7 @@ FINDING = obj(
     culprit=or_null(obj(function=or_null(text), file=or_null(text), line=or_null(integer),
                         module=or_null(text))),
     evidence=array(obj(key=filled, value=lambda p, v: None, unit=or_null(text), text=filled)),
-    remedy=array(filled), verify=or_null(filled))
+    remedy=array(filled), verify=or_null(filled), lint=or_null(obj(rule=filled, verify=filled)))
 FRAME = obj(function=or_null(text), file=or_null(text), line=or_null(integer), module=or_null(text),
             offset=or_null(integer), kind=one_of(FRAME_KINDS), uncertain=boolean)
 STACKS = mapping(array(FRAME))

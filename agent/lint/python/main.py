@@ -74,7 +74,7 @@ def main():
         try:
             check(number, path, table)
         except (RecursionError, MemoryError):
-            say(skip=number, why="nested too deeply")
+            say(skip=number, why="nested too deeply, or too large for its parser")
         except (ValueError, OverflowError) as e:
             say(skip=number, why="cannot be parsed: %s" % e)
         except OSError as e:

@@ -53,6 +53,9 @@ static void rich_document_has_all(void **state)
     assert_string_equal(string_at(json_object_get(f, "culprit"), "function"), "load_profile");
     assert_string_equal(string_at(json_object_get(f, "cause"), "kind"), "syscall");
     assert_int_equal(json_array_size(json_object_get(f, "occurrences")), 2);
+    json_t *lint = json_object_get(f, "lint");
+    assert_string_equal(string_at(lint, "rule"), "loop-sync-io");
+    assert_string_equal(string_at(lint, "verify"), "loopscope lint /srv/billing/profiles.py");
     json_t *stacks = json_object_get(root, "stacks");
     json_t *stack = json_object_get(stacks, string_at(f, "stack_id"));
     assert_int_equal(json_array_size(stack), 6);

@@ -4,12 +4,13 @@
 
 #include "asyncio.h"
 
-#define MAX_DEPTH     4
-#define MAX_CALLBACKS 16
-#define MAX_CELLS     8
-#define MAX_LOCALS    8
-#define PARTIAL_ARGS  24 // of functools.partial; the same in all versions
-#define IMMORTAL      (1u << 30)
+#define MAX_DEPTH      4
+#define MAX_CALLBACKS  16
+#define CALLBACKS_DEEP 4 // of a future that another one waits for
+#define MAX_CELLS      8
+#define MAX_LOCALS     32
+#define PARTIAL_ARGS   24 // of functools.partial; the same in all versions
+#define IMMORTAL       (1u << 30)
 
 static uint64_t woken_by(struct cpython *py, uint64_t object, int depth);
 
@@ -57,7 +58,21 @@ static uint64_t woken_by_callback(struct cpython *py, uint64_t callback, int dep
     }
 }
 
-// The first task that is woken when object (a future) completes.
+static uint64_t woken_by_list(struct cpython *py, uint64_t list, uint64_t max, int depth)
+{
+    if (py_kind_of(py, list) != PY_LIST)
+        return 0;
+    uint64_t n = py_pointer(py, list + py->o.ob_size), found = 0;
+    uint64_t items = py_pointer(py, list + py->o.ls_item);
+    for (uint64_t i = 0; i < n && i < max && !found; i++) {
+        uint64_t pair = py_pointer(py, items + 8 * i); // (callback, context)
+        found = woken_by_callback(py, py_pointer(py, pair + py->o.tu_item), depth);
+    }
+    return found;
+}
+
+// The first task that is woken when object (a future) completes. shield's outer future has a callback of its own before
+// that of who waits for it.
 static uint64_t woken_by(struct cpython *py, uint64_t object, int depth)
 {
     enum py_kind kind = depth > MAX_DEPTH ? PY_BAD : py_kind_of(py, object);
@@ -66,7 +81,9 @@ static uint64_t woken_by(struct cpython *py, uint64_t object, int depth)
     if (kind != PY_FUTURE && kind != PY_GATHERING)
         return 0;
     uint64_t callback = py_pointer(py, object + py->o.t_callback0);
-    return callback ? woken_by_callback(py, callback, depth + 1) : 0;
+    uint64_t found = callback ? woken_by_callback(py, callback, depth + 1) : 0;
+    uint64_t list = found ? 0 : py_pointer(py, object + py->o.t_callbacks);
+    return list ? woken_by_list(py, list, CALLBACKS_DEEP, depth + 1) : found;
 }
 
 static uint64_t first_of_set(struct cpython *py, uint64_t set)
@@ -90,15 +107,7 @@ uint64_t task_awaiter(struct cpython *py, const struct task *t)
                                                         : woken_by(py, t->awaited_by, 0);
     }
     uint64_t found = t->callback0 ? woken_by_callback(py, t->callback0, 0) : 0;
-    if (found || py_kind_of(py, t->callbacks) != PY_LIST)
-        return found;
-    uint64_t n = py_pointer(py, t->callbacks + py->o.ob_size);
-    uint64_t items = py_pointer(py, t->callbacks + py->o.ls_item);
-    for (uint64_t i = 0; i < n && i < MAX_CALLBACKS && !found; i++) {
-        uint64_t pair = py_pointer(py, items + 8 * i); // (callback, context)
-        found = woken_by_callback(py, py_pointer(py, pair + py->o.tu_item), 0);
-    }
-    return found;
+    return found ? found : woken_by_list(py, t->callbacks, MAX_CALLBACKS, 0);
 }
 
 static uint64_t frame_of(struct cpython *py, uint64_t object)
@@ -107,12 +116,29 @@ static uint64_t frame_of(struct cpython *py, uint64_t object)
                                   : object + py->o.gi_frame;
 }
 
+// Locals and stack in use: above its top lie pointers of values that were there a moment ago, which hold nothing. The
+// future that is awaited has just been one of them.
+static uint64_t slots_of(struct cpython *py, uint64_t frame)
+{
+    uint64_t locals = frame + py->o.fr_locals;
+    uint32_t depth = 0;
+    if (py->o.version >= 0x030e)
+        return (py_pointer(py, frame + py->o.fr_stacktop) - locals) / 8;
+    if (py->o.fr_valuestack >= 0 && py->o.fr_state < 0) // 3.9: the top itself
+        return (py_pointer(py, frame + py->o.fr_stacktop) - locals) / 8;
+    if (!mem_u32(py->m, frame + py->o.fr_stacktop, &depth))
+        return 0;
+    if (py->o.fr_valuestack >= 0)
+        return depth + (py_pointer(py, frame + py->o.fr_valuestack) - locals) / 8;
+    return depth;
+}
+
 static int64_t count_in_locals(struct cpython *py, uint64_t object, uint64_t value)
 {
-    uint64_t frame = frame_of(py, object);
+    uint64_t frame = frame_of(py, object), slots = slots_of(py, frame);
     int64_t n = 0;
-    for (int i = 0; i < MAX_LOCALS; i++)
-        n += (py_pointer(py, frame + py->o.fr_locals + 8 * (uint64_t)i) & ~7ull) == value;
+    for (uint64_t i = 0; i < MAX_LOCALS && i < slots; i++)
+        n += (py_pointer(py, frame + py->o.fr_locals + 8 * i) & ~7ull) == value;
     return n;
 }
 

@@ -2,7 +2,7 @@
 //
 // A block is some thousand tasks in order of address. Its pages are fetched in batches, level by
 // level (task objects, coroutines and names, what those await), decoded from the cache, then
-// forgotten, fetched again and compared: what changed in between is marked unstable. Memory is
+// fetched again and compared: what changed in between is marked unstable. Memory is
 // bounded by the block, not by the number of tasks.
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +12,8 @@
 #include "asyncio.h"
 
 #define BLOCK      2048
-#define LEVELS     3   // of await chains that are fetched ahead
-#define OBJECT     192 // bytes of a coroutine that are looked at
+#define LEVELS     8   // of await chains that are fetched ahead
+#define OBJECT     256 // bytes of a coroutine that are looked at
 #define MAX_CYCLE  64
 #define ERROR_ARGS 24 // of BaseException
 
@@ -258,11 +258,10 @@ static bool is_same_hold(struct answer *a, struct task *t, unsigned flags)
 }
 
 // The second look. What could not be read the first time and still cannot was no task any more.
-static void check_block(struct answer *a, const uint64_t *addresses, size_t n)
+static void check_block(struct answer *a, size_t n)
 {
     struct cpython *py = a->py;
-    mem_forget(py->m);
-    fetch_block(py, addresses, n);
+    mem_refresh(py->m);
     for (size_t i = 0; i < n; i++) {
         struct task *t = &a->block[i];
         if (a->torn_first[i]) {
@@ -367,7 +366,7 @@ static int64_t read_all(struct answer *a, bool gc_walk)
     for (; done < a->list.n && !mem_spent(a->py->m); done += BLOCK) {
         size_t n = a->list.n - done < BLOCK ? a->list.n - done : BLOCK;
         read_block(a, a->list.addresses + done, n);
-        check_block(a, a->list.addresses + done, n);
+        check_block(a, n);
     }
     mark_cycles(a);
     int64_t more = gc_walk ? walk_collector(a) : 0;

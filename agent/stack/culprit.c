@@ -65,6 +65,17 @@ static const char *const runtime_functions[] = {
     "ngx_process_events_and_timers",
     "ngx_epoll_process_events",
     "ngx_worker_process_cycle",
+    // Lua, which programs are linked with
+    "lua_*",
+    "luaL_*",
+    "luaB_*",
+    "luaC_*",
+    "luaD_*",
+    "luaF_*",
+    "luaG_*",
+    "luaH_*",
+    "luaS_*",
+    "luaV_*",
     // what every C++ and Rust program instantiates
     "std::*",
     "core::*",
@@ -339,13 +350,26 @@ static bool is_poller_of(const struct frame *f, const struct frame *caller)
             !strcmp(caller->function, "ngx_process_events_and_timers"));
 }
 
+// Of a stripped Lua too only the outer functions have names: whether f, called by `caller`, is one of the
+// others, given that the caller is Lua's.
+static bool is_lua_of(const struct frame *f, const struct frame *caller)
+{
+    return !f->function && f->module && caller->module && !strcmp(f->module, caller->module);
+}
+
+// From the outermost inwards: what a nameless function is follows from its caller.
 void mark_runtime(struct frame *frames, int n)
 {
-    for (int i = 0; i < n; i++) {
-        if (is_language(&frames[i]))
-            frames[i].runtime = language_tier(&frames[i]) >= LANGUAGE_LIBRARY;
-        else if (i + 1 < n && is_poller_of(&frames[i], &frames[i + 1]))
-            frames[i].runtime = true;
+    bool lua = false;
+    for (int i = n - 1; i >= 0; i--) {
+        struct frame *f = &frames[i];
+        const struct frame *caller = i + 1 < n ? &frames[i + 1] : NULL;
+        lua = f->function ? f->kind == FRAME_NATIVE && starts_with(f->function, "lua_")
+                          : lua && is_lua_of(f, caller);
+        if (is_language(f))
+            f->runtime = language_tier(f) >= LANGUAGE_LIBRARY;
+        else if (lua || (caller && is_poller_of(f, caller)))
+            f->runtime = true;
     }
 }
 

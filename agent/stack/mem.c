@@ -22,6 +22,12 @@ struct page {
     uint8_t *bytes;  // NULL: the process refused
 };
 
+struct run { // pages that came in one fetch, to be fetched again at one blow
+    uint64_t first;
+    size_t n;
+    uint8_t *bytes;
+};
+
 struct mem {
     mem_fetch fetch;
     void *arg;
@@ -38,6 +44,8 @@ struct mem {
     struct page recent[RECENT]; // by the low bits of the number: walkers come back to few pages
     uint64_t *wanted;           // scratch of mem_prefetch
     size_t wanted_capacity;
+    struct run *runs;
+    size_t nruns, runs_capacity;
     uint8_t **slabs;
     size_t nslabs, slabs_capacity, slab_page; // slab_page: next free page over all slabs
 };
@@ -65,16 +73,17 @@ void mem_free(struct mem *m)
     for (size_t i = 0; i < m->nslabs; i++)
         free(m->slabs[i]);
     free(m->slabs);
+    free(m->runs);
     free(m->wanted);
     free(m->table);
     free(m);
 }
 
+// Its memory stays: within a walk as much will be needed again.
 void mem_forget(struct mem *m)
 {
-    while (m->nslabs > KEEP_SLABS)
-        free(m->slabs[--m->nslabs]);
     m->slab_page = 0;
+    m->nruns = 0;
     memset(m->recent, 0, sizeof m->recent);
     m->used = 0;
     memset(m->table, 0, m->capacity * sizeof *m->table);
@@ -84,6 +93,8 @@ void mem_begin(struct mem *m, uint64_t stack_base, const void *stack, size_t sta
                uint64_t max_pages, int64_t deadline_ns)
 {
     mem_forget(m);
+    while (m->nslabs > KEEP_SLABS)
+        free(m->slabs[--m->nslabs]);
     if (stack_base + stack_len < stack_base)
         stack_len = 0;
     m->stack_base = stack_base;
@@ -185,6 +196,21 @@ static void remember(struct mem *m, uint64_t number, uint8_t *bytes)
     m->used++;
 }
 
+static void add_run(struct mem *m, uint64_t first, size_t n, uint8_t *bytes)
+{
+    if (m->nruns == m->runs_capacity) {
+        size_t capacity = m->runs_capacity ? m->runs_capacity * 2 : 64;
+        struct run *runs = realloc(m->runs, capacity * sizeof *runs);
+        if (!runs) {
+            m->spent = true;
+            return;
+        }
+        m->runs = runs;
+        m->runs_capacity = capacity;
+    }
+    m->runs[m->nruns++] = (struct run){first, n, bytes};
+}
+
 static void fetch_page(struct mem *m, uint64_t number)
 {
     if (!within_budget(m, 1))
@@ -196,7 +222,9 @@ static void fetch_page(struct mem *m, uint64_t number)
     }
     m->pages++;
     bool ok = m->fetch(m->arg, number * MEM_PAGE, bytes, MEM_PAGE);
-    if (!ok)
+    if (ok)
+        add_run(m, number, 1, bytes);
+    else
         m->slab_page--;
     remember(m, number, ok ? bytes : NULL);
 }
@@ -208,6 +236,7 @@ static void fetch_run(struct mem *m, uint64_t first, size_t n)
         uint8_t *bytes = room_for(m, n);
         if (bytes && m->fetch(m->arg, first * MEM_PAGE, bytes, n * MEM_PAGE)) {
             m->pages += n;
+            add_run(m, first, n, bytes);
             for (size_t i = 0; i < n; i++)
                 remember(m, first + i, bytes + i * MEM_PAGE);
             return;
@@ -218,6 +247,27 @@ static void fetch_run(struct mem *m, uint64_t first, size_t n)
     for (size_t i = 0; i < n; i++)
         if (!slot_of(m->table, m->capacity, first + i)->number)
             fetch_page(m, first + i);
+}
+
+// What was there and cannot be read any more is gone.
+static void fetch_run_again(struct mem *m, const struct run *r)
+{
+    if (m->fetch(m->arg, r->first * MEM_PAGE, r->bytes, r->n * MEM_PAGE))
+        return;
+    for (size_t i = 0; i < r->n; i++) {
+        struct page *p = slot_of(m->table, m->capacity, r->first + i);
+        if (p->number && !m->fetch(m->arg, p->number * MEM_PAGE, r->bytes + i * MEM_PAGE, MEM_PAGE))
+            p->bytes = NULL;
+    }
+    memset(m->recent, 0, sizeof m->recent);
+}
+
+void mem_refresh(struct mem *m)
+{
+    for (size_t i = 0; i < m->nruns && within_budget(m, m->runs[i].n); i++) {
+        fetch_run_again(m, &m->runs[i]);
+        m->pages += m->runs[i].n;
+    }
 }
 
 static const uint8_t *look_up(struct mem *m, uint64_t number)
@@ -272,8 +322,26 @@ static bool read_live(struct mem *m, uint64_t address, uint8_t *out, size_t n)
     return true;
 }
 
+// Most reads by far: within one page of live memory that was read just now. NULL: any other.
+static inline const uint8_t *at_hand(struct mem *m, uint64_t address, size_t n)
+{
+    const struct page *p = &m->recent[address / MEM_PAGE % RECENT];
+    bool near_copy = m->stack_len && address + n > m->stack_base &&
+                     address < m->stack_base + m->stack_len + STACK_REACH;
+    if (p->number != address / MEM_PAGE || !p->bytes || address % MEM_PAGE + n > MEM_PAGE ||
+        near_copy || m->spent || (m->reads + 1) % CLOCK_READS == 0)
+        return NULL;
+    m->reads++;
+    return p->bytes + address % MEM_PAGE;
+}
+
 bool mem_read(struct mem *m, uint64_t address, void *buf, size_t n)
 {
+    const uint8_t *bytes = n <= MEM_PAGE ? at_hand(m, address, n) : NULL;
+    if (bytes) {
+        memcpy(buf, bytes, n);
+        return true;
+    }
     if (!is_user(address, n))
         return false;
     uint64_t low = m->stack_base, high = low + m->stack_len;
@@ -295,6 +363,11 @@ bool mem_read(struct mem *m, uint64_t address, void *buf, size_t n)
 
 bool mem_u64(struct mem *m, uint64_t address, uint64_t *ret)
 {
+    const uint8_t *bytes = at_hand(m, address, sizeof *ret);
+    if (bytes) {
+        memcpy(ret, bytes, sizeof *ret);
+        return true;
+    }
     return mem_read(m, address, ret, sizeof *ret);
 }
 

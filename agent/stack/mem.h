@@ -27,9 +27,10 @@ void mem_free(struct mem *m);                    // NULL is fine
 // before. max_pages bounds what is fetched from the process; deadline: CLOCK_MONOTONIC.
 void mem_begin(struct mem *m, uint64_t stack_base, const void *stack, size_t stack_len,
                uint64_t max_pages, int64_t deadline_ns);
-// Drops the cached pages and their memory but keeps budget and stack copy: what follows is a second
-// look.
+// Drops the cached pages but keeps budget and stack copy: what follows is a look at something else.
 void mem_forget(struct mem *m);
+// Reads the cached pages again, in place and in the same batches: what follows is a second look.
+void mem_refresh(struct mem *m);
 
 bool mem_read(struct mem *m, uint64_t address, void *buf, size_t n);
 bool mem_u64(struct mem *m, uint64_t address, uint64_t *ret);

@@ -214,6 +214,8 @@ const struct v8_script *v8_script_at(struct v8 *v, uint64_t address)
     struct v8_script **slot = script_slot(v, address);
     if (!slot)
         return NULL;
+    if (*slot && (*slot)->address == address && (*slot)->walk == v->walk)
+        return *slot; // its strings are on their way out, whatever it holds now
     uint64_t name = v8_field(v, address, v->l.script_name);
     uint64_t source = v8_field(v, address, v->l.script_source);
     struct v8_script *s = *slot;

@@ -10,14 +10,19 @@ class Stall:
     number: int
     begin: int  # ns of CLOCK_MONOTONIC
     cause: str
-    functions: list  # any of them is right
+    functions: dict  # any of them is right; the (first, last) lines of each
     file: str  # "-": unknown
-    lines: tuple  # first, last
     end: int = None  # None: never ended
+    cpu: tuple = None  # user, kernel: ns of the thread; None: unknown
 
     @property
     def length(self):
         return None if self.end is None else self.end - self.begin
+
+    @property
+    def kernel_share(self):
+        """Of its CPU time; None: unknown."""
+        return self.cpu[1] / sum(self.cpu) if self.cpu and sum(self.cpu) else None
 
 
 @dataclass
@@ -29,6 +34,17 @@ class Journal:
     done: bool
 
 
+def line_range(text):
+    first, _, last = text.partition("-")
+    return int(first), int(last or first)
+
+
+def function_lines(names, otherwise):
+    """NAME|NAME@FIRST-LAST -> the lines of each."""
+    pairs = (name.partition("@") for name in names.split("|"))
+    return {name: line_range(lines or otherwise) for name, _, lines in pairs}
+
+
 def parse(text):
     journal = Journal(0, 0, 0, [], False)
     for line in text.splitlines():
@@ -37,12 +53,11 @@ def parse(text):
             mono, real, journal.pid, journal.tid = map(int, words[1:5])
             journal.realtime_offset = real - mono
         elif words[0] == "begin":
-            first, _, last = words[6].partition("-")
             journal.stalls.append(Stall(int(words[1]), int(words[2]), words[3],
-                                        words[4].split("|"), words[5],
-                                        (int(first), int(last or first))))
+                                        function_lines(words[4], words[6]), words[5]))
         elif words[0] == "end":
             journal.stalls[-1].end = int(words[2])
+            journal.stalls[-1].cpu = tuple(map(int, words[3:5])) or None
         elif words[0] == "done":
             journal.done = True
     return journal

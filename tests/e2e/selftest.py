@@ -62,6 +62,35 @@ class Judge(unittest.TestCase):
         self.assertEqual(judged(event(2000, 500, function="block_fifo")).culprit, {"wrong": 1})
         self.assertEqual(judged(event(2000, 500, line=99)).culprit, {"line": 1})
 
+    def test_a_functions_own_lines_are_judged(self):
+        log = journal.parse("begin 0 2000000000 sort blockSort|compare@5-6 a.js 10-13\n"
+                            "end 0 2500000000\n")
+        for function, line, word in (("blockSort", 12, "right"), ("compare", 5, "right"),
+                                     ("compare", 12, "line"), ("blockSort", None, "line"),
+                                     ("other", 12, "native")):
+            culprit = {"function": function, "file": "/src/a.js", "line": line}
+            told = verdict.Report(0, 0, 0, "", "", {}, culprit, None, 0)
+            if word == "native":
+                culprit["file"] = None
+            self.assertEqual(verdict.culprit_verdict(log.stalls[0], told), word, (function, line))
+            culprit["uncertain"] = True
+            unsure = "right" if word == "right" else "uncertain"
+            self.assertEqual(verdict.culprit_verdict(log.stalls[0], told), unsure)
+
+    def test_the_line_is_the_occurrences_own(self):
+        came, told = event(2000, 500, line=99)
+        told["stacks"]["s1"][0] = {"function": "block_spin", "culprit": True, "line": 12}
+        self.assertEqual(judged((came, told)).culprit, {"right": 1})
+
+    def test_kernel_time_is_as_the_thread_itself_counts_it(self):
+        for user, kernel, right in ((500, 0, {"cpu-user"}), (250, 250, {"cpu-user", "cpu-kernel"}),
+                                    (100, 400, {"cpu-kernel"}), (None, None, {"cpu-user"})):
+            cpu = "" if user is None else f" {user * MS} {kernel * MS}"
+            log = journal.parse(f"begin 0 0 json a a.py 1\nend 0 {500 * MS}{cpu}\n")
+            told = [word for word in ("cpu-user", "cpu-kernel", "runqueue") if verdict.cause_right(
+                log.stalls[0], verdict.Report(0, 0, 0, "", "", {"kind": word}, {}, None, 0))]
+            self.assertEqual(set(told), right, (user, kernel))
+
     def test_no_culprit_is_not_a_wrong_one(self):
         self.assertEqual(judged(event(2000, 500, function=None)).culprit, {"none": 1})
 

@@ -93,7 +93,8 @@ def tell(v, others, options):
     print(f"{options.target}: {v.stalls} stalls, seed {options.seed}")
     print(f"  found: {percent(v.found, v.stalls)}; told while it lasted: {v.live}; twice: {v.twice}")
     print(f"  cause right: {percent(v.cause, v.found)}"
-          + (f"; starved by other work: {v.starved_stalls}" if v.starved_stalls else ""))
+          + (f"; starved by other work: {v.starved_stalls}" if v.starved_stalls else "")
+          + (f"; mostly kernel time: {v.in_kernel}" if v.in_kernel else ""))
     print(f"  culprit right: {percent(v.culprit.get('right', 0), v.found)}"
           f" ({', '.join(f'{word} {n}' for word, n in sorted(v.culprit.items()))})")
     print(f"  false reports in the gaps: {len(v.false_reports)}"

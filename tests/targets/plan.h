@@ -3,9 +3,11 @@
 //
 // Log, one line each, times in ns of CLOCK_MONOTONIC:
 //   ready NS REALTIME_NS PID TID SEED
-//   begin N NS CAUSE FUNCTION FILE LINE[-LINE]
-//   end N NS
+//   begin N NS CAUSE FUNCTION[|FUNCTION@LINE-LINE]... FILE LINE[-LINE]
+//   end N NS [USER-NS KERNEL-NS]
 //   done NS
+// Further functions are as right an answer as the first, on lines of their own; spaces in names are written
+// as _. USER and KERNEL are the CPU time that the kernel counted for the thread meanwhile.
 #ifndef TARGETS_PLAN_H
 #define TARGETS_PLAN_H
 

@@ -2,7 +2,7 @@
 """Blocks a redis-server of its own by the same plan and log as plan.h, from outside.
 
 The log's times are the client's: just before the command is sent and just after its reply.
-Expected functions are those that redis exports; a Lua script burns in the interpreter.
+Of redis's own functions those it exports are expected; of a script its function and its lines.
 """
 
 import os
@@ -19,13 +19,23 @@ import stall  # the plan
 
 BURN = """
 local x = 0
-for i = 1, tonumber(ARGV[1]) do x = (x * 31 + i) % 1000003 end
+for i = 1, tonumber(ARGV[1]) do
+  x = (x * 31 + i) % 1000003
+end
 return x
 """
-EXPECTED = {
-    "sleep": "debugCommand",
-    "lua": "luaV_execute|luaD_call|lua_pcall|lua_call|luaCallFunction|evalCommand"
-           "|evalGenericCommand|luaMaskCountHook|user_script",
+COUNT = """
+local function count(rounds)
+  for i = 1, rounds do
+    redis.call('BITCOUNT', 'bits')
+  end
+end
+count(tonumber(ARGV[1]))
+"""
+EXPECTED = {  # the chunk is named user_script; up to redis 6 it is a function
+    "sleep": "debugCommand - 0-0",
+    "lua": "main_chunk|function_<user_script:1> user_script 3-4",
+    "lua-call": "function_<user_script:2> user_script 4-4",
 }
 
 
@@ -63,17 +73,38 @@ class Redis:
         return reply
 
 
-def rounds_per_second(redis):
+def cpu_times(pid):
+    """User and kernel time of its main thread so far, in ns."""
+    with open(f"/proc/{pid}/task/{pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return [int(ticks) * 10**9 // os.sysconf("SC_CLK_TCK") for ticks in fields[11:13]]
+
+
+def rounds_per_second(redis, script, rounds):
     """Scripts see no clock, so their length is a count of rounds."""
     begin = time.monotonic()
-    redis.command("EVAL", BURN, "0", "500000")
-    return 500000 / (time.monotonic() - begin)
+    redis.command("EVAL", script, "0", str(rounds))
+    return rounds / (time.monotonic() - begin)
 
 
-def block(redis, plan, cause, seconds, rate):
-    words = (("DEBUG", "SLEEP", str(seconds)) if cause == "sleep"
-             else ("EVAL", BURN, "0", str(int(seconds * rate))))
-    plan.note(f"begin {plan.made} {time.monotonic_ns()} {cause} {EXPECTED[cause]} - 0-0")
+class Scripts:
+    """What a cause is to be sent as."""
+
+    def __init__(self, redis):
+        redis.command("SETBIT", "bits", "40000000", "1")
+        self.rates = {"lua": (BURN, rounds_per_second(redis, BURN, 500000)),
+                      "lua-call": (COUNT, rounds_per_second(redis, COUNT, 50))}
+
+    def words(self, cause, seconds):
+        if cause == "sleep":
+            return "DEBUG", "SLEEP", str(seconds)
+        script, rate = self.rates[cause]
+        return "EVAL", script, "0", str(int(seconds * rate))
+
+
+def block(redis, plan, cause, words):
+    plan.cpu = plan.cpu_times()
+    plan.note(f"begin {plan.made} {time.monotonic_ns()} {cause} {EXPECTED[cause]}")
     redis.command(*words)
     plan.end()
 
@@ -82,12 +113,14 @@ def run(plan, scratch):
     o = plan.options
     redis = Redis(scratch)
     pid = redis.process.pid
-    rate = rounds_per_second(redis)
+    scripts = Scripts(redis)
+    plan.cpu_times = lambda: cpu_times(pid)
     plan.note(f"ready {time.monotonic_ns()} {time.time_ns()} {pid} {pid} {o.seed}")
     try:
         time.sleep(o.start / 1000)
         while not o.count or plan.made < o.count:
-            block(redis, plan, plan.next_cause(), plan.length(), rate)
+            cause = plan.next_cause()
+            block(redis, plan, cause, scripts.words(cause, plan.length()))
             time.sleep(plan.between(o.gap_min, o.gap_max) / 1000)
         plan.note(f"done {time.monotonic_ns()}")
         time.sleep(1.5)

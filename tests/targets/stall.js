@@ -33,15 +33,33 @@ function note(line) { if (log >= 0) fs.writeSync(log, line + '\n'); }
 const now = () => process.hrtime.bigint(); // CLOCK_MONOTONIC
 let made = 0;
 
-// The culprit is the caller of begin(), on the `lines` lines after the call; `also` are functions
-// it calls that are as right an answer.
+// User and kernel time of this thread so far, in ns: what the kernel says it was.
+function cpuTimes() {
+  const stat = fs.readFileSync(`/proc/self/task/${process.pid}/stat`, 'latin1');
+  return stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14).map((ticks) => ticks * 1e7);
+}
+
+// Lines of a function that is as right an answer as its caller: NAME@FIRST-LAST.
+function linesOf(f) {
+  const text = fs.readFileSync(__filename, 'latin1');
+  const first = text.slice(0, text.indexOf(f.toString())).split('\n').length;
+  return `${f.name}@${first}-${first + f.toString().split('\n').length - 1}`;
+}
+
+let cpuAtBegin;
+// The culprit is the caller of begin(), on the `lines` lines after the call; `also` are what
+// linesOf says of functions it calls that are as right an answer.
 function begin(cause, lines, ...also) {
   const frame = new Error().stack.split('\n')[2];
   const [, name, line] = /at (\w+) \(.*?:(\d+):\d+\)/.exec(frame);
   const first = Number(line) + 1;
+  cpuAtBegin = cpuTimes();
   note(`begin ${made} ${now()} ${cause} ${[name, ...also].join('|')} stall.js ${first}-${first + lines - 1}`);
 }
-function end() { note(`end ${made++} ${now()}`); }
+function end() {
+  const ended = now(), cpu = cpuTimes();
+  note(`end ${made++} ${ended} ${cpu[0] - cpuAtBegin[0]} ${cpu[1] - cpuAtBegin[1]}`);
+}
 
 // --- the stalls
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'stall_js.'));
@@ -101,11 +119,13 @@ function blockRegex(ms) {
 function compareRows(a, b) {
   return (a.key % 1013) - (b.key % 1013) || a.key - b.key;
 }
+function refill(_, i) { return { key: (i * 7919) % 20011 }; }
+const sortCallbacks = [compareRows, refill].map(linesOf);
 function blockSort(ms) {
   const until = Date.now() + ms;
-  begin('sort', 4, 'compareRows', 'refill');
+  begin('sort', 4, ...sortCallbacks);
   do {
-    const list = Array.from({ length: 20000 }, function refill(_, i) { return { key: (i * 7919) % 20011 }; });
+    const list = Array.from({ length: 20000 }, refill);
     list.sort(compareRows);
   } while (Date.now() < until);
   end();
@@ -125,10 +145,11 @@ function blockGc(ms) {
 }
 
 function hotInner(x, i) { return (x * 31 + i) % 1000003; }
+const inner = linesOf(hotInner);
 function blockOptimised(ms) { // long enough that V8 replaces it on the stack by optimised code
   const until = Date.now() + ms;
   let x = 1;
-  begin('optimised', 2, 'hotInner');
+  begin('optimised', 2, inner);
   while (Date.now() < until)
     for (let i = 0; i < 100000; i++) x = hotInner(x, i);
   end();

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -15,8 +16,15 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 MASK = (1 << 64) - 1
+
+
+def cpu_times():
+    """User and kernel time of this thread so far, in ns: what the kernel says it was."""
+    usage = resource.getrusage(resource.RUSAGE_THREAD)
+    return round(usage.ru_utime * 1e9), round(usage.ru_stime * 1e9)
 
 
 class Plan:
@@ -25,6 +33,7 @@ class Plan:
         self.state = options.seed
         self.made = 0
         self.order = []
+        self.cpu_times = cpu_times
         self.log = open(options.log, "w", buffering=1) if options.log else None
 
     def random(self):
@@ -59,11 +68,13 @@ class Plan:
         caller = sys._getframe(1)
         names = "|".join((caller.f_code.co_name,) + also)
         first = caller.f_lineno + 1
+        self.cpu = self.cpu_times()
         self.note(f"begin {self.made} {time.monotonic_ns()} {cause} {names} stall.py"
                   f" {first}-{first + lines - 1}")
 
     def end(self):
-        self.note(f"end {self.made} {time.monotonic_ns()}")
+        ended, cpu = time.monotonic_ns(), self.cpu_times()
+        self.note(f"end {self.made} {ended} {cpu[0] - self.cpu[0]} {cpu[1] - self.cpu[1]}")
         self.made += 1
 
 
@@ -187,6 +198,23 @@ def block_socket(seconds):
     theirs.close()
 
 
+def answer_late(server, seconds):
+    client, _ = server.accept()
+    client.recv(4096)
+    time.sleep(seconds)
+    client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    client.close()
+
+
+def block_request(seconds):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer_late, args=(server, seconds), daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        plan.begin("request")
+        urllib.request.urlopen(url, timeout=86400).read()
+        plan.end()
+
+
 async def load_profile(seconds):
     await asyncio.sleep(0)
     plan.begin("deep")
@@ -204,7 +232,7 @@ async def handle_request(seconds):
 
 SIMPLE = {"spin": block_spin, "sleep": block_sleep, "fifo": block_fifo, "lock": block_lock,
           "subprocess": block_subprocess, "json": block_json, "hashlib": block_hashlib,
-          "socket": block_socket}
+          "socket": block_socket, "request": block_request}
 ALL = list(SIMPLE) + ["flock", "deep"]
 
 

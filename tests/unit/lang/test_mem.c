@@ -121,6 +121,42 @@ static void test_prefetch_batches(void **state)
     mem_free(m);
 }
 
+// The second look: the same pages in the same batches, and what has gone meanwhile is not there any more.
+static void test_refresh(void **state)
+{
+    (void)state;
+    struct fake f = {.hole = PAGES};
+    struct mem *m = mem_new(fetch, &f);
+    uint64_t first[] = {BASE, BASE + 2 * MEM_PAGE}, v;
+    uint8_t byte;
+    mem_begin(m, 0, NULL, 0, 100, in_ms(1000));
+    mem_prefetch(m, first, 2, 2 * MEM_PAGE);
+    assert_true(mem_u8(m, BASE + 40 * MEM_PAGE, &byte));
+    assert_int_equal(f.fetches, 2);
+    f.version = 7;
+    assert_true(mem_u8(m, BASE + MEM_PAGE, &byte));
+    assert_int_equal(byte, 1);
+    mem_refresh(m);
+    assert_int_equal(f.fetches, 4);
+    assert_int_equal(mem_pages(m), 10);
+    for (int i = 0; i < 4; i++) {
+        assert_true(mem_u8(m, BASE + (uint64_t)i * MEM_PAGE, &byte));
+        assert_int_equal(byte, i + 7);
+    }
+    f.hole = 2;
+    f.version = 9;
+    mem_refresh(m);
+    assert_false(mem_u64(m, BASE + 2 * MEM_PAGE, &v));
+    assert_true(mem_u8(m, BASE + 3 * MEM_PAGE, &byte));
+    assert_int_equal(byte, 12);
+    mem_begin(m, 0, NULL, 0, 6, in_ms(1000));
+    mem_prefetch(m, first, 2, 2 * MEM_PAGE);
+    mem_refresh(m); // above the budget
+    assert_true(mem_spent(m));
+    assert_false(mem_u8(m, BASE, &byte));
+    mem_free(m);
+}
+
 static void test_budget_ends(void **state)
 {
     (void)state;
@@ -191,10 +227,15 @@ static void test_string(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copy_shadows_live), cmocka_unit_test(test_page_is_read_once),
-        cmocka_unit_test(test_read_across_pages), cmocka_unit_test(test_prefetch_batches),
-        cmocka_unit_test(test_budget_ends),       cmocka_unit_test(test_deadline_ends_cached_walks),
-        cmocka_unit_test(test_bad_addresses),     cmocka_unit_test(test_string),
+        cmocka_unit_test(test_copy_shadows_live),
+        cmocka_unit_test(test_page_is_read_once),
+        cmocka_unit_test(test_read_across_pages),
+        cmocka_unit_test(test_prefetch_batches),
+        cmocka_unit_test(test_refresh),
+        cmocka_unit_test(test_budget_ends),
+        cmocka_unit_test(test_deadline_ends_cached_walks),
+        cmocka_unit_test(test_bad_addresses),
+        cmocka_unit_test(test_string),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,15 @@ static const struct frame *find(const struct live *l, const char *function)
     return NULL;
 }
 
+// Builtins have their names from the symbol table, which Debian's libnode.so comes without.
+static bool has_names(const struct live *l)
+{
+    for (int i = 0; i < l->nframes; i++)
+        if (l->frames[i].symbol && !strncmp(l->frames[i].symbol, "Builtins_", 9))
+            return true;
+    return false;
+}
+
 // What V8 and Node themselves do at that moment is named as well, and never the culprit.
 static void check_runtime(const struct live *l)
 {
@@ -51,7 +60,7 @@ static void check_runtime(const struct live *l)
         assert_true(f->runtime);
         assert_int_equal(strncmp(f->file, "node:", 5), 0);
     }
-    if (!strcmp(mode, "json"))
+    if (!strcmp(mode, "json") && has_names(l))
         assert_non_null(find(l, "JSON.parse"));
 }
 

@@ -157,6 +157,37 @@ static void named_caller_for_a_nameless_function(void **state)
     assert_int_equal(find_culprit(f, COUNT(f)), 0);
 }
 
+// Of a stripped redis: Lua's nameless functions are Lua's, and what calls Lua is the culprit.
+static void nameless_functions_of_lua(void **state)
+{
+    (void)state;
+    const char *redis = "/usr/bin/redis-server";
+    struct frame f[] = {{.module = redis, .offset = 1},
+                        {.module = redis, .offset = 2},
+                        {.function = "lua_pcall", .module = redis, .runtime = true},
+                        {.function = "luaCallFunction", .module = redis},
+                        {.function = "evalGenericCommand", .module = redis},
+                        {.function = "aeMain", .module = redis, .runtime = true}};
+    assert_string_equal(culprit_of(f, COUNT(f)), "luaCallFunction");
+    assert_true(f[0].runtime && f[1].runtime);
+    f[1] = (struct frame){.function = "setCommand", .module = redis}; // called by the script
+    f[0].runtime = f[1].runtime = false;
+    assert_string_equal(culprit_of(f, COUNT(f)), "setCommand");
+    assert_false(f[0].runtime);
+}
+
+static void a_lua_function_before_what_runs_it(void **state)
+{
+    (void)state;
+    const char *redis = "/usr/bin/redis-server";
+    struct frame f[] = {
+        {.function = "function <user_script:1>", .file = "user_script", .kind = FRAME_LUA},
+        {.function = "lua_pcall", .module = redis, .runtime = true},
+        {.function = "evalGenericCommand", .module = redis},
+        {.function = "aeMain", .module = redis, .runtime = true}};
+    assert_string_equal(culprit_of(f, COUNT(f)), "function <user_script:1>");
+}
+
 static void jit_code_is_nobodys(void **state)
 {
     (void)state;
@@ -206,6 +237,8 @@ int main(void)
         cmocka_unit_test(asyncio_waits_for_itself),
         cmocka_unit_test(stripped_pollers),
         cmocka_unit_test(named_caller_for_a_nameless_function),
+        cmocka_unit_test(nameless_functions_of_lua),
+        cmocka_unit_test(a_lua_function_before_what_runs_it),
         cmocka_unit_test(jit_code_is_nobodys),
         cmocka_unit_test(roles),
     };

@@ -63,6 +63,7 @@ static void take_finding(struct session *s, json_t *o, const char *rule_id, cons
                              .file = strdup(file),
                              .line = number_of(o, "line"),
                              .column = number_of(o, "column"),
+                             .end_line = number_of(o, "end_line"),
                              .function = text_of(o, "function"),
                              .message = text_of(o, "message"),
                              .remedy = text_of(o, "remedy"),

@@ -217,6 +217,7 @@ static void judge_loops(struct check *c)
         struct lint_finding *f =
             tell(c, "loop-cpu", &at, "loop", "ls_offload(), or ls_yield() in it",
                  "a loop of %lld rounds computes on the loop", l->rounds);
+        f->end_line = (int)l->end.line;
         add_chain(c, f, c->from, l->function);
     }
 }

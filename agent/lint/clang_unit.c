@@ -100,8 +100,9 @@ static void read_call(struct context *up, CXCursor c)
 static bool takes_task(const char *name)
 {
     static const char *const takers[] = {
-        "ls_spawn_at",     "ls_spawn_detached_at",    "ls_run", "ls_run_with", "ls_group_spawn_at",
-        "ls_subscribe_at", "ls_spawn_from_thread_at", NULL};
+        "ls_spawn_at", "ls_spawn_detached_at", "ls_run_at",       "ls_run",
+        "ls_run_with", "ls_group_spawn_at",    "ls_subscribe_at", "ls_spawn_from_thread_at",
+        NULL};
     for (int i = 0; takers[i]; i++)
         if (!strcmp(name, takers[i]))
             return true;

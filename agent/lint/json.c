@@ -22,6 +22,7 @@ static void put_finding(struct json *j, const struct lint_finding *f)
     json_put_text(j, "file", f->file);
     json_put_int(j, "line", f->line);
     json_put_int(j, "column", f->column);
+    json_put_int(j, "end_line", f->end_line > 0 ? f->end_line : SNAP_UNKNOWN);
     json_put_text(j, "function", f->function);
     json_put_text(j, "about", f->about);
     json_put_text(j, "message", f->message);

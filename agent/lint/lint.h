@@ -23,6 +23,7 @@ struct lint_finding {
     enum severity severity;
     char *file;
     int line, column;               // from 1
+    int end_line;                   // of the call or loop; 0 unknown
     char *function;                 // qualified; "<module>"
     char *message, *remedy, *about; // about: what stays the same when lines move
     struct lint_step *chain;        // NULL: direct

@@ -66,7 +66,8 @@ static void put_uri(struct json *j, const char *path)
     json_end_object(j);
 }
 
-static void put_place(struct json *j, const struct lint_finding *f, int line, int column)
+static void put_place(struct json *j, const struct lint_finding *f, int line, int column,
+                      int end_line)
 {
     json_put_object(j, "physicalLocation");
     put_uri(j, f->file);
@@ -74,6 +75,8 @@ static void put_place(struct json *j, const struct lint_finding *f, int line, in
     json_put_int(j, "startLine", line);
     if (column > 0)
         json_put_int(j, "startColumn", column);
+    if (end_line > line)
+        json_put_int(j, "endLine", end_line);
     json_end_object(j);
     json_end_object(j);
 }
@@ -89,7 +92,8 @@ static void put_flow(struct json *j, const struct lint_finding *f)
         bool last = i == f->nchain;
         json_put_object(j, NULL);
         json_put_object(j, "location");
-        put_place(j, f, last ? f->line : f->chain[i].line, last ? f->column : 0);
+        put_place(j, f, last ? f->line : f->chain[i].line, last ? f->column : 0,
+                  last ? f->end_line : 0);
         put_message(j, "message", last ? f->about : f->chain[i].function);
         json_end_object(j);
         json_end_object(j);
@@ -112,7 +116,7 @@ static void put_result(struct json *j, const struct lint_finding *f)
     put_message(j, "message", text);
     json_put_array(j, "locations");
     json_put_object(j, NULL);
-    put_place(j, f, f->line, f->column);
+    put_place(j, f, f->line, f->column, f->end_line);
     json_end_object(j);
     json_end_array(j);
     if (f->nchain > 0)

@@ -80,7 +80,7 @@ class Blocking {
           found.push({node: call, rule: this.isLog(call, made, scope) ? 'loop-sync-log' : rule,
             name: made});
       }
-      helpers.push(...this.calledAtOnce(call));
+      helpers.push(...this.calledAtOnce(call), ...this.tableOf(call, scope));
     }
     found.push(...this.longLoops(scope));
     this.found.set(scope, found);
@@ -96,6 +96,20 @@ class Blocking {
     const inner = (each || executor) && call.arguments[0] && this.m.byNode.get(call.arguments[0]);
     if (inner && !inner.isAsync)
       yield {call, scope: inner};
+  }
+
+  // HANDLERS[name](...), where HANDLERS is an object of functions: it may be each of them.
+  * tableOf(call, scope) {
+    let f = call.callee; // or const handler = HANDLERS[name]; handler(...)
+    f = f.type === 'Identifier' ? this.valueOf(f.name, scope) : f;
+    if (!f || f.type !== 'MemberExpression' || !f.computed || f.object.type !== 'Identifier')
+      return;
+    const table = this.valueOf(f.object.name, scope);
+    for (const p of table && table.type === 'ObjectExpression' ? table.properties : []) {
+      const made = p.type === 'Property' ? this.m.value(p.value, scope) : null;
+      if (made instanceof Scope && !made.isAsync && !made.node.generator)
+        yield {call, scope: made};
+    }
   }
 
   isLog(call, name, scope) {

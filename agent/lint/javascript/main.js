@@ -35,8 +35,8 @@ function reporter(number) {
     if (told.has(key))
       return;
     told.add(key);
-    say({finding: rule, file: number, line, column: column + 1, function: scope.qualified, message,
-      remedy, about, chain});
+    say({finding: rule, file: number, line, column: column + 1, end_line: node.loc.end.line,
+      function: scope.qualified, message, remedy, about, chain});
   };
 }
 

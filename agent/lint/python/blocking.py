@@ -77,6 +77,7 @@ class Blocking:
             made = self.m.value(call.func, scope)
             if isinstance(made, tuple):
                 made = None
+            helpers += [(call, h) for h in self._table_of(call, scope)]
             if isinstance(made, Scope):
                 target = made.names.get("__init__", [(None, None)])[0][1] if made.is_class else made
                 if isinstance(target, Scope) and self._is_plain(target):
@@ -96,6 +97,15 @@ class Blocking:
         if not scope.is_function or is_async(scope):
             return False
         return all(d in TRANSPARENT for d in self.m.decorators(scope))
+
+    def _table_of(self, call, scope):
+        """HANDLERS[name](...), where HANDLERS is a dict of functions: it may be each of them."""
+        f = self.m.only_value(call.func, scope) or call.func  # or handler = HANDLERS[name]
+        table = self.m.only_value(f.value, scope) if isinstance(f, ast.Subscript) else None
+        for v in table.values if isinstance(table, ast.Dict) else ():
+            made = self.m.value(v, scope)
+            if isinstance(made, Scope) and self._is_plain(made):
+                yield made
 
     def _is_excused(self, call, name, opened):
         args, keys = call.args, {k.arg: k.value for k in call.keywords}
@@ -152,6 +162,8 @@ class Blocking:
                     yield node, "loop-cpu", "a comprehension of %s rounds" % format(int(rounds), ",")
             elif isinstance(node, ast.While) and self._is_endless(node):
                 yield node, "loop-cpu", "a loop without an end or an await"
+            elif isinstance(node, ast.While) and self._waits_for_time(node, scope):
+                yield node, "loop-cpu", "a loop until a point in time"
 
     def _rounds(self, loop, scope):
         n = self._range(loop.iter, scope)
@@ -171,6 +183,16 @@ class Blocking:
     def _gives_way(self, node):
         return any(isinstance(x, (ast.Await, ast.Yield, ast.YieldFrom, ast.AsyncFor, ast.AsyncWith))
                    for x in ast.walk(node))
+
+    def _waits_for_time(self, loop, scope):
+        """while time.monotonic() < until: and nothing in it that leaves, gives way or sleeps."""
+        asks = any(isinstance(x, ast.Call) and self.m.value(x.func, scope) in CLOCKS
+                   for x in ast.walk(loop.test))
+        leaves = (ast.Break, ast.Return, ast.Raise)
+        return asks and not self._gives_way(loop) and not any(
+            isinstance(x, leaves) or isinstance(x, ast.Call)
+            and self.table.rule(str(self.m.value(x.func, scope)))
+            for part in loop.body for x in ast.walk(part))
 
     def _is_endless(self, loop):
         always = isinstance(loop.test, ast.Constant) and bool(loop.test.value)

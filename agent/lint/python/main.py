@@ -20,8 +20,8 @@ def reporter(number):
         if (rule, line, column) in told:
             return
         told.add((rule, line, column))
-        say(finding=rule, file=number, line=line, column=column, function=scope.qualified,
-            message=message, remedy=remedy, about=about,
+        say(finding=rule, file=number, line=line, column=column,
+            end_line=node.end_lineno, function=scope.qualified, message=message, remedy=remedy, about=about,
             chain=[{"function": f, "line": n} for f, n in chain])
     return report
 

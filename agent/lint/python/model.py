@@ -173,6 +173,15 @@ class Model:
         finally:
             self.resolving.discard(key)
 
+    def only_value(self, node, scope):
+        """The expression a name stands for, where it is bound once."""
+        while scope and isinstance(node, ast.Name):
+            whats = scope.names.get(node.id)
+            if whats:
+                return whats[0][1] if len(whats) == 1 and whats[0][0] == "value" else None
+            scope = scope.parent
+        return None
+
     def _binding(self, whats, scope):
         found = []
         for kind, what in whats:

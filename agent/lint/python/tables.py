@@ -132,6 +132,9 @@ typing.final typing.no_type_check""".split())
 COROUTINE_DECORATORS = frozenset(["tornado.gen.coroutine", "asyncio.coroutine",
                                   "types.coroutine"])
 
+CLOCKS = frozenset("time.time time.monotonic time.perf_counter time.time_ns time.monotonic_ns "
+                   "time.perf_counter_ns".split())
+
 MANY = 1000000  # rounds of a loop that are certainly long: some 50 ms of Python
 FEW = 100       # tasks that are certainly few
 

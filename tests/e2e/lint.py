@@ -1,0 +1,89 @@
+"""lint --from: a program is recorded while it blocks, and the line that blocked comes first; and what
+check finds names the lint rule that finds the same line. Also the runtime's own examples and gallery."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import harness
+
+EXHIBITS = os.path.join(os.path.dirname(os.path.dirname(harness.HERE)), "lib", "gallery")
+EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(harness.HERE)), "lib", "examples")
+
+
+def lint(*args, cwd=None):
+    done = harness.run("lint", *args, "--json", cwd=cwd)
+    return json.loads(done.stdout)
+
+
+class FromRecording(unittest.TestCase):
+    """Each target blocks in one function only; lint knows a dozen lines of it that could."""
+
+    def record(self, command, folder, script):
+        recording = os.path.join(folder, "night.lsr")
+        log = os.path.join(folder, "log")
+        target = [*command, script, "--log", log, "--min", "300", "--max", "500", "--gap-min", "100",
+                  "--gap-max", "200", "--start", "500"]
+        causes = {"stall.py": "deep", "stall.js": "exec"}[os.path.basename(script)]
+        done = harness.run("record", "-o", recording, "--for", "5s", "--", *target, "--causes", causes)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(log) as file:
+            notes = [line.split() for line in file]
+        begun = [n for n in notes if n[0] == "begin"]
+        ended = {n[1]: int(n[2]) for n in notes if n[0] == "end"}
+        self.assertGreaterEqual(len(ended), 2)
+        return recording, begun, sum(ended[n[1]] - int(n[2]) for n in begun if n[1] in ended) / 1e6
+
+    def judge(self, command, name, function, rule):
+        with tempfile.TemporaryDirectory() as folder:
+            script = os.path.join(harness.TARGETS, name)
+            recording, begun, total_ms = self.record(command, folder, script)
+            first, _, last = begun[0][-1].partition("-")
+            for path, cwd in ((script, folder), (name, harness.TARGETS), (".", harness.TARGETS)):
+                found = lint(path, "--from", recording, cwd=cwd)["findings"]
+                top = found[0]
+                self.assertEqual((top["function"].split(".")[-1], top["rule"]), (function, rule))
+                self.assertTrue(int(first) <= top["line"] <= int(last or first), top)
+                # The last one may not have been over when the recording ended.
+                self.assertGreater(top["blocked_ms"], 0.5 * total_ms - 500)
+                self.assertLess(top["blocked_ms"], total_ms + 1000)
+                self.assertEqual([f["blocked_ms"] for f in found[1:]], [None] * (len(found) - 1))
+                self.assertGreater(len(found), 3)
+            self.link(recording, script, rule, top["line"])
+            print(f"{name}: {function} line {top['line']} first of {len(found)},"
+                  f" {top['blocked_ms']:.0f} ms of {total_ms:.0f} ms")
+
+    def link(self, recording, script, rule, line):
+        """The finding of check leads to the very finding of lint."""
+        document = json.loads(harness.run("check", recording, "--json").stdout)
+        links = [f["lint"] for f in document["findings"] if f["rule"] == rule]
+        self.assertEqual(links[0], {"rule": rule, "verify": "loopscope lint " + script})
+        found = lint(*links[0]["verify"].split()[2:])["findings"]
+        self.assertIn((rule, line), [(f["rule"], f["line"]) for f in found])
+
+    def test_python(self):
+        self.judge([harness.PYTHON], "stall.py", "load_profile", "loop-sync-io")
+
+    def test_javascript(self):
+        harness.need_program("node")
+        self.judge(["node"], "stall.js", "blockExec", "loop-sync-io")
+
+
+class Gallery(unittest.TestCase):
+    """Pitfalls of the runtime's gallery: the wrong half is found, the cured half is quiet."""
+
+    def test_examples_tell_wrong_from_right(self):
+        if "C" not in lint(harness.TARGETS)["languages"]:
+            self.skipTest("built without libclang")
+        found = lint(EXAMPLES)["findings"]
+        self.assertTrue(found)
+        self.assertEqual({os.path.basename(f["file"]) for f in found}, {"user_requests_wrong.c"})
+
+
+if __name__ == "__main__":
+    harness.need_agent()
+    unittest.main(verbosity=0)

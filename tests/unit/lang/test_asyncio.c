@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -83,6 +85,61 @@ static bool has_never_awaited(const struct tasks_answer *a)
     return false;
 }
 
+// The fields of a line are two or more spaces apart.
+static int split_columns(char *line, char **fields, int max)
+{
+    int n = 0;
+    line[strcspn(line, "\n")] = 0;
+    for (char *at = line, *end; at && n < max; at = end) {
+        at += strspn(at, " ");
+        end = strstr(at, "  ");
+        if (end)
+            *end++ = 0;
+        if (*at)
+            fields[n++] = at;
+    }
+    return n;
+}
+
+// tid, task, name, stack, the awaiter's stack and name if there is one, the awaiter's address. CPython's
+// own stacks end where they come to an async generator; ours go on.
+static void check_row_of_ps(const struct tasks_answer *a, char *line)
+{
+    char *field[8], chain[512] = "";
+    int n = split_columns(line, field, 8);
+    assert_in_range(n, 5, 7);
+    const struct task_row *r = at(a, strtoull(field[1], NULL, 16));
+    assert_non_null(r);
+    assert_string_equal(r->name, field[2]);
+    for (int i = 0; i < r->nchain; i++) {
+        strcat(chain, i ? " -> " : "");
+        strcat(chain, r->chain[i].function);
+    }
+    size_t ours = strlen(chain), theirs = strlen(field[3]);
+    assert_true(ours >= theirs);
+    assert_string_equal(chain + ours - theirs, field[3]);
+    assert_int_equal(r->awaiter, strtoull(field[n - 1], NULL, 16));
+}
+
+// From 3.14 on CPython can say it itself.
+static void compare_with_ps(const char *program, const struct live *l, const struct tasks_answer *a)
+{
+    char command[256], line[1024];
+    int rows = 0, minor = 0;
+    if (sscanf(l->version, "3.%d", &minor) != 1 || minor < 14)
+        return;
+    snprintf(command, sizeof command, "%s -m asyncio ps %d </dev/null", program, l->pid);
+    FILE *ps = popen(command, "re");
+    assert_non_null(ps);
+    while (fgets(line, sizeof line, ps))
+        if (*line >= '1' && *line <= '9') {
+            check_row_of_ps(a, line);
+            rows++;
+        }
+    assert_int_equal(pclose(ps), 0);
+    assert_int_equal(rows, a->total);
+}
+
 static void scene(const char *program, const char *loop)
 {
     struct live *l = calloc(1, sizeof *l);
@@ -100,6 +157,7 @@ static void scene(const char *program, const char *loop)
     live_tasks(l, false, 1000, &a);
     assert_null(a.why_not);
     assert_int_equal(a.total, a.nrows);
+    compare_with_ps(program, l, &a);
     bool unlinked = !find(&a, "fails"); // from 3.14 on only the collector still has it
     live_tasks(l, true, 1000, &a);
     assert_true(!unlinked || find(&a, "fails"));

@@ -19,7 +19,7 @@ static void show_again(struct task *t)
     s->spawn_site = site_id(t->spawn_site);
     s->error = task_ended(t) && t->result < 0 ? (int32_t)t->result : 0;
     s->context = (uint64_t)(uintptr_t)&t->context;
-    s->cancel_ns = t->cancel_requested ? (uint64_t)t->cancel_ns : 0;
+    s->cancel_ns = cancel_requested(t) ? (uint64_t)t->cancel_ns : 0;
     if (t->name)
         memcpy(s->name, t->name, strlen(t->name)); // at most what fits: ls__task_name
     record_end(&s->seq, seq);

@@ -33,7 +33,7 @@ int ls_group_open_at(struct ls_site *site, ls_group **ret, enum ls_group_mode mo
     g->limit = limit;
     t->untidy = true;
     list_add_head(&t->groups, &g->link);
-    g->cancelled = t->cancel_requested && t->shields == 0;
+    g->cancelled = cancel_requested(t) && t->shields == 0;
     *ret = g;
     return 0;
 }

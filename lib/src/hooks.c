@@ -1,7 +1,7 @@
 // Everything that looks at a task's life: times of steps, the event ring, hooks, USDT probes. Reached only when
 // ls_loop.observe says that somebody wants to know.
-#include "fast.h"
 #include "probes.h"
+#include "watch.h"
 
 #include <stdlib.h>
 
@@ -23,24 +23,6 @@ static bool probes_used(void)
     return false;
 }
 #endif
-
-// ---- the ring ----
-
-static void put_event(struct ls_loop *l, uint8_t kind, uint64_t a, uint64_t b, uint32_t site,
-                      uint8_t wait)
-{
-    struct ls_abi_loop *r = l->record;
-    uint64_t head = r->ring_head;
-    struct ls_abi_event *e = &l->ring[head & (TABLE_RING - 1)];
-    e->ticks = l->event_ticks;
-    e->a = a;
-    e->b = b;
-    e->site = site;
-    e->kind = kind;
-    e->wait = wait;
-    e->reserved = 0;
-    __atomic_store_n(&r->ring_head, head + 1, __ATOMIC_RELEASE);
-}
 
 static inline bool watched(const struct ls_loop *l)
 {
@@ -85,6 +67,8 @@ static inline bool hooked(const struct ls_loop *l)
 
 static void set_observe(struct ls_loop *l, uint32_t bit, bool on)
 {
+    if (l->nsharing > 0) // the reading that they wait for may never come
+        read_step(l, NULL);
     if (on)
         l->observe |= bit;
     else
@@ -164,19 +148,16 @@ int ls_watch(ls_loop *l, bool on)
 void ls__observe_turn(struct ls_loop *l)
 {
     l->timed_left = TIMED_STEPS;
-    l->observe |= OBSERVE_TURN;
+    if (!watched(l)) // then all of them are
+        l->observe |= OBSERVE_TURN;
     ls__drop_quota(l);
     l->step_ticks = l->event_ticks = l->clock.ticks_ref; // read a moment ago
 }
 
 // ---- steps ----
 
-static void end_step(struct ls_loop *l, struct task *t, uint64_t ticks)
+static void check_step(const struct ls_loop *l, struct task *t, int64_t took)
 {
-    int64_t took = clock_ticks_span(&l->clock, l->step_ticks, ticks);
-    __atomic_store_n(&t->slot->busy_ns, t->slot->busy_ns + (uint64_t)took, __ATOMIC_RELAXED);
-    if (!l->debug)
-        return;
     if (took >= l->slow_ns)
         ls__report_slow_step(t, took);
     if (ls__stack_canary_dead(&l->stacks, t->stack)) {
@@ -188,11 +169,10 @@ static void end_step(struct ls_loop *l, struct task *t, uint64_t ticks)
 // Before a switch: the slot of `from` says already where it waits. The ring and hooks see one clock reading.
 static void time_step(struct ls_loop *l, struct task *from)
 {
-    uint64_t ticks = clock_ticks();
-    if (from && l->step_ticks)
-        end_step(l, from, ticks);
-    l->step_ticks = l->event_ticks = ticks;
-    l->now_ns = clock_ticks_to_ns(&l->clock, ticks);
+    bool timed = from && l->step_ticks;
+    int64_t took = read_step(l, from);
+    if (unlikely(l->debug) && timed)
+        check_step(l, from, took);
     if (l->observe & OBSERVE_TURN && --l->timed_left <= 0) {
         l->observe &= ~(uint32_t)OBSERVE_TURN;
         if (!l->observe)

@@ -108,14 +108,15 @@ struct task {
     uint8_t
         state; // as the slot's, but RUNNING also while ready or waiting: the truth for decisions
     uint8_t wait_kind; // enum ls_abi_wait while parked (0)
-    bool wait_held;    // interrupts do not reach it
+    uint8_t
+        alone_left; // steps that are timed one by one before others may share a reading: watch.h
+    bool wait_held; // interrupts do not reach it
     bool
         stained; // a name, an error or a cancel must be washed off before the memory is used again (0)
     bool
         untidy; // it had children, groups, owned things, mutexes, locals, a deadline or a shield (0)
-    bool cancel_requested; // (0)
-    uint16_t flags;        // enum ls_abi_flag, the truth behind the slot's
-    int32_t interrupt;     // what the next await point returns: 0, -ECANCELED, -ETIMEDOUT (0)
+    uint16_t flags;    // enum ls_abi_flag, the truth behind the slot's
+    int32_t interrupt; // what the next await point returns: 0, -ECANCELED, -ETIMEDOUT (0)
     int32_t wake_status;
     void *wait_op;
     void (*wait_abort)(struct task *t, int why); // NULL: called already
@@ -193,6 +194,10 @@ struct closing {
     void (*fn)(struct ls_loop *loop, struct closing *self);
 };
 
+// See watch.h.
+#define LS__SHARED_STEPS 16
+#define LS__ALONE_STEPS  64
+
 // Limits of the histogram of turns, in seconds.
 #define LS__TURN_LIMITS                                                                            \
     {                                                                                              \
@@ -221,6 +226,8 @@ struct ls_loop {
     uint64_t event_ticks; // of the last switch: what happens within a step bears its time
     uint64_t step_ticks;  // when the present step began; 0: not timed
     int32_t timed_left;
+    uint32_t nsharing; // whose steps wait for a reading to share: watch.h
+    struct task *sharing[LS__SHARED_STEPS];
     struct tick_clock clock;
 
     struct wheel wheel;
@@ -288,6 +295,10 @@ void ls__task_cancel(struct task *t); // and what is under it; again: what has c
 void ls__cancel_add(struct task *t, struct list *work); // for a walk of one's own
 void ls__cancel_work(struct list *work);
 void ls__task_name(struct task *t, const char *name); // keeps the old one when out of memory
+static inline bool cancel_requested(const struct task *t)
+{
+    return t->flags & LS_ABI_CANCEL_REQUESTED;
+}
 static inline bool task_ended(const struct task *t)
 {
     return t->state >= LS_ABI_DONE;

@@ -5,7 +5,7 @@
 // bounded by time (turn_ns); what is left then keeps an idle handle active, so that the next poll does not wait.
 //
 // The handles do not keep uv_run going, except that the door's async handle does while tasks are alive.
-#include "fast.h"
+#include "watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,13 +56,32 @@ void ls__drop_quota(struct ls_loop *l)
     l->quota = 0;
 }
 
-struct task *ls__next_slow(struct ls_loop *l, struct task *from)
+static __attribute__((noinline)) struct task *next_with_reading(struct ls_loop *l,
+                                                                struct task *from)
 {
     if (l->quota < 0)
         l->quota = 0;
     struct task *next = l->ready && give_quota(l) ? ready_pop(l) : NULL;
-    if (l->observe)
+    if (l->observe == OBSERVE_WATCH) {
+        read_step(l, from);
+        put_switch(l, from, next);
+    } else if (l->observe) {
         ls__observe_switch(l, from, next);
+    }
+    return next;
+}
+
+// Most switches of a loop that is watched end here: kept free of calls.
+struct task *ls__next_slow(struct ls_loop *l, struct task *from)
+{
+    if (unlikely(!l->ready) || unlikely(l->steps_left <= 0) || !may_share(l, from, l->ready))
+        return next_with_reading(l, from);
+    l->quota = 0;
+    l->steps_left--;
+    l->steps++;
+    struct task *next = ready_pop(l);
+    l->sharing[l->nsharing++] = from;
+    put_switch(l, from, next);
     return next;
 }
 
@@ -490,12 +509,11 @@ static void report_handle(uv_handle_t *handle, void *ctx)
         ls__say("handle left open: %s %p", uv_handle_type_name(handle->type), (void *)handle);
 }
 
-int64_t ls_run_with(const struct ls_options *options, ls_fn fn, void *arg)
+int64_t ls_run_at(struct ls_site *site, const struct ls_options *options, ls_fn fn, void *arg)
 {
     struct main_task main_task = {fn, arg, 0};
     struct ls_loop *l;
     uv_loop_t *uv = malloc(sizeof(*uv)); // not on the stack: it stays when handles are left
-    static struct ls_site site = {__FILE__, "ls_run", "main", __LINE__, 0};
     if (!uv)
         return -ENOMEM;
     int r = uv_loop_init(uv);
@@ -507,7 +525,7 @@ int64_t ls_run_with(const struct ls_options *options, ls_fn fn, void *arg)
     if (r < 0)
         goto close;
     bool debug = l->debug;
-    ls_task handle = ls__task_new(l, &site, fn, arg, NULL, NULL);
+    ls_task handle = ls__task_new(l, site, fn, arg, NULL, NULL);
     if (handle.id < 0) {
         main_task.result = handle.id;
         begin_closing(l);
@@ -527,9 +545,4 @@ close:
             uv_walk(uv, report_handle, NULL);
     }
     return r < 0 ? r : main_task.result;
-}
-
-int64_t ls_run(ls_fn fn, void *arg)
-{
-    return ls_run_with(NULL, fn, arg);
 }

@@ -124,7 +124,7 @@ static void inherit_cancel(struct task *t, const struct task *parent)
 {
     if (parent->shields > 0)
         return;
-    t->cancel_requested = t->stained = true;
+    t->stained = true;
     t->cancel_ns = t->loop->now_ns;
     t->slot->cancel_ns = (uint64_t)t->cancel_ns;
     t->interrupt = -ECANCELED;
@@ -150,7 +150,7 @@ static inline void join_family(struct ls_loop *l, struct task *t, struct task *p
         parent->live_children++;
         parent->untidy = true;
         list_add_tail(&parent->children, &t->sibling);
-        if (unlikely(parent->cancel_requested))
+        if (unlikely(cancel_requested(parent)))
             inherit_cancel(t, parent);
     } else if (group) {
         t->flags |= LS_ABI_IN_GROUP;
@@ -191,6 +191,7 @@ static inline ls_task new_task(struct ls_loop *l, struct ls_site *site, ls_fn fn
     t->created_ns = l->now_ns;
     t->state = LS_ABI_NEW;
     t->flags = 0;
+    t->alone_left = LS__ALONE_STEPS;
     t->awaiter = NULL;
     join_family(l, t, parent, group);
     t->context.sp = context_make(stack + STACK_PAGE, (char *)t, task_main, t);
@@ -265,7 +266,7 @@ static inline uint8_t end_state(const struct task *t)
 {
     if (likely(t->result >= 0))
         return LS_ABI_DONE;
-    return t->result == -ECANCELED && t->cancel_requested ? LS_ABI_CANCELLED : LS_ABI_FAILED;
+    return t->result == -ECANCELED && cancel_requested(t) ? LS_ABI_CANCELLED : LS_ABI_FAILED;
 }
 
 // After this the task's memory may belong to another: it only remains to switch away.
@@ -407,7 +408,7 @@ static __attribute__((noinline)) void wash(struct task *t)
     record_end(&s->seq, seq);
     free(t->name);
     t->name = NULL;
-    t->stained = t->cancel_requested = t->cancel_queued = false;
+    t->stained = t->cancel_queued = false;
     t->interrupt = 0;
     t->timer.link = (struct list){NULL, NULL};
 }
@@ -617,8 +618,8 @@ int ls_wait_at(struct ls_site *site, ls_task task, int64_t timeout_ns)
 static void mark_cancelled(struct task *t)
 {
     struct ls_loop *l = t->loop;
-    if (!t->cancel_requested) {
-        t->cancel_requested = t->stained = true;
+    if (!cancel_requested(t)) {
+        t->stained = true;
         t->cancel_ns = l->now_ns;
         t->flags |= LS_ABI_CANCEL_REQUESTED;
         slot_show_flags(t);
@@ -637,7 +638,7 @@ static void add_children(struct task *t, struct list *work)
 
 void ls__cancel_add(struct task *t, struct list *work)
 {
-    if (task_ended(t) || t->cancel_requested || t->cancel_queued)
+    if (task_ended(t) || cancel_requested(t) || t->cancel_queued)
         return;
     t->cancel_queued = true;
     list_add_tail(work, &t->cancel_link);
@@ -677,7 +678,7 @@ int ls_cancel_at(struct ls_site *site, ls_task task)
         return (int)ls__stale(site, task, "ls_cancel");
     if (task_ended(t))
         return ls__misuse(site, -ESRCH, "ls_cancel: task \"%s\" has ended", ls__task_label(t));
-    if (!t->cancel_requested)
+    if (!cancel_requested(t))
         ls__task_cancel(t);
     return 0;
 }

@@ -40,7 +40,7 @@ void ls__call_timeout(struct timer *timer)
 
 static int interrupt_status(const struct task *t)
 {
-    if (t->cancel_requested && t->shields == 0)
+    if (cancel_requested(t) && t->shields == 0)
         return -ECANCELED;
     for (const struct deadline *d = t->deadline; d; d = d->outer)
         if (d->expired && d->shield >= t->shields)
@@ -273,7 +273,7 @@ int ls_shield_end(void)
     if (--t->shields == 0) {
         t->flags &= (uint16_t)~LS_ABI_SHIELDED;
         slot_show_flags(t);
-        if (t->cancel_requested) // it was held back from the children, too
+        if (cancel_requested(t)) // it was held back from the children, too
             ls__task_cancel(t);
     }
     t->interrupt = interrupt_status(t);

@@ -30,10 +30,15 @@
 // UNITS. *_ns on CLOCK_MONOTONIC, in nanoseconds. Events carry ticks of the CPU's counter; see ticks_*. A time of 0 means
 // "not yet" or "none", an id of 0 "none".
 //
-// WATCHING. The event ring and exact busy times are written only while somebody watches. To watch, a reader opens the memfd
+// WATCHING. The event ring and complete busy times are written only while somebody watches. To watch, a reader opens the memfd
 // read-only (/proc/PID/fd/N or /proc/PID/map_files/...) and holds a shared open-file-description lock (fcntl F_OFD_SETLK,
 // F_RDLCK) on the byte LS_ABI_WATCH_BYTE. The runtime looks for it every 100 ms in which it runs. The lock goes with the
 // reader, however that ends.
+//
+// Tasks whose last 64 steps were each shorter than 200 ns may have up to 16 of these, one after another, timed together:
+// their time is divided equally, and their events bear the ticks of the reading before them. Should one of them be long
+// after all, its time is spread over the tasks of these switch events of equal ticks, once; all other steps are timed from
+// their beginning to their end. The sum over all tasks is always exact.
 #ifndef LOOPSCOPE_ABI_H
 #define LOOPSCOPE_ABI_H
 
@@ -155,7 +160,7 @@ struct ls_abi_site_stats {
 #define LS_ABI_SITE_BUCKETS 256
 
 enum ls_abi_loop_flag {
-    LS_ABI_LOOP_WATCHED = 1 << 0, // the event ring is being written, busy times are exact
+    LS_ABI_LOOP_WATCHED = 1 << 0, // the event ring is being written, all steps are timed
     LS_ABI_LOOP_DEBUG = 1 << 1,
     LS_ABI_LOOP_ATTACHED = 1 << 2, // on a uv_loop_t of the program's own
     LS_ABI_LOOP_CLOSING = 1 << 3,
@@ -228,10 +233,11 @@ struct ls_abi_task { // one slot, 128 bytes
     uint32_t await_site;  // where it last awaited
     uint64_t wait_object; // while `wait` is neither NONE nor YIELD
     uint64_t steps;       // times it was resumed
-    uint64_t resumed_ns;  // when last; time of the loop's turn unless watched
+    uint64_t resumed_ns;  // when last: at the newest reading of the clock, a turn's unless watched
     uint64_t parent;      // id of the task that spawned it; 0 none. May have ended
-    uint64_t busy_ns; // on the CPU or blocking the loop, in finished steps: exact while watched,
-                      // else of the first steps of each turn only, so a lower bound
+    uint64_t
+        busy_ns; // on the CPU or blocking the loop, in finished steps: of all steps while watched (short ones are
+        // timed together, below), else of the first steps of each turn only, so a lower bound
     uint64_t created_ns;
     uint64_t deadline_ns; // of the innermost deadline over it; 0 none
     uint32_t spawn_site;

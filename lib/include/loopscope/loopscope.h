@@ -109,9 +109,11 @@ struct ls_options {       // zero means the default
 
 // Makes a loop, runs fn as its main task, and returns what it returned, after all tasks have ended
 // (detached ones are cancelled) and the loop is closed. Negative errno also when the loop cannot be
-// made; -EBUSY when this thread has one.
-LS_API int64_t ls_run(ls_fn fn, void *arg);
-LS_API int64_t ls_run_with(const struct ls_options *options, ls_fn fn, void *arg);
+// made; -EBUSY when this thread has one. Outside, the main task is called "main", spawned here.
+#define ls_run(fn, arg)               ls_run_at(LS_SITE("main"), NULL, fn, arg)
+#define ls_run_with(options, fn, arg) ls_run_at(LS_SITE("main"), options, fn, arg)
+LS_API int64_t ls_run_at(struct ls_site *site, const struct ls_options *options, ls_fn fn,
+                         void *arg);
 
 // Puts tasks on a uv_loop_t that the program runs itself, on the calling thread. Live tasks keep
 // uv_run going. uv must outlive the loop. options may be NULL. -EBUSY when this thread has a loop.
@@ -770,7 +772,7 @@ typedef void (*ls_hook_fn)(const struct ls_hook_info *info, void *ctx);
 LS_API int ls_hook_add(ls_loop *loop, unsigned kinds, ls_hook_fn fn, void *ctx);
 LS_API int ls_hook_remove(ls_loop *loop, ls_hook_fn fn, void *ctx); // -ENOENT
 
-// Turns the event ring and exact busy times on or off from inside, as a reader's lock does from
+// Turns the event ring and the timing of all steps on or off from inside, as a reader's lock does from
 // outside (abi.h).
 LS_API int ls_watch(ls_loop *loop, bool on);
 

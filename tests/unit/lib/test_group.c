@@ -36,20 +36,24 @@ static int64_t give_error(void *arg)
     return (intptr_t)arg;
 }
 
+static int64_t forever(void *arg)
+{
+    (void)arg;
+    return ls_sleep(LS_SEC(3600));
+}
+
 TEST(first_error_cancels_the_others)
 {
     ls_group *g;
     int64_t results[5];
-    int64_t from = ls_now();
     ls_group_open(&g, LS_FAIL_FAST, 0);
     for (int i = 0; i < 4; i++)
-        ls_group_spawn(g, worker, (void *)1, &results[i]);
+        ls_group_spawn(g, forever, NULL, &results[i]);
     ls_group_spawn(g, give_error, (void *)(intptr_t)-EIO, &results[4]);
     assert_int_equal(ls_group_wait(g), -EIO);
     for (int i = 0; i < 4; i++)
         assert_int_equal(results[i], -ECANCELED);
     assert_int_equal(results[4], -EIO);
-    assert_true(ls_now() - from < LS_SEC(1));
 }
 
 TEST(collect_all_keeps_going)
@@ -64,12 +68,6 @@ TEST(collect_all_keeps_going)
     assert_int_equal(results[0], 7);
     assert_int_equal(results[1], -EIO);
     assert_int_equal(results[2], 8);
-}
-
-static int64_t forever(void *arg)
-{
-    (void)arg;
-    return ls_sleep(LS_SEC(3600));
 }
 
 TEST(timeout_cancels_and_waits)
@@ -166,6 +164,11 @@ TEST(group_tasks_are_not_awaited_alone)
     assert_int_equal(ls_group_wait(g), 0);
 }
 
+static int64_t give(void *arg)
+{
+    return (intptr_t)arg;
+}
+
 TEST(gather)
 {
     struct ls_job jobs[6] = {{worker, (void *)1}, {give_error, (void *)(intptr_t)-EIO},
@@ -178,7 +181,7 @@ TEST(gather)
     assert_int_equal(results[1], -EIO);
     assert_int_equal(results[5], 6);
     assert_true(most <= 2);
-    struct ls_job endless[2] = {{forever, NULL}, {worker, (void *)2}};
+    struct ls_job endless[2] = {{forever, NULL}, {give, (void *)2}};
     assert_int_equal(ls_gather(endless, 2, 0, results, LS_MSEC(20)), -ETIMEDOUT);
     assert_int_equal(results[0], -ECANCELED);
     assert_int_equal(results[1], 2);

@@ -40,11 +40,11 @@ TEST(records_are_json_with_task_and_fields)
                             ls_uint("u", UINT64_MAX), ls_double("d", 0.5), ls_double("n", NAN),
                             ls_bool("ok", true), ls_str("none", NULL), ls_error(-ECONNRESET)),
                      0);
-    assert_int_equal(ls_log_flush(log, LS_SEC(5)), 0);
+    assert_int_equal(ls_log_flush(log, LS_SEC(30)), 0);
     assert_int_equal(ls_logger_get_stats(log, &stats), 0);
     assert_int_equal(stats.written, 1);
     assert_int_equal(stats.queued_bytes, 0);
-    assert_int_equal(ls_logger_free(log, LS_SEC(5)), 0);
+    assert_int_equal(ls_logger_free(log, LS_SEC(30)), 0);
     const char *text = read_log();
     assert_non_null(strstr(text, "\"level\":\"warn\",\"message\":\"order\\ndone \xef\xbf\xbd\""));
     assert_non_null(strstr(text, "\"task_name\":\"main \\\"one\\\"\",\"id\":-7,"
@@ -59,10 +59,26 @@ TEST(a_record_that_is_too_long_is_cut_at_a_field)
     static char huge[10000];
     memset(huge, 'x', sizeof(huge) - 1);
     assert_int_equal(ls_log(log, LS_LOG_INFO, "long", ls_str("huge", huge), ls_int("after", 1)), 0);
-    assert_int_equal(ls_logger_free(log, LS_SEC(5)), 0);
+    assert_int_equal(ls_logger_free(log, LS_SEC(30)), 0);
     const char *text = read_log();
     assert_non_null(strstr(text, ",\"after\":1,\"cut\":true}\n"));
     assert_null(strstr(text, "xxx"));
+}
+
+struct told {
+    size_t lines, notes, dropped;
+};
+
+static struct told count_told(const char *text)
+{
+    struct told t = {0};
+    for (const char *c = text; *c; c++)
+        t.lines += *c == '\n';
+    for (const char *c = text; (c = strstr(c, "\"dropped\":")); t.notes++) {
+        c += strlen("\"dropped\":");
+        t.dropped += strtoul(c, NULL, 10);
+    }
+    return t;
 }
 
 TEST(a_full_queue_drops_counts_and_says_so)
@@ -76,31 +92,27 @@ TEST(a_full_queue_drops_counts_and_says_so)
     struct ls_logger_options o = {.fd = fds[1], .queue_bytes = 2000};
     assert_int_equal(ls_logger_new(&log, &o), 0);
     int accepted = 0, refused = 0;
-    int64_t began = ls_now();
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 500; i++) { // nobody reads: should it block, it blocks for ever
         int r = ls_log(log, LS_LOG_INFO, "nobody reads this", ls_int("i", i));
         accepted += r == 0;
         refused += r == -EAGAIN;
     }
-    assert_true(ls_now() - began < LS_MSEC(500)); // it never blocked
     assert_true(refused > 0);
     assert_int_equal(accepted + refused, 500);
-    size_t length = 0, lines = 0, notes = 0, told = 0;
-    while (length < sizeof(text) - 1 && ls_poll_fd(fds[0], LS_READABLE, LS_MSEC(300)) > 0)
+    size_t length = 0;
+    struct told t = {0};
+    while ((t.lines < (size_t)accepted + t.notes || t.dropped < (size_t)refused) &&
+           length < sizeof(text) - 1 && ls_poll_fd(fds[0], LS_READABLE, LS_SEC(20)) > 0) {
         length += (size_t)read(fds[0], text + length, sizeof(text) - 1 - length);
-    text[length] = 0;
-    for (const char *c = text; *c; c++)
-        lines += *c == '\n';
-    for (const char *c = text; (c = strstr(c, "\"dropped\":")); notes++) {
-        c += strlen("\"dropped\":");
-        told += strtoul(c, NULL, 10);
+        text[length] = 0;
+        t = count_told(text);
     }
-    assert_int_equal(told, refused);
-    assert_int_equal(lines, (size_t)accepted + notes);
+    assert_int_equal(t.dropped, refused);
+    assert_int_equal(t.lines, (size_t)accepted + t.notes);
     assert_int_equal(ls_logger_get_stats(log, &stats), 0);
     assert_int_equal(stats.dropped, refused);
     assert_int_equal(stats.written, accepted);
-    assert_int_equal(ls_logger_free(log, LS_SEC(5)), 0);
+    assert_int_equal(ls_logger_free(log, LS_SEC(30)), 0);
     close(fds[0]);
     close(fds[1]);
 }
@@ -119,10 +131,10 @@ TEST(any_thread_may_log)
     for (int i = 0; i < 4; i++)
         pthread_create(&threads[i], NULL, log_many, log);
     for (int i = 0; i < 10; i++)
-        assert_int_equal(ls_log_flush(log, LS_SEC(5)), 0);
+        assert_int_equal(ls_log_flush(log, LS_SEC(30)), 0);
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
-    assert_int_equal(ls_logger_free(log, LS_SEC(5)), 0);
+    assert_int_equal(ls_logger_free(log, LS_SEC(30)), 0);
     size_t lines = 0;
     for (const char *c = read_log(); *c; c++)
         lines += *c == '\n';
@@ -171,7 +183,9 @@ TEST(figures_by_loop_and_by_site)
 {
     struct ls_metrics m;
     struct ls_site_metrics sites[16];
+    int64_t began = ls_now();
     spawn_some(3, 1);
+    int64_t took = ls_now() - began;
     assert_int_equal(ls_metrics_get(&m), 0);
     assert_int_equal(m.created, 5); // and the main task
     assert_int_equal(m.completed, 3);
@@ -185,7 +199,7 @@ TEST(figures_by_loop_and_by_site)
         found++;
         assert_int_equal(sites[i].created, 4);
         assert_true(fabs(sites[i].success_ratio - 0.75) < 1e-9);
-        assert_true(sites[i].mean_ns >= LS_MSEC(2) && sites[i].mean_ns < LS_MSEC(500));
+        assert_true(sites[i].mean_ns >= LS_MSEC(2) && sites[i].mean_ns * 4 <= took + LS_MSEC(1));
         assert_true(sites[i].p99_ns >= sites[i].mean_ns && sites[i].max_ns >= sites[i].p99_ns);
     }
     assert_int_equal(found, 1);

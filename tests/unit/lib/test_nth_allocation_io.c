@@ -135,7 +135,7 @@ static int64_t loggers(void *arg)
     if (r < 0)
         return r;
     ls_log(log, LS_LOG_INFO, "x", ls_int("i", 1));
-    r = ls_log_flush(log, LS_MSEC(200));
+    r = ls_log_flush(log, LS_SEC(20));
     ls_logger_free(log, LS_SEC(5));
     if (r < 0)
         return r;

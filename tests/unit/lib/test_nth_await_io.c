@@ -117,6 +117,14 @@ static void on_suspend(const struct ls_hook_info *info, void *ctx)
     }
 }
 
+// A question to the name server that is given up runs on in the pool, with descriptors of its own until it is answered.
+static int fds_when_quiet(int wanted)
+{
+    for (int i = 0; i < 20000 && count_fds() != wanted; i++)
+        assert_int_equal(ls_sleep(LS_MSEC(1)), 0);
+    return count_fds();
+}
+
 TEST(cancel_at_every_await_point)
 {
     int64_t r =
@@ -133,7 +141,7 @@ TEST(cancel_at_every_await_point)
         r = ls_await(t);
         if (r != 0 && r != -ECANCELED && r != -ECHILD)
             fail_msg("cancelled at await %ld: %lld", n - 1, (long long)r);
-        assert_int_equal(count_fds(), fds);
+        assert_int_equal(fds_when_quiet(fds), fds);
         assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); // no child stays
     } while (cancelled);
     assert_int_equal(r, 0);

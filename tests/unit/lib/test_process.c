@@ -54,15 +54,16 @@ TEST(closing_its_input_ends_a_filter)
 static int64_t leaves_child(void *arg)
 {
     ls_process *p;
-    int r = start(&p, arg, LS_STDIO_PIPE, LS_STDIO_NULL);
-    if (r == 0)
-        r = ls_sleep(LS_MSEC(50)); // it has set its traps
+    char said[8];
+    int r = start(&p, arg, LS_STDIO_PIPE, LS_STDIO_PIPE);
+    if (r == 0) // when it has set its traps
+        r = (int)ls_read_until(ls_process_stream(p, 1), said, sizeof(said), '\n', LS_SEC(60));
     return r < 0 ? r : ls_process_pid(p);
 }
 
 TEST(a_child_ends_with_its_task_and_is_reaped)
 {
-    int64_t pid = ls_await(ls_spawn(leaves_child, "exec sleep 100"));
+    int64_t pid = ls_await(ls_spawn(leaves_child, "echo; exec sleep 100"));
     assert_true(pid > 0);
     assert_int_equal(kill((pid_t)pid, 0), -1);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
@@ -72,7 +73,8 @@ TEST(a_child_ends_with_its_task_and_is_reaped)
 TEST(a_stubborn_child_is_killed)
 {
     int64_t began = ls_now();
-    int64_t pid = ls_await(ls_spawn(leaves_child, "trap '' TERM; while :; do sleep 0.1; done"));
+    int64_t pid =
+        ls_await(ls_spawn(leaves_child, "trap '' TERM; echo; while :; do sleep 0.1; done"));
     assert_true(pid > 0);
     assert_true(ls_now() - began >= LS_SEC(2));
     assert_int_equal(kill((pid_t)pid, 0), -1);
@@ -96,11 +98,11 @@ TEST(signals_are_counted_between_waits)
 {
     ls_signal *s;
     assert_int_equal(ls_signal_open(&s, (int[]){SIGUSR1, SIGUSR2}, 2), 0);
-    kill(getpid(), SIGUSR2);
+    raise(SIGUSR2);
     assert_int_equal(ls_signal_wait(s, LS_SEC(5)), SIGUSR2);
-    kill(getpid(), SIGUSR1);
+    raise(SIGUSR1); // on this thread, so that it is there at the next poll
     assert_int_equal(ls_sleep(LS_MSEC(5)), 0);
-    kill(getpid(), SIGUSR1);
+    raise(SIGUSR1);
     assert_int_equal(ls_sleep(LS_MSEC(5)), 0);
     assert_int_equal(ls_signal_wait(s, 0), SIGUSR1);
     assert_int_equal(ls_signal_wait(s, 0), SIGUSR1);

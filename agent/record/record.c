@@ -23,8 +23,10 @@
 #include "trim.h"
 
 #define SECOND       1000000000LL
-#define KEY_INTERVAL (300 * SECOND) // a bounded file needs them closer
+#define KEY_INTERVAL (600 * SECOND) // a bounded file needs them closer
 #define ROW_INTERVAL (60 * SECOND)
+#define PAGE         2048
+#define SMALL_PAGE   1024          // each table has one at least, and a bounded file is small
 #define COMMIT_APART (SECOND / 10) // a burst of news is one commit
 
 struct recorder {
@@ -70,14 +72,15 @@ static int may_replace(const char *path, struct error *err)
     return -EEXIST;
 }
 
+// With what lies beside it: another file's log must not be taken for its own.
 static void remove_old(const char *path)
 {
-    char beside[4200];
-    unlink(path);
-    snprintf(beside, sizeof(beside), "%s-wal", path);
-    unlink(beside);
-    snprintf(beside, sizeof(beside), "%s-shm", path);
-    unlink(beside);
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    char name[4300];
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+        unlink(name);
+    }
 }
 
 static int set_meta(struct recorder *r, const char *key, const char *value)
@@ -123,11 +126,11 @@ static int create(struct recorder *r, struct error *err)
 {
     char pragmas[200], beside[4200];
     snprintf(pragmas, sizeof(pragmas),
-             "PRAGMA page_size=1024;PRAGMA auto_vacuum=INCREMENTAL;PRAGMA application_id=%d;"
-             "PRAGMA user_version=%d;PRAGMA journal_mode=OFF;PRAGMA synchronous=OFF;",
-             APPLICATION_ID, FORMAT_VERSION);
+             "PRAGMA journal_mode=OFF;PRAGMA synchronous=OFF;PRAGMA page_size=%d;"
+             "PRAGMA auto_vacuum=INCREMENTAL;PRAGMA application_id=%d;PRAGMA user_version=%d;",
+             r->max_bytes || r->ring_ns ? SMALL_PAGE : PAGE, APPLICATION_ID, FORMAT_VERSION);
     snprintf(beside, sizeof(beside), "%s.new", r->path);
-    unlink(beside);
+    remove_old(beside);
     int rc = open_db(r, beside, pragmas, err);
     if (rc == 0)
         rc = fill(r, err);

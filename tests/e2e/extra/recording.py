@@ -1,8 +1,10 @@
 """Recordings of real targets: killed recorders lose at most the last second, --ring, --max-size, --redact
 hold, and what is shown does not need the binaries.
-usage: recording.py [--long] [--kills N]"""
+usage: recording.py [--long] [--kills N]
+       recording.py --day SECONDS   what a day of a Node server with a stall a second would take"""
 
 import argparse
+import glob
 import json
 import os
 import random
@@ -27,7 +29,7 @@ failures = []
 def expect(what, true, why=""):
     if not true:
         failures.append(f"{what}: {why}")
-        print(f"failed: {what}: {why}")
+        print(f"failed: {what}: {why}", flush=True)
 
 
 def last_ns(path):
@@ -121,9 +123,8 @@ def kills(folder, target, count):
                           for path, moment in zip(paths, moments)])
         lacks += [lacks_of(path, when) for path, when in zip(paths, killed)]
         for path in paths:
-            for end in ("", "-wal", "-shm", ".new", ".alone"):
-                if os.path.exists(path + end) and not failures:
-                    os.unlink(path + end)
+            for leftover in glob.glob(path + "*") if not failures else ():
+                os.unlink(leftover)
     lacks = sorted(lack for lack in lacks if lack is not None)
     worst = max(lacks, default=0)
     expect("kill -9", len(lacks) > count / 3, f"only {len(lacks)} of {count} had a snapshot")
@@ -243,13 +244,44 @@ def in_empty_root(folder, path):
         print("empty root: findings and stacks byte-identical")
 
 
+def day(folder, seconds):
+    """A day's size from the growth of the later half: what comes once (names, stacks) is in the first."""
+    harness.need_target("node")
+    target = harness.start_target("node", os.path.join(folder, "node.journal"), "--causes", "json,pbkdf2,regex",
+                                  "--min", "150", "--max", "250", "--gap-min", "750", "--gap-max", "850", "--start", "10")
+    path = os.path.join(folder, "day.lsr")
+    try:
+        watch = subprocess.Popen([harness.AGENT, "watch", str(target.pid), "--json"], stdout=subprocess.DEVNULL)
+        recorder = subprocess.Popen([harness.AGENT, "record", str(target.pid), "-o", path])
+        time.sleep(seconds / 2)
+        half = size_of(path), time.monotonic(), *[harness.process_cpu_seconds(p.pid) for p in (recorder, watch)]
+        time.sleep(seconds / 2)
+        whole = size_of(path), time.monotonic(), *[harness.process_cpu_seconds(p.pid) for p in (recorder, watch)]
+        for process in (recorder, watch):
+            process.send_signal(signal.SIGINT)
+            process.wait()
+    finally:
+        harness.end(target)
+    size, passed, recording, watching = (b - a for a, b in zip(half, whole))
+    stalls = sqlite3.connect(path).execute("SELECT count(*) FROM stalls").fetchone()[0]
+    megabytes = (half[0] + size / passed * 86400) / 1e6
+    print(f"{stalls} stalls in {seconds} s; {megabytes:.1f} MB a day; record takes {recording / passed * 100:.2f} % of a core, "
+          f"{(recording - watching) / passed * 100:+.2f} % of it for the file")
+    expect("a day", megabytes <= 50, f"{megabytes:.1f} MB")
+    expect("a day", recording - watching <= passed / 100, "recording takes more than 1 % of a core")
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--long", action="store_true")
     arguments.add_argument("--kills", type=int)
+    arguments.add_argument("--day", type=int)
     given = arguments.parse_args()
     harness.need_agent()
     with harness.Scratch() as folder:
+        if given.day:
+            day(folder, given.day)
+            sys.exit(1 if failures else 0)
         binary = os.path.join(folder, "stall_secret")
         shutil.copy(harness.program("stall_c"), binary)
         whole = os.path.join(folder, "whole.lsr")

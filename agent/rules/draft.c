@@ -107,6 +107,14 @@ void draft_cause(struct draft *d, const struct cause *cause, struct stack *stack
     d->f.stack = snap_hold(d->box, stack);
 }
 
+void draft_opener(struct draft *d, const struct task_ref *task)
+{
+    struct task_ref ref = *task;
+    if (!ref.id)
+        ref.id = ""; // NULL would be: no task is known
+    snap_copy_task_ref(d->box, &d->f.task, &ref);
+}
+
 void draft_free(struct draft *d)
 {
     snap_unref(d->box);

@@ -84,6 +84,8 @@ const char *remedy_of(const struct rule *rule, int which, enum runtime_kind runt
 const char *remedy_of_call(const struct cause *cause,
                            enum runtime_kind runtime); // NULL: the rule's
 void draft_cause(struct draft *d, const struct cause *cause, struct stack *stack);
+// The task that the finding is about, or with id NULL the tasks of its spawn site.
+void draft_opener(struct draft *d, const struct task_ref *task);
 void draft_free(struct draft *d);
 char *rules_key(const struct rule *rule, int pid, int tid, const char *culprit);
 

@@ -102,7 +102,7 @@ static void put_opener(struct draft *d, const struct snap_fd_site *s)
     const char *name = s->task.name ? s->task.name : "a task";
     if (!s->task.spawn_site || s->task_open == SNAP_UNKNOWN || s->task_open <= 0)
         return;
-    snap_copy_task_ref(d->box, &d->f.task, &s->task);
+    draft_opener(d, &s->task);
     if (s->task.id)
         draft_evidence(d, "task", "count", (double)s->task_open,
                        "%lld of the open ones were opened by %s (task %s), spawned at %s",

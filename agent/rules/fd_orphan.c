@@ -61,7 +61,7 @@ static void report(struct rules *r, const struct rule *rule, const struct snap_f
         d, "%lld %s descriptors opened by %s are still open though %s, spawned at %s, has ended",
         (long long)s->orphans, s->kind, culprit[0] ? culprit : "a task",
         s->task.name ? s->task.name : "its task", s->task.spawn_site);
-    snap_copy_task_ref(d->box, &d->f.task, &s->task);
+    draft_opener(d, &s->task);
     d->f.stack = snap_hold(d->box, s->stack);
     d->f.duration_ns = s->orphan_oldest_ns;
     draft_evidence(

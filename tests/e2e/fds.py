@@ -1,32 +1,46 @@
 #!/usr/bin/env python3
 """Programs that leak descriptors are told by the line that opens them; their healthy twins stay quiet.
 
-usage: fds.py [NAME...] [--healthy SECONDS]
+usage: fds.py [NAME...] [--healthy SECONDS] [--time-scale X]
 """
 
+import argparse
+import concurrent.futures
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 
+sys.dont_write_bytecode = True
 import harness
 
 SCALE = "0.01"  # a horizon of 30 s is 0.3 s, half an hour 18 s
+GALLERY = os.path.join(harness.BUILD, "gallery")
+GALLERY_SOURCE = os.path.join(harness.HERE, "..", "..", "lib", "gallery")
 
 
 class Case:
-    def __init__(self, command, rule, title, line=None, file=None, seconds=26):
+    def __init__(self, command, rule, title, line=None, file=None, seconds=26, scale=SCALE, spawned=None,
+                 ready="ready", recorded=False):
         self.command, self.rule, self.title = command, rule, title
-        self.line, self.file, self.seconds = line, file, seconds
+        self.line, self.file, self.seconds, self.scale = line, file, seconds, scale
+        self.spawned = spawned  # "file:line" of the opener task's spawn site
+        self.ready, self.recorded = ready, recorded
 
 
-def line_of(source, text):
+def line_of(source, text, folder=harness.TARGETS):
     """The line of a target's source that holds the text."""
-    with open(f"{harness.TARGETS}/{source}") as lines:
+    with open(f"{folder}/{source}") as lines:
         for number, line in enumerate(lines, 1):
             if text in line:
                 return number
     raise ValueError(f"{source} has no {text}")
+
+
+def exhibit_line(source, text):
+    return line_of(source, text, GALLERY_SOURCE)
 
 
 def script(name, *arguments):
@@ -46,29 +60,49 @@ CASES = {
                               seconds=6),
     "c-1-in-1000": Case([harness.program("fd_leak_c"), "leak", "1000", "5000"], "fd-leak",
                         "read_profile", line_of("fd_leak_c.c", 'int fd = open("/etc/hostname"'),
-                        "fd_leak_c.c"),
+                        "fd_leak_c.c", recorded=True),
+    "gallery-leak": Case([GALLERY, "fd-leak"], "fd-leak", "spool_open", exhibit_line("spool.c", "int fd = open("),
+                         "spool.c", seconds=14, scale="0.02", ready=None),
+    "gallery-orphan": Case([GALLERY, "fd-orphan"], "fd-orphan", "spool_open",
+                           exhibit_line("spool.c", "int fd = open("), "spool.c", seconds=10, scale="1", ready=None,
+                           spawned=f"fd_orphan.c:{exhibit_line('fd_orphan.c', 'ls_spawn(import')}"),
 }
 HEALTHY = {
     "node-healthy": script("fd_leak.js", "healthy", "20"),
     "python-healthy": script("fd_leak.py", "healthy"),
     "c-healthy": [harness.program("fd_leak_c"), "healthy", "1000", "5000"],
+    "gallery-leak-cured": [GALLERY, "fd-leak", "--cured"],
+    "gallery-orphan-cured": [GALLERY, "fd-orphan", "--cured"],
 }
 
 
-def start(command):
+def start(command, ready="ready"):
     """The program, once it has said that it is ready."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    if "ready" not in process.stdout.readline():
+    if ready and ready not in process.stdout.readline():
         harness.skip(f"{command[0]} does not start")
+    if not ready:
+        time.sleep(0.3)
     return process
 
 
-def check(pid, seconds):
-    result = harness.run("check", pid, "--for", f"{seconds}s", "--time-scale", SCALE, "--json",
-                         timeout=seconds + 30)
+def judged(*words, seconds=0):
+    result = harness.run("check", *words, "--json", timeout=seconds + 60)
     if not result.stdout:
         return None, result.stderr
     return json.loads(result.stdout), result.stderr
+
+
+def check(pid, seconds, scale=SCALE):
+    return judged(pid, "--for", f"{seconds}s", "--time-scale", scale, seconds=seconds)
+
+
+def check_recorded(pid, case, folder):
+    """The same, by way of a recording: it must hold what the rules judge by."""
+    path = os.path.join(folder, "fds.lsr")
+    result = harness.run("record", pid, "-o", path, "--for", f"{case.seconds}s", "--time-scale", case.scale,
+                         timeout=case.seconds + 60)
+    return judged(path) if os.path.exists(path) else (None, result.stderr)
 
 
 def of_descriptors(document):
@@ -86,17 +120,26 @@ def judge(case, document):
     culprit = right[0]["culprit"] or {}
     if case.line and (culprit.get("line") != case.line or case.file not in (culprit.get("file") or "")):
         return f"line {culprit.get('file')}:{culprit.get('line')}, expected {case.file}:{case.line}"
+    site = (right[0]["task"] or {}).get("spawn_site")
+    if case.spawned and site != case.spawned:
+        return f"spawn site {site}, expected {case.spawned}"
     return None
 
 
 def run_case(name):
     case = CASES[name]
-    process = start(case.command)
+    process = start(case.command, case.ready)
     try:
-        document, errors = check(process.pid, case.seconds)
+        with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor() as pool:
+            recorded = pool.submit(check_recorded, process.pid, case, folder) if case.recorded else None
+            document, errors = check(process.pid, case.seconds, case.scale)
+            replayed = recorded.result() if recorded else None
     finally:
         harness.end(process)
     wrong = errors if document is None else judge(case, document)
+    if wrong is None and replayed:
+        wrong = replayed[1] if replayed[0] is None else judge(case, replayed[0])
+        wrong = wrong and f"of its recording: {wrong}"
     if wrong is None:
         title = [f["title"] for f in of_descriptors(document)][0]
         print(f"{name}: ok, {title}")
@@ -105,11 +148,11 @@ def run_case(name):
     return wrong is None
 
 
-def run_healthy(name, seconds):
-    process = start(HEALTHY[name])
+def run_healthy(name, seconds, scale):
+    process = start(HEALTHY[name], None if "gallery" in name else "ready")
     try:
         time.sleep(1)
-        document, errors = check(process.pid, seconds)
+        document, errors = check(process.pid, seconds, scale)
     finally:
         harness.end(process)
     if document is None:
@@ -121,16 +164,18 @@ def run_healthy(name, seconds):
 
 
 def main():
-    arguments = sys.argv[1:]
-    seconds = 25
-    if "--healthy" in arguments:
-        at = arguments.index("--healthy")
-        seconds = int(arguments[at + 1])
-        del arguments[at:at + 2]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--healthy", type=int, default=25, metavar="SECONDS")
+    parser.add_argument("--time-scale", default=SCALE, metavar="X", help="of the healthy ones")
+    options = parser.parse_args()
     harness.need_agent()
     harness.need_program("node")
-    names = arguments or [*CASES, *HEALTHY]
-    good = [run_case(n) if n in CASES else run_healthy(n, seconds) for n in names]
+    names = options.names or [*CASES, *HEALTHY]
+    good = [run_case(n) for n in names if n in CASES]
+    with concurrent.futures.ThreadPoolExecutor() as pool: # they sleep more than they work
+        good += pool.map(lambda n: run_healthy(n, options.healthy, options.time_scale),
+                         [n for n in names if n not in CASES])
     sys.exit(0 if all(good) else 1)
 
 

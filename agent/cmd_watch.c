@@ -54,11 +54,16 @@ static void say_waiting(struct watch *w, const struct snap *s)
     fprintf(stderr, "waiting for a process that matches %s\n", s->source ? s->source : "");
 }
 
+static int on_opening(void *arg, struct error *err)
+{
+    struct watch *w = arg;
+    const char *command = w->collect.opts->exec;
+    return command ? hook_open(&w->hook, w->collect.loop, command, err) : 0;
+}
+
 static void on_snapshot(void *arg, struct snap *s)
 {
     struct watch *w = arg;
-    if (w->collect.opts->exec && !w->hook)
-        w->hook = hook_new(w->collect.loop, w->collect.opts->exec);
     say_waiting(w, s);
     for (int i = 0; i < s->nevents; i++)
         if (!ignored(w, s, &s->events[i]))
@@ -77,6 +82,7 @@ int cmd_watch(const struct opts *opts)
                       .collect = {.opts = opts,
                                   .for_ns = FOREVER,
                                   .waits_for_match = true,
+                                  .opening = on_opening,
                                   .snapshot = on_snapshot,
                                   .closing = on_stop,
                                   .arg = &w}};

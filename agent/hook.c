@@ -1,9 +1,15 @@
 #include "hook.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "confine/spawner.h"
 
 #define PERIOD_MS 1000
 
@@ -14,15 +20,17 @@ struct job {
 
 struct hook {
     uv_loop_t *loop;
-    const char *command;
+    struct spawner *spawner;
     uv_timer_t timer; // until the next start is allowed
-    uv_process_t process;
+    uv_poll_t ends;   // of what the spawner started
     uv_pipe_t input;
     uv_write_t write;
+    pid_t pid; // 0: none runs
     struct job running, queue[HOOK_QUEUE];
     int first, count, dropped;
     int open_handles;
-    bool busy, resting, closing;
+    bool feeding; // input is open, or closing
+    bool resting, closing;
 };
 
 static void next(struct hook *h);
@@ -33,48 +41,61 @@ static void job_free(struct job *j)
     *j = (struct job){0};
 }
 
-static void maybe_free(struct hook *h)
-{
-    if (h->closing && h->open_handles == 0) {
-        for (int i = 0; i < h->count; i++)
-            job_free(&h->queue[(h->first + i) % HOOK_QUEUE]);
-        free(h);
-    }
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     struct hook *h = handle->data;
     h->open_handles--;
-    if (handle != (uv_handle_t *)&h->timer && h->open_handles == (h->closing ? 0 : 1)) {
+    if (handle == (uv_handle_t *)&h->input) {
         job_free(&h->running);
-        h->busy = false;
-        if (!h->closing)
-            next(h);
+        h->feeding = false;
+        next(h);
     }
-    maybe_free(h);
+    if (!h->closing || h->open_handles > 0)
+        return;
+    for (int i = 0; i < h->count; i++)
+        job_free(&h->queue[(h->first + i) % HOOK_QUEUE]);
+    spawner_close(h->spawner);
+    free(h);
 }
 
-static void close_input(struct hook *h)
+static void close_handle(uv_handle_t *handle)
 {
-    if (!uv_is_closing((uv_handle_t *)&h->input))
-        uv_close((uv_handle_t *)&h->input, on_closed);
+    if (!uv_is_closing(handle))
+        uv_close(handle, on_closed);
 }
 
-static void on_exit_of(uv_process_t *process, int64_t status, int signal)
+static void tell_end(const struct spawn_end *end)
 {
-    struct hook *h = process->data;
-    if (status != 0 || signal != 0)
-        fprintf(stderr, "loopscope: --exec command ended with %s %d\n",
-                signal ? "signal" : "status", signal ? signal : (int)status);
-    uv_close((uv_handle_t *)process, on_closed);
-    close_input(h);
+    if (WIFSIGNALED(end->status))
+        fprintf(stderr, "loopscope: --exec command ended with signal %d\n", WTERMSIG(end->status));
+    else if (WEXITSTATUS(end->status))
+        fprintf(stderr, "loopscope: --exec command ended with status %d\n",
+                WEXITSTATUS(end->status));
+}
+
+static void on_end(uv_poll_t *poll, int status, int events)
+{
+    struct hook *h = poll->data;
+    struct spawn_end end;
+    (void)events;
+    if (h->pid == 0 || status < 0) { // the spawner itself has ended: no run is told of any more
+        uv_poll_stop(poll);
+        return;
+    }
+    if (!spawner_ended(h->spawner, h->pid, 0, &end))
+        return;
+    tell_end(&end);
+    h->pid = 0;
+    if (h->feeding)
+        close_handle((uv_handle_t *)&h->input);
+    next(h);
 }
 
 static void on_written(uv_write_t *write, int status)
 {
+    struct hook *h = write->data;
     (void)status; // the command need not read its stdin
-    close_input(write->data);
+    close_handle((uv_handle_t *)&h->input);
 }
 
 static void on_rested(uv_timer_t *timer)
@@ -84,53 +105,79 @@ static void on_rested(uv_timer_t *timer)
     next(h);
 }
 
-static int spawn(struct hook *h)
+static int feed(struct hook *h, int fd)
 {
-    char *argv[] = {"/bin/sh", "-c", (char *)h->command, NULL};
-    uv_stdio_container_t stdio[3] = {
-        {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&h->input},
-        {.flags = UV_INHERIT_FD, .data.fd = 2}, // stdout is ours: lines for programs
-        {.flags = UV_INHERIT_FD, .data.fd = 2},
-    };
-    uv_process_options_t options = {
-        .file = argv[0], .args = argv, .exit_cb = on_exit_of, .stdio = stdio, .stdio_count = 3};
     uv_pipe_init(h->loop, &h->input, 0);
-    h->input.data = h->process.data = h->write.data = h;
-    h->open_handles += 2;
-    return uv_spawn(h->loop, &h->process, &options);
+    h->input.data = h->write.data = h;
+    h->open_handles++;
+    h->feeding = true;
+    int rc = uv_pipe_open(&h->input, fd);
+    if (rc < 0) {
+        close(fd);
+        close_handle((uv_handle_t *)&h->input);
+        return rc;
+    }
+    uv_buf_t buf = uv_buf_init(h->running.json, (unsigned)h->running.size);
+    return uv_write(&h->write, (uv_stream_t *)&h->input, &buf, 1, on_written);
+}
+
+static int start(struct hook *h)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    pid_t pid = spawner_start(h->spawner, ends[0]);
+    close(ends[0]);
+    if (pid < 0) {
+        close(ends[1]);
+        return pid;
+    }
+    h->pid = pid;
+    return feed(h, ends[1]);
 }
 
 static void next(struct hook *h)
 {
-    if (h->busy || h->resting || h->closing || h->count == 0)
+    if (h->pid || h->feeding || h->resting || h->closing || h->count == 0)
         return;
     h->running = h->queue[h->first];
     h->first = (h->first + 1) % HOOK_QUEUE;
     h->count--;
-    h->busy = h->resting = true;
+    h->resting = true;
     uv_timer_start(&h->timer, on_rested, PERIOD_MS, 0);
-    int rc = spawn(h);
-    if (rc < 0) {
+    int rc = start(h);
+    if (rc < 0)
         fprintf(stderr, "loopscope: cannot run --exec command: %s\n", uv_strerror(rc));
-        uv_close((uv_handle_t *)&h->process, on_closed);
-        close_input(h);
-        return;
-    }
-    uv_buf_t buf = uv_buf_init(h->running.json, (unsigned)h->running.size);
-    uv_write(&h->write, (uv_stream_t *)&h->input, &buf, 1, on_written);
+    if (!h->feeding)
+        job_free(&h->running);
 }
 
-struct hook *hook_new(uv_loop_t *loop, const char *command)
+int hook_open(struct hook **ret, uv_loop_t *loop, const char *command, struct error *err)
 {
     struct hook *h = calloc(1, sizeof(*h));
     if (!h)
         abort();
+    char *const argv[] = {"/bin/sh", "-c", (char *)command, NULL};
+    const struct spawn_program shell = {
+        .file = argv[0], .argv = argv, .fd = STDIN_FILENO, .out_to_err = true};
+    int rc = spawner_open(&h->spawner, &shell);
+    if (rc < 0) {
+        free(h);
+        return error_set(err, STATUS_INTERNAL, -rc, "cannot prepare --exec: %s", strerror(-rc));
+    }
     h->loop = loop;
-    h->command = command;
+    h->timer.data = h->ends.data = h;
     uv_timer_init(loop, &h->timer);
-    h->timer.data = h;
     h->open_handles = 1;
-    return h;
+    rc = uv_poll_init(loop, &h->ends, spawner_fd(h->spawner));
+    if (rc < 0) {
+        hook_close(h);
+        return error_set(err, STATUS_INTERNAL, -rc, "cannot prepare --exec: %s", uv_strerror(rc));
+    }
+    h->open_handles++;
+    uv_poll_start(&h->ends, UV_READABLE, on_end);
+    *ret = h;
+    return 0;
 }
 
 void hook_run(struct hook *h, char *json, size_t size)
@@ -150,11 +197,10 @@ void hook_close(struct hook *h)
 {
     if (!h || h->closing)
         return;
-    h->closing = true;
-    uv_close((uv_handle_t *)&h->timer, on_closed);
-    if (h->busy && !uv_is_closing((uv_handle_t *)&h->process)) {
-        // The command outlives us by design; only our hold on it ends.
-        close_input(h);
-        uv_close((uv_handle_t *)&h->process, on_closed);
-    }
+    h->closing = true; // a command that runs outlives us by design; only our hold on it ends
+    close_handle((uv_handle_t *)&h->timer);
+    if (h->ends.loop) // was initialised
+        close_handle((uv_handle_t *)&h->ends);
+    if (h->feeding)
+        close_handle((uv_handle_t *)&h->input);
 }

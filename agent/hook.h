@@ -6,10 +6,13 @@
 #include <stddef.h>
 #include <uv.h>
 
+#include "error.h"
+
 #define HOOK_QUEUE 64
 
 struct hook;
-struct hook *hook_new(uv_loop_t *loop, const char *command);
+// Before the agent gives up its right to start anything: it has a spawner do it.
+int hook_open(struct hook **ret, uv_loop_t *loop, const char *command, struct error *err);
 // Queues one run. Takes json (malloc'ed).
 void hook_run(struct hook *h, char *json, size_t size);
 // No new run; one that runs is left to end by itself. Frees h within the loop. NULL is fine.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "confine/confine.h"
 #include "rules/rule.h"
 #include "stack/stacker.h"
 
@@ -44,13 +45,43 @@ static int check_ignore(const struct opts *o, struct error *err)
     return 0;
 }
 
-static int run(const struct cli *c)
+// What attaches: what it will need when it has given up its privileges is prepared before it has any probe.
+static bool attaches(const struct cli *c)
+{
+    switch (c->opts.target) {
+    case TARGET_PID:
+    case TARGET_NAME:
+    case TARGET_ALL:
+    case TARGET_CGROUP:
+    case TARGET_UNIT:
+    case TARGET_COMMAND: return true;
+    default: return c->command->run == cmd_top && c->opts.target == TARGET_NONE;
+    }
+}
+
+static int run_confined(struct cli *c)
+{
+    struct error err = {0};
+    struct opts *o = &c->opts;
+    bool screen = c->command->run == cmd_top; // exports, records and keeps its settings
+    struct confinement confinement = {
+        .writes = o->output || screen, .unlinks = o->socket, .output = o->output};
+    if (stacker_spawner(&confinement.helpers, &err) < 0)
+        return fail(&err);
+    o->confinement = &confinement;
+    int status = c->command->run(o);
+    o->confinement = NULL;
+    spawner_close(confinement.helpers);
+    return status;
+}
+
+static int run(struct cli *c)
 {
     struct error err = {0};
     bool lints = c->command->takes == TAKES_PATHS; // has rules and keys of its own
     if (!lints && (check_settings(&c->opts, &err) < 0 || check_ignore(&c->opts, &err) < 0))
         return fail(&err);
-    int status = c->command->run(&c->opts);
+    int status = attaches(c) ? run_confined(c) : c->command->run(&c->opts);
     if (fflush(stdout) != 0 && errno != EPIPE && status == STATUS_CLEAN) {
         error_set(&err, STATUS_INTERNAL, errno, "cannot write to stdout: %s", strerror(errno));
         return fail(&err);

@@ -10,6 +10,8 @@
 #define OPT_UNSET  INT64_MIN
 #define FAIL_NEVER 3
 
+struct confinement;
+
 enum target_kind {
     TARGET_NONE,
     TARGET_PID,
@@ -49,6 +51,7 @@ struct opts {
     int64_t max_bytes; // --max-size; 0: no limit
     int64_t ring_ns;   // --ring; 0: keep all
     int fail_on;       // enum severity, or FAIL_NEVER
+    struct confinement *confinement; // what is given up once attached; NULL nothing. main's
     int nsettings;
     const char **settings; // "rule.key=value" of -o and -c, in order
     int nignore;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "confine/confine.h"
 #include "probe/probe.h"
 #include "rules/rule.h"
 #include "stack/stacker.h"
@@ -163,7 +164,8 @@ int session_open(struct session **ret, const struct opts *opts, struct error *er
     if (r == 0)
         r = open_probe(s, err);
     if (r == 0)
-        r = stacker_open(&s->model.stacker, err);
+        r = stacker_open(&s->model.stacker, opts->confinement ? opts->confinement->helpers : NULL,
+                         err);
     if (r == 0)
         r = open_target(s, err);
     if (r < 0) {

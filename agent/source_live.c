@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "confine/confine.h"
 #include "record/round.h"
 #include "session.h"
 #include "source.h"
@@ -143,6 +144,11 @@ int source_open_live(struct source **ret, uv_loop_t *loop, const struct opts *op
     r = start(l);
     if (r < 0) {
         error_set(err, STATUS_INTERNAL, -r, "cannot watch own descriptors: %s", uv_strerror(r));
+        live_close(&l->source);
+        return r;
+    }
+    r = opts->confinement ? confine(opts->confinement, err) : 0;
+    if (r < 0) {
         live_close(&l->source);
         return r;
     }

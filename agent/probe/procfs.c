@@ -10,20 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-int proc_read(const char *path, char *to, int size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    ssize_t n = read(fd, to, size - 1);
-    int err = errno;
-    close(fd);
-    if (n < 0)
-        return -err;
-    to[n] = '\0';
-    return (int)n;
-}
-
 static int read_task_file(int pid, int tid, const char *name, char *to, int size)
 {
     char path[64];
@@ -33,30 +19,6 @@ static int read_task_file(int pid, int tid, const char *name, char *to, int size
         snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
     int n = proc_read(path, to, size);
     return n == -ENOENT ? -ESRCH : n;
-}
-
-int proc_stat(int pid, int tid, struct proc_stat *ret)
-{
-    char text[1024];
-    int n = read_task_file(pid, tid, "stat", text, sizeof(text));
-    if (n < 0)
-        return n;
-    const char *at = strrchr(text, ')'); // the name before it may hold anything
-    if (!at || at[1] != ' ')
-        return -EPROTO;
-    uint64_t utime, stime;
-    long tick = sysconf(_SC_CLK_TCK);
-    *ret = (struct proc_stat){0};
-    // Fields 3 to 28 of proc(5).
-    n = sscanf(at + 2,
-               "%c %*d %*d %*d %*d %*d %" SCNu32 " %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-               " %*d %*d %*d %*d %*d %*d %" SCNu64 " %*u %*d %*u %*u %*u %" SCNu64,
-               &ret->state, &ret->flags, &utime, &stime, &ret->start_time, &ret->start_stack);
-    if (n != 6)
-        return -EPROTO;
-    ret->utime = utime * (1000000000ULL / tick);
-    ret->stime = stime * (1000000000ULL / tick);
-    return 0;
 }
 
 int64_t proc_voluntary_switches(int pid, int tid)

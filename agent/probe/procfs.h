@@ -5,18 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct proc_stat {
-    char state;
-    uint32_t flags;        // PF_*
-    uint64_t utime, stime; // ns, in steps of a tick
-    uint64_t start_time;   // ticks since boot
-    uint64_t start_stack;  // 0: not for us to see
-};
-
-#define PROC_PF_KTHREAD 0x00200000u
-
-// tid 0: of the process. -ESRCH: gone.
-int proc_stat(int pid, int tid, struct proc_stat *ret);
+#include "../proc_stat.h"
 
 struct proc_syscall {
     bool running; // on a CPU or waiting for one: the rest is not known
@@ -40,8 +29,5 @@ int64_t proc_voluntary_switches(int pid, int tid);
 int proc_each_thread(int pid, int (*each)(void *arg, int tid), void *arg);
 
 bool proc_is_32bit(int pid);
-
-// The text of a small file, NUL-terminated; its length or -errno.
-int proc_read(const char *path, char *to, int size);
 
 #endif

@@ -1,16 +1,16 @@
-// One helper process and the way to it. The helper is this program again (/proc/self/exe), not a plain
-// fork: it can be started at any time, also after the agent has threads, shares no memory with the agent,
-// and holds none of its descriptors.
+// One helper process and the way to it.
 #ifndef LOOPSCOPE_STACK_LANE_H
 #define LOOPSCOPE_STACK_LANE_H
 
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../confine/spawner.h"
 #include "wire.h"
 
 struct lane {
-    pid_t pid; // 0: none runs
+    struct spawner *spawner; // starts and ends it; not owned
+    pid_t pid;               // 0: none runs
     struct wire wire;
     uint32_t generation; // rises with each start: what an earlier one was told is lost
     int64_t cpu_ns_of_dead;

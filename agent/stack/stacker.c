@@ -15,23 +15,43 @@
 #define SECOND    1000000000ll
 
 struct stacker {
-    int epoll, wake; // wake: something is to be answered without a message
+    int epoll, wake;             // wake: something is to be answered without a message
+    struct spawner *own_spawner; // NULL: it is another's
     struct work lanes[LANES];
     struct target *targets;
     uint32_t next_id;
     bool closing;
 };
 
-int stacker_open(struct stacker **ret, struct error *err)
+int stacker_spawner(struct spawner **ret, struct error *err)
+{
+    // This program again, not a plain fork: it shares no memory with the agent. Own process group: ^C at the terminal
+    // is for the agent.
+    static char *const argv[] = {"loopscope", STACK_HELPER_ARG, NULL};
+    const struct spawn_program helper = {
+        .file = "/proc/self/exe", .argv = argv, .fd = STACK_HELPER_FD, .own_group = true};
+    int r = spawner_open(ret, &helper);
+    if (r < 0)
+        return error_set(err, STATUS_INTERNAL, -r, "the stack helper could not be started: %s",
+                         strerror(-r));
+    return 0;
+}
+
+int stacker_open(struct stacker **ret, struct spawner *spawner, struct error *err)
 {
     struct stacker *s = calloc(1, sizeof(*s));
     *ret = NULL;
     if (!s)
         return error_set(err, STATUS_INTERNAL, ENOMEM, "out of memory");
+    int r = spawner ? 0 : stacker_spawner(&s->own_spawner, err);
+    if (r < 0) {
+        free(s);
+        return r;
+    }
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     for (int i = 0; i < LANES; i++)
-        work_init(&s->lanes[i], i, s->epoll, &s->targets);
+        work_init(&s->lanes[i], i, s->epoll, &s->targets, spawner ? spawner : s->own_spawner);
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
     int failed = 0;
     if (s->epoll < 0 || s->wake < 0 || epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->wake, &e) != 0)
@@ -67,6 +87,7 @@ void stacker_close(struct stacker *s)
         close(s->wake);
     if (s->epoll >= 0)
         close(s->epoll);
+    spawner_close(s->own_spawner);
     free(s);
 }
 

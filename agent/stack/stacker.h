@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "../../bpf/records.h"
+#include "../confine/spawner.h"
 #include "../error.h"
 #include "../snapshot/snapshot.h"
 
@@ -98,7 +99,11 @@ typedef void (*tasks_cb)(void *arg, const struct tasks_answer *answer);
 #define STACK_HELPER_FD  3
 int stack_helper_main(int fd); // returns the exit status when the agent is gone
 
-int stacker_open(struct stacker **ret, struct error *err);
+// A spawner of helpers, for an agent that will give up the right to start them; the caller's to close.
+int stacker_spawner(struct spawner **ret, struct error *err);
+
+// spawner: NULL makes one of its own; else it must outlive the stacker.
+int stacker_open(struct stacker **ret, struct spawner *spawner, struct error *err);
 void stacker_close(struct stacker *s); // pending callbacks are answered first, as failed
 int stacker_fd(struct stacker *s);     // readable: call stacker_dispatch
 void stacker_dispatch(struct stacker *s);

@@ -337,9 +337,11 @@ void work_dispatch(struct work *w)
     pump(w);
 }
 
-void work_init(struct work *w, int index, int epoll, struct target **targets)
+void work_init(struct work *w, int index, int epoll, struct target **targets,
+               struct spawner *spawner)
 {
-    *w = (struct work){.index = index, .epoll = epoll, .targets = targets};
+    *w = (struct work){
+        .lane = {.spawner = spawner}, .index = index, .epoll = epoll, .targets = targets};
     w->urgent.last = &w->urgent.first;
     w->later.last = &w->later.first;
 }

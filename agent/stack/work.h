@@ -56,7 +56,8 @@ struct work {
 
 struct target *find_target(struct target *targets, int pid); // NULL: not there
 
-void work_init(struct work *w, int index, int epoll, struct target **targets);
+void work_init(struct work *w, int index, int epoll, struct target **targets,
+               struct spawner *spawner);
 void work_stop(struct work *w,
                const char *why_not);          // ends the helper, answers everything as failed
 int work_start_helper(struct work *w);        // if none runs; -errno

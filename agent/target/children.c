@@ -12,7 +12,7 @@
 static bool command_line(int child, char *buf, size_t size)
 {
     struct proc_stat stat;
-    if (procfs_stat(child, &stat) < 0 || stat.flags & FORK_NO_EXEC)
+    if (proc_stat(child, 0, &stat) < 0 || stat.flags & FORK_NO_EXEC)
         return false;
     ssize_t n = procfs_read(buf, size, "/proc/%d/cmdline", child);
     while (n > 0 && !buf[n - 1])
@@ -51,8 +51,8 @@ int newest_child(int pid, int tid)
         int child = (int)strtol(at, &end, 10);
         if (end == at)
             break;
-        if (procfs_stat(child, &stat) == 0 && stat.state != 'Z' && stat.start_ticks >= newest) {
-            newest = stat.start_ticks;
+        if (proc_stat(child, 0, &stat) == 0 && stat.state != 'Z' && stat.start_time >= newest) {
+            newest = stat.start_time;
             found = child;
         }
     }

@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../confine/spawner.h"
 #include "../error.h"
 
 struct command_run {
+    struct spawner *spawner; // its parent; NULL before the start
     int pid;
     int64_t exit; // as a shell would show it; INT64_MIN while it runs
 };

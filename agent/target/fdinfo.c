@@ -84,7 +84,7 @@ static void describe_pipe(int pid, int fd, const char *link, struct snap *box, s
             look_at_process(&s, (int)child);
         }
     }
-    if (!s.found_pid && procfs_stat(pid, &stat) == 0)
+    if (!s.found_pid && proc_stat(pid, 0, &stat) == 0)
         look_at_process(&s, stat.ppid);
     if (s.found_pid && procfs_comm(s.found_pid, s.found_pid, comm, sizeof(comm)) == 0)
         cause->peer = snap_printf(box, "process %d (%s)", s.found_pid, comm);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../confine/confine.h"
 #include "match.h"
 #include "procfs.h"
 #include "procs.h"
@@ -38,7 +39,7 @@ struct follow {
     int64_t next_scan_ns;
     bool pending; // some candidate may have something due
     uint64_t scans;
-    int self;
+    int self, starter; // starter: of our helpers
 };
 
 static bool matches(const struct follow *f, const struct candidate *c)
@@ -56,10 +57,11 @@ static bool matches(const struct follow *f, const struct candidate *c)
 static bool is_own(const struct follow *f, int pid)
 {
     struct proc_stat stat;
-    if (pid == f->self)
+    if (pid == f->self || pid == f->starter)
         return true;
     // Our helper, by parent; a command's own process is a child of ours too, and is added by its pid.
-    return procfs_stat(pid, &stat) < 0 || stat.ppid == f->self;
+    return proc_stat(pid, 0, &stat) < 0 || stat.ppid == f->self ||
+           (f->starter && stat.ppid == f->starter);
 }
 
 static struct candidate *candidate(struct follow *f, int pid)
@@ -232,6 +234,8 @@ int follow_new(struct follow **ret, struct model *m, const struct opts *opts, in
     if (!f)
         return error_set(err, STATUS_INTERNAL, ENOMEM, "out of memory");
     *f = (struct follow){.m = m, .opts = opts, .root_pid = root_pid, .self = getpid()};
+    if (opts->confinement)
+        f->starter = spawner_pid(opts->confinement->helpers);
     f->text = describe(opts, root_pid);
     m->born = child_born;
     m->born_arg = f;

@@ -68,7 +68,7 @@ static bool note_zombie(void *arg, int pid)
 {
     struct model *m = arg;
     struct proc_stat stat;
-    if (procfs_stat(pid, &stat) < 0 || stat.state != 'Z')
+    if (proc_stat(pid, 0, &stat) < 0 || stat.state != 'Z')
         return true;
     struct proc *parent = proc_find(m, stat.ppid);
     if (!parent || parent->exited)
@@ -95,8 +95,8 @@ static void count_zombies(struct model *m)
 static void check_still_there(struct model *m, struct proc *p)
 {
     struct proc_stat stat;
-    int r = procfs_stat(p->pid, &stat);
-    if (r == 0 && stat.start_ticks == p->start_ticks && stat.state != 'Z')
+    int r = proc_stat(p->pid, 0, &stat);
+    if (r == 0 && stat.start_time == p->start_ticks && stat.state != 'Z')
         return;
     struct probe_thread_event gone = {.what = PROBE_PROCESS_EXIT, .pid = p->pid, .tid = p->pid};
     thread_event(m, &gone);

@@ -44,26 +44,6 @@ ssize_t procfs_link(char *buf, size_t size, const char *fmt, ...)
     return n;
 }
 
-int procfs_stat(int pid, struct proc_stat *ret)
-{
-    char buf[1024];
-    ssize_t n = procfs_read(buf, sizeof(buf), "/proc/%d/stat", pid);
-    if (n < 0)
-        return (int)n;
-    // comm may hold anything, brackets and spaces too: it ends at the last one.
-    char *open = strchr(buf, '('), *close = strrchr(buf, ')');
-    if (!open || !close || close < open)
-        return -ESRCH;
-    *close = '\0';
-    snprintf(ret->comm, sizeof(ret->comm), "%s", open + 1);
-    unsigned long long start = 0;
-    int got = sscanf(
-        close + 1, " %c %d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d %llu",
-        &ret->state, &ret->ppid, &ret->flags, &ret->threads, &start);
-    ret->start_ticks = start;
-    return got == 5 ? 0 : -EIO;
-}
-
 int procfs_comm(int pid, int tid, char *buf, size_t size)
 {
     ssize_t n = procfs_read(buf, size, "/proc/%d/task/%d/comm", pid, tid);

@@ -7,21 +7,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct proc_stat {
-    char comm[64];
-    char state;
-    int ppid;
-    unsigned long flags;
-    uint64_t start_ticks;
-    int threads;
-};
+#include "../proc_stat.h"
 
 // Reads at most size-1 bytes and ends them with a 0; returns the length or -errno.
 ssize_t procfs_read(char *buf, size_t size, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 ssize_t procfs_link(char *buf, size_t size, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-int procfs_stat(int pid, struct proc_stat *ret);
 int procfs_comm(int pid, int tid, char *buf, size_t size);
 // The system call a thread sleeps in: 0, nr -1 when it sleeps in none; -EAGAIN while it runs.
 int procfs_syscall(int pid, int tid, long *ret_nr, uint64_t args[6]);

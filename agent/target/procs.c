@@ -20,7 +20,7 @@
 static int check_is_process(int pid, struct proc_stat *stat, struct error *err)
 {
     int tgid;
-    if (pid <= 0 || procfs_stat(pid, stat) < 0)
+    if (pid <= 0 || proc_stat(pid, 0, stat) < 0)
         return error_set(err, STATUS_NO_ATTACH, ESRCH, "no process with pid %d", pid);
     if (!procfs_is_tgid(pid, &tgid) && tgid > 0) {
         error_set(err, STATUS_NO_ATTACH, ESRCH, "%d is a thread of process %d", pid, tgid);
@@ -131,7 +131,7 @@ int proc_new(struct model *m, int pid, struct proc **ret, struct error *err)
     int r = proc_check(pid, err);
     if (r < 0)
         return r;
-    if (procfs_stat(pid, &stat) < 0)
+    if (proc_stat(pid, 0, &stat) < 0)
         return error_set(err, STATUS_NO_ATTACH, ESRCH, "no process with pid %d", pid);
     struct proc *p = calloc(1, sizeof(*p));
     if (!p)
@@ -142,13 +142,13 @@ int proc_new(struct model *m, int pid, struct proc **ret, struct error *err)
     p->uid = lstat(path, &st) == 0 ? st.st_uid : (uid_t)-1;
     p->pid = pid;
     p->ppid = stat.ppid;
-    p->start_ticks = stat.start_ticks;
+    p->start_ticks = stat.start_time;
     p->forked = stat.flags & FORK_NO_EXEC;
     int64_t boot = boot_unix_ns();
     p->started_unix_ns =
         boot == SNAP_UNKNOWN
             ? SNAP_UNKNOWN
-            : boot + (int64_t)(stat.start_ticks * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK)));
+            : boot + (int64_t)(stat.start_time * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK)));
     p->added_ns = m->now_ns;
     p->identity.uv_backend_fd = -1;
     p->fd_limit = p->fd_limit_hard = SNAP_UNKNOWN;

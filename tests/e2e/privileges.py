@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """Who holds which privilege while it works.
 
-The helper that parses foreign bytes holds none. The agent needs the four capabilities of the systemd unit and
-no user id; all system calls it makes are in the unit's filter.
+The helper that parses foreign bytes holds none. The agent, once attached, holds at most five capabilities, cannot gain
+any, and has a filter of system calls; yet it finds what starts later and starts a new helper when one dies. What it starts
+for its user (a COMMAND, --exec) has what the user had. It needs the four capabilities of the systemd unit and no user id;
+all system calls it makes are in the unit's filter.
 """
 
 import os
@@ -18,6 +20,7 @@ import harness
 
 UNIT = os.path.join(harness.HERE, "../../packaging/systemd/loopscope.service")
 NOBODY = 65534
+KEPT = sum(1 << number for number in (2, 19, 38, 39, 40))  # DAC_READ_SEARCH SYS_PTRACE PERFMON BPF CHECKPOINT_RESTORE
 failures = []
 
 
@@ -33,6 +36,43 @@ def status_of(pid):
 def children(pid):
     return [int(word) for tid in os.listdir(f"/proc/{pid}/task")
             for word in open(f"/proc/{pid}/task/{tid}/children").read().split()]
+
+
+def descendants(pid):
+    found = []
+    for child in children(pid):
+        found += [child, *descendants(child)]
+    return found
+
+
+def is_helper(pid):
+    try:
+        return b"--stack-helper" in open(f"/proc/{pid}/cmdline", "rb").read() and status_of(pid)["Seccomp"] == "2"
+    except OSError:
+        return False
+
+
+def helpers_of(pid):
+    try:
+        return [d for d in descendants(pid) if is_helper(d)]
+    except OSError:
+        return []
+
+
+def is_confined(pid):
+    return status_of(pid)["NoNewPrivs"] == "1" and int(status_of(pid)["Seccomp_filters"]) > FILTERS
+
+
+def check_agent(name, pid, user):
+    """Every thread of it."""
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        s = dict(re.findall(r"^(\w+):\t(.*)$", open(f"/proc/{pid}/task/{tid}/status").read(), re.M))
+        for field in ("CapPrm", "CapEff"):
+            check(int(s[field], 16) & ~KEPT == 0, f"{name}: the agent's {field} is {s[field]}")
+        for field in ("CapInh", "CapAmb", *(["CapBnd"] if user == 0 else [])):
+            check(int(s[field], 16) == 0, f"{name}: the agent's {field} is {s[field]}")
+        check(s["NoNewPrivs"] == "1", f"{name}: the agent may gain privileges")
+        check(s["Seccomp"] == "2" and int(s["Seccomp_filters"]) > FILTERS, f"{name}: the agent has no filter of its own")
 
 
 def wait_for(what, seconds=10):
@@ -82,9 +122,11 @@ def find_stalls(name, target, agent, prefix, user, *options):
     with open(os.devnull) as null:
         process = subprocess.Popen([*prefix, agent, "watch", str(target), "--for", "8s", "--json", *options],
                                    stdin=null, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    helpers = wait_for(lambda: [c for c in children(process.pid) if status_of(c)["Seccomp"] == "2"])
+    helpers = wait_for(lambda: helpers_of(process.pid))
     check(helpers, f"{name}: no helper with a filter was seen")
+    check(wait_for(lambda: is_confined(process.pid)), f"{name}: the agent kept its privileges")
     time.sleep(1.5)
+    check_agent(name, process.pid, user)
     for helper in helpers or []:
         if os.path.exists(f"/proc/{helper}"):
             check_helper(helper, user)
@@ -94,6 +136,53 @@ def find_stalls(name, target, agent, prefix, user, *options):
     check(culprits, f"{name}: no culprit was named (status {process.returncode}): {err[:200]}{out[:200]}")
     print(f"  {name}: {len(helpers or [])} helpers, CapEff {own['CapEff']}, culprits: {' '.join(sorted(culprits))}")
     return own
+
+
+def later_matches(agent, tmp):
+    """What starts after the privileges are gone is attached; a helper that dies is started anew."""
+    path = os.path.join(tmp, "came_later")
+    subprocess.run(["install", "-m", "755", harness.program("stall_c"), path], check=True)
+    process = subprocess.Popen([agent, "watch", "--name", "came_later", "--json", "--exec", f"cat /proc/self/status > {tmp}/hook"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    check(wait_for(lambda: is_confined(process.pid)), "with a name: the agent kept its privileges")
+    for helper in helpers_of(process.pid):
+        os.kill(helper, signal.SIGKILL)
+    target = subprocess.Popen([path, "--causes", "nanosleep", "--gap-min", "200", "--gap-max", "300", "--log", f"{tmp}/later"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        hook = wait_for(lambda: os.path.exists(f"{tmp}/hook") and open(f"{tmp}/hook").read(), 30)
+        check(wait_for(lambda: helpers_of(process.pid)), "a helper that died was not started anew")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    finally:
+        target.kill()
+        target.wait()
+    check("block_nanosleep" in out, f"a target that came later: no culprit (status {process.returncode}): {err[:200]}")
+    check_user_program("--exec", hook or "")
+    print("  came later, after its helper had been killed: found; --exec has what the user has")
+
+
+def check_user_program(name, text):
+    own = status_of("self")
+    got = dict(re.findall(r"^(\w+):\t(.*)$", text, re.M))
+    for field in ("CapEff", "CapBnd", "NoNewPrivs", "Seccomp", "SigBlk", "SigIgn"):
+        value = got.get(field)
+        if field.startswith("Sig"):  # signals 32 and 33 are the C library's own
+            check(value and int(value, 16) & ~(3 << 31) == 0, f"{name}: {field} is {value}")
+        else:
+            check(value == own[field], f"{name}: {field} is {value}, not {own[field]}")
+
+
+def command_of_user(agent, tmp):
+    """A COMMAND that became another user is still ended with the agent, which may not signal it."""
+    process = subprocess.Popen([agent, "watch", "--for", "3s", "--", "sh", "-c", f"cat /proc/self/status > {tmp}/command; "
+                                f"echo $$ > {tmp}/pid; exec setpriv --reuid={NOBODY} --clear-groups sleep 60"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    check(wait_for(lambda: is_confined(process.pid)), "with a COMMAND: the agent kept its privileges")
+    process.wait(30)
+    check_user_program("COMMAND", open(f"{tmp}/command").read())
+    check(not os.path.exists(f"/proc/{open(f'{tmp}/pid').read().strip()}"), "the COMMAND of another user goes on")
+    print("  a COMMAND has what the user has, and is ended though it changed its user")
 
 
 def filter_of_unit():
@@ -136,6 +225,7 @@ def check_filter(agent, caps, tmp):
     print(f"  the unit's filter holds all {len(calls)} system calls of serve")
 
 
+FILTERS = int(status_of("self").get("Seccomp_filters", 0))  # those that we live under ourselves
 harness.need_agent()
 if os.getuid() != 0:
     harness.skip("not root: no privilege to take away")
@@ -149,6 +239,8 @@ with tempfile.TemporaryDirectory() as tmp:
     try:
         time.sleep(0.5)
         find_stalls("root", target.pid, agent, [], 0)
+        later_matches(agent, tmp)
+        command_of_user(agent, tmp)
         caps = capabilities()
         own = find_stalls("the unit's four capabilities", target.pid, agent, limited(caps), NOBODY, "--backend", "bpf")
         check(bin(int(own["CapEff"], 16)).count("1") == len(caps) and own["Uid"].split()[0] == str(NOBODY),

@@ -127,7 +127,7 @@ int main(int argc, char **argv)
     int pid = atoi(argv[optind]), tid = optind + 1 < argc ? atoi(argv[optind + 1]) : pid;
     struct stacker *s;
     struct error err;
-    if (stacker_open(&s, &err) < 0 || stacker_add_process(s, pid, &err) < 0) {
+    if (stacker_open(&s, NULL, &err) < 0 || stacker_add_process(s, pid, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 3;
     }

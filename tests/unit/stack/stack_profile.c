@@ -209,7 +209,7 @@ int main(int argc, char **argv)
     double seconds = optind + 2 < argc ? atof(argv[optind + 2]) : 3;
     struct stacker *s;
     struct error err;
-    if (stacker_open(&s, &err) < 0 || stacker_add_process(s, pid, &err) < 0) {
+    if (stacker_open(&s, NULL, &err) < 0 || stacker_add_process(s, pid, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 3;
     }

@@ -62,25 +62,29 @@ static void wait_answers(struct stacker *s, const struct seen *seen, int n)
     assert_int_equal(seen->answers, n);
 }
 
-// The only child of this process that is a helper.
-static pid_t find_helper(void)
+static bool is_helper(pid_t pid)
 {
     char path[64], text[512];
-    snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
-    FILE *f = fopen(path, "r");
-    assert_non_null(f);
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+    FILE *c = fopen(path, "r");
+    size_t n = c ? fread(text, 1, sizeof(text) - 1, c) : 0;
+    if (c)
+        fclose(c);
+    text[n] = '\0';
+    return n > strlen(text) + 1 && !strcmp(text + strlen(text) + 1, STACK_HELPER_ARG);
+}
+
+// The only helper below this process: a child of its child, the spawner. 0: none.
+static pid_t find_helper(pid_t parent)
+{
+    char path[64];
     pid_t pid, found = 0;
-    while (fscanf(f, "%d", &pid) == 1) {
-        snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-        FILE *c = fopen(path, "r");
-        size_t n = c ? fread(text, 1, sizeof(text) - 1, c) : 0;
-        if (c)
-            fclose(c);
-        text[n] = '\0';
-        if (n > strlen(text) + 1 && !strcmp(text + strlen(text) + 1, STACK_HELPER_ARG))
-            found = pid;
-    }
-    fclose(f);
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+    FILE *f = fopen(path, "r");
+    while (f && fscanf(f, "%d", &pid) == 1)
+        found = is_helper(pid) ? pid : parent == getpid() && !found ? find_helper(pid) : found;
+    if (f)
+        fclose(f);
     return found;
 }
 
@@ -89,10 +93,11 @@ static pid_t helper_pid(void)
 {
     pid_t pid = 0;
     for (int i = 0; i < 1000 && pid == 0; i++) {
-        pid = find_helper();
+        pid = find_helper(getpid());
         if (pid == 0)
             usleep(1000);
     }
+    assert_int_not_equal(pid, 0);
     return pid;
 }
 
@@ -100,7 +105,7 @@ static struct stacker *open_with(struct target_process *t)
 {
     struct stacker *s;
     struct error err;
-    assert_int_equal(stacker_open(&s, &err), 0);
+    assert_int_equal(stacker_open(&s, NULL, &err), 0);
     assert_int_equal(stacker_add_process(s, t->pid, &err), 0);
     return s;
 }
@@ -148,7 +153,7 @@ static void killed_at_any_moment(void **state)
     for (int i = 0; i < 60; i++) {
         assert_int_equal(stacker_stack(s, &captured.request, on_stack, &seen), 0);
         usleep((useconds_t)(rand() % 1500));
-        pid_t pid = find_helper();
+        pid_t pid = find_helper(getpid());
         if (pid > 0 && i % 3 != 2)
             kill(pid, SIGKILL);
         wait_answers(s, &seen, i + 1);
@@ -254,7 +259,7 @@ static void no_such_process(void **state)
     (void)state;
     struct stacker *s;
     struct error err;
-    assert_int_equal(stacker_open(&s, &err), 0);
+    assert_int_equal(stacker_open(&s, NULL, &err), 0);
     assert_int_equal(stacker_add_process(s, 4194304 + 5, &err), -ENOENT);
     assert_int_equal(err.status, STATUS_NO_ATTACH);
     assert_non_null(strstr(err.text, "no such process"));
@@ -309,7 +314,7 @@ static void leaves_nothing_behind(void **state)
     (void)state;
     struct stacker *s;
     struct error err;
-    assert_int_equal(stacker_open(&s, &err), 0);
+    assert_int_equal(stacker_open(&s, NULL, &err), 0);
     pid_t pid = helper_pid();
     assert_true(pid > 0);
     stacker_close(s);

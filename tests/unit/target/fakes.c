@@ -120,8 +120,9 @@ bool probe_turns_estimated(struct probe *p)
 
 // --- stacker
 
-int stacker_open(struct stacker **ret, struct error *err)
+int stacker_open(struct stacker **ret, struct spawner *spawner, struct error *err)
 {
+    (void)spawner;
     (void)ret, (void)err;
     return -ENOSYS;
 }

@@ -1,0 +1,84 @@
+#include "confine.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1 // reports need what the filter refuses
+#else
+#define SANITIZED 0
+#endif
+
+#ifndef CAP_CHECKPOINT_RESTORE // headers before 5.9
+#define CAP_CHECKPOINT_RESTORE 40
+#endif
+
+static const unsigned kept[] = {CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
+                                CAP_CHECKPOINT_RESTORE};
+
+static int keep(const unsigned *list, size_t n)
+{
+    bool had[64] = {false};
+    for (size_t i = 0; i < n; i++)
+        had[list[i]] = capng_have_capability(CAPNG_EFFECTIVE, list[i]);
+    bool bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+    capng_clear(CAPNG_SELECT_BOTH);
+    for (size_t i = 0; i < n; i++)
+        if (had[list[i]])
+            capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, list[i]);
+    if (bounds && capng_apply(CAPNG_SELECT_BOUNDS) != 0)
+        return -EPERM;
+    return capng_apply(CAPNG_SELECT_CAPS) == 0 ? 0 : -EPERM;
+}
+
+static bool may_write_in_folder_of(const char *path)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    if (slash && (size_t)(slash - path) >= sizeof(folder))
+        return false;
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + (slash == path) : 1,
+             slash ? path : ".");
+    return faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0 &&
+           (access(path, F_OK) != 0 || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0);
+}
+
+// root writes into anybody's folder by CAP_DAC_OVERRIDE alone. Whether the output needs it is tried without it.
+static int drop_capabilities(const struct confinement *c)
+{
+    unsigned list[sizeof(kept) / sizeof(kept[0]) + 1];
+    size_t n = sizeof(kept) / sizeof(kept[0]);
+    memcpy(list, kept, sizeof(kept));
+    if (capng_get_caps_process() != 0)
+        return -EPERM;
+    if (c->output && capng_have_capability(CAPNG_EFFECTIVE, CAP_DAC_OVERRIDE)) {
+        capng_update(CAPNG_DROP, CAPNG_EFFECTIVE, CAP_DAC_OVERRIDE);
+        if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+            return -EPERM;
+        bool without = may_write_in_folder_of(c->output);
+        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_DAC_OVERRIDE);
+        if (!without)
+            list[n++] = CAP_DAC_OVERRIDE;
+    }
+    return keep(list, n);
+}
+
+int confine(struct confinement *c, struct error *err)
+{
+    if (c->entered)
+        return 0;
+    int r = drop_capabilities(c);
+    if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        r = -errno;
+    if (r == 0 && !SANITIZED)
+        r = confine_filter(c);
+    if (r < 0)
+        return error_set(err, STATUS_INTERNAL, -r, "cannot shed privileges: %s", strerror(-r));
+    c->entered = true;
+    return 0;
+}

@@ -1,0 +1,180 @@
+// The agent's side.
+#include "spawner.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "spawner_internal.h"
+
+#define MAX_ENDED 16 // told, not asked for yet: ends that nobody minds push each other out
+
+struct ended {
+    pid_t pid;
+    struct spawn_end end;
+};
+
+struct spawner {
+    int fd;
+    pid_t pid;
+    int nended;
+    struct ended ended[MAX_ENDED];
+};
+
+int spawner_open(struct spawner **ret, const struct spawn_program *program)
+{
+    int pair[2];
+    struct spawner *s = calloc(1, sizeof(*s));
+    *ret = NULL;
+    if (!s)
+        return -ENOMEM;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+        free(s);
+        return -errno;
+    }
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before); // none may reach the agent's handlers in the child
+    s->fd = pair[0];
+    s->pid = fork();
+    int err = errno;
+    if (s->pid == 0)
+        spawner_live(pair[1], program);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    close(pair[1]);
+    if (s->pid < 0) {
+        close(pair[0]);
+        free(s);
+        return -err;
+    }
+    *ret = s;
+    return 0;
+}
+
+void spawner_close(struct spawner *s)
+{
+    if (!s)
+        return;
+    close(s->fd);
+    while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    free(s);
+}
+
+pid_t spawner_pid(const struct spawner *s)
+{
+    return s->pid;
+}
+
+int spawner_fd(const struct spawner *s)
+{
+    return s->fd;
+}
+
+static void note_end(struct spawner *s, const struct reply *r)
+{
+    if (s->nended == MAX_ENDED)
+        memmove(s->ended, s->ended + 1, (size_t)--s->nended * sizeof(s->ended[0]));
+    s->ended[s->nended++] = (struct ended){r->pid, r->end};
+}
+
+// 0: one has come; -EAGAIN: none has; -EPIPE: the spawner is gone.
+static int receive(struct spawner *s, struct reply *r, int flags)
+{
+    ssize_t n;
+    do
+        n = recv(s->fd, r, sizeof(*r), flags);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? -EAGAIN : -EPIPE;
+    return n == sizeof(*r) ? 0 : -EPIPE;
+}
+
+static int send_order(struct spawner *s, const struct order *o, int fd)
+{
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec body = {(void *)o, sizeof(*o)};
+    struct msghdr m = {.msg_iov = &body, .msg_iovlen = 1};
+    if (fd >= 0) {
+        memset(&control, 0, sizeof(control));
+        m.msg_control = control.space;
+        m.msg_controllen = sizeof(control.space);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        *c = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+        memcpy(CMSG_DATA(c), &fd, sizeof(int));
+    }
+    ssize_t n;
+    do
+        n = sendmsg(s->fd, &m, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n == sizeof(*o) ? 0 : -EPIPE;
+}
+
+static int obey(struct spawner *s, const struct order *o, int fd)
+{
+    struct reply r;
+    int err = send_order(s, o, fd);
+    while (!err && !(err = receive(s, &r, 0))) {
+        if (r.kind == REPLY_DONE)
+            return r.pid;
+        note_end(s, &r);
+    }
+    return err;
+}
+
+pid_t spawner_start(struct spawner *s, int fd)
+{
+    return obey(s, &(struct order){.kind = ORDER_START}, fd);
+}
+
+int spawner_signal(struct spawner *s, pid_t pid, int number)
+{
+    return obey(s, &(struct order){.kind = ORDER_SIGNAL, .pid = pid, .number = number}, -1);
+}
+
+static bool take_end(struct spawner *s, pid_t pid, struct spawn_end *ret)
+{
+    for (int i = 0; i < s->nended; i++) {
+        if (s->ended[i].pid != pid)
+            continue;
+        *ret = s->ended[i].end;
+        s->ended[i] = s->ended[--s->nended];
+        return true;
+    }
+    return false;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+bool spawner_ended(struct spawner *s, pid_t pid, int wait_ms, struct spawn_end *ret)
+{
+    int64_t until = now_ms() + wait_ms;
+    for (;;) {
+        struct reply r;
+        int err;
+        while (!(err = receive(s, &r, MSG_DONTWAIT)))
+            note_end(s, &r);
+        if (take_end(s, pid, ret))
+            return true;
+        int64_t left = until - now_ms();
+        if (err == -EPIPE || left <= 0)
+            return false;
+        struct pollfd p = {.fd = s->fd, .events = POLLIN};
+        poll(&p, 1, (int)left);
+    }
+}

@@ -112,8 +112,10 @@ static void put_task(struct draft *d, const struct snap_stall *s)
         return;
     snap_copy_task_ref(d->box, &d->f.task, &s->task);
     draft_evidence(
-        d, "task", "", NAN, "task %s was running%s%s", s->task.name ? s->task.name : s->task.id,
-        s->task.spawn_site ? ", spawned at " : "", s->task.spawn_site ? s->task.spawn_site : "");
+        d, "task", "", NAN, "task %s was running%s%s%s%s", s->task.name ? s->task.name : s->task.id,
+        s->task.spawn_site ? ", spawned at " : "", s->task.spawn_site ? s->task.spawn_site : "",
+        s->task.await_site ? ", last awaited at " : "",
+        s->task.await_site ? s->task.await_site : "");
 }
 
 static double starved_share(const struct snap_stall *s)

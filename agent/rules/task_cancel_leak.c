@@ -1,7 +1,10 @@
-// Which task opened a descriptor is not known from outside the program; that descriptors stay open at the pace at
-// which tasks of one spawn site are cancelled, while the number of live tasks does not rise, is. The opening stack is
-// named where the openers have been followed.
+// Where the task that opened a descriptor is known, read at the opening itself, the descriptors of ended tasks are
+// counted: when most tasks of the site end by being cancelled, that is how they come to leave them open. Until it
+// is known, one thing tells from outside: descriptors that stay open at the pace at which tasks of one site are
+// cancelled, while the number of live tasks does not rise.
 #include <math.h>
+
+#include <string.h>
 
 #include "engine.h"
 
@@ -9,6 +12,8 @@ static const struct rule_key keys[] = {
     {"warn", "count", 5, "ours: cancelled tasks of a site within the window"},
     {"share", "ratio", 0.2, "ours: how far the two counts may differ"},
     {"window", "ns", 60 * SECOND, "ours"},
+    {"after", "ns", 1 * SECOND, "ours: unused for so long since the task's end", true},
+    {"cancelled", "ratio", 0.5, "ours: of the site's ended tasks"},
 };
 
 static const char *const remedy[] = {
@@ -78,6 +83,56 @@ static void report(struct rules *r, const struct rule *rule, const struct snap *
     draft_report(r, d);
 }
 
+// ---- exact: descriptors whose opener has ended ----
+
+static bool ends_by_cancel(const struct rules *r, const struct rule *rule,
+                           const struct snap_task_site *s)
+{
+    double ended = (double)(s->cancelled + s->completed + s->failed);
+    return (double)s->cancelled >= rules_value(r, rule, "cancelled") * ended;
+}
+
+static const struct snap_fd_site *left_open_by(struct rules *r, const struct rule *rule,
+                                               const struct snap *now,
+                                               const struct snap_task_site *s)
+{
+    for (int i = 0; i < now->nfds; i++) {
+        const struct snap_fd_site *f = &now->fds[i];
+        if (f->pid == s->pid && f->task.spawn_site && s->site && f->orphans > 0 &&
+            f->orphan_oldest_ns >= rules_ns(r, rule, "after") &&
+            strcmp(f->task.spawn_site, s->site) == 0)
+            return f;
+    }
+    return NULL;
+}
+
+static void report_exact(struct rules *r, const struct rule *rule, const struct snap_task_site *s,
+                         const struct snap_fd_site *f)
+{
+    char culprit[CULPRIT_TEXT], oldest[32];
+    struct draft *d = draft_new(r, rule, s->pid, 0, s->site);
+    draft_title(d, "%lld %s descriptor%s left open by cancelled tasks of %s (spawned at %s)",
+                (long long)f->orphans, f->kind ? f->kind : "", f->orphans == 1 ? " was" : "s were",
+                s->name ? s->name : "one spawn site", s->site);
+    struct task_ref ref = {f->task.id ? f->task.id : "", s->name, s->site, NULL};
+    snap_copy_task_ref(d->box, &d->f.task, &ref);
+    d->f.stack = snap_hold(d->box, f->stack);
+    draft_evidence(d, "descriptors", "count", (double)f->orphans,
+                   "%lld descriptors of %lld ended tasks are open and unused, the oldest for %s "
+                   "since its task's end",
+                   (long long)f->orphans, (long long)f->orphan_tasks,
+                   text_ns(f->orphan_oldest_ns, oldest, sizeof(oldest)));
+    draft_evidence(d, "cancelled", "count", (double)s->cancelled,
+                   "%lld tasks of this site were cancelled, %lld ended otherwise",
+                   (long long)s->cancelled, (long long)(s->completed + s->failed));
+    if (f->stack)
+        draft_evidence(d, "opened", "", NAN, "opened by %s",
+                       text_culprit(f->stack, culprit, sizeof(culprit)));
+    if (f->examples)
+        draft_evidence(d, "examples", "", NAN, "among them %s", f->examples);
+    draft_report(r, d);
+}
+
 static int64_t live_of(const struct snap *now, int pid)
 {
     const struct snap_process *p = find_process(now, pid);
@@ -95,6 +150,12 @@ static void check(struct rules *r, const struct rule *rule, const struct snap *n
         const struct snap_process *p = find_process(now, s->pid);
         if (s->cancelled == SNAP_UNKNOWN || s->cancelled == 0 || !p || p->fd_count == SNAP_UNKNOWN)
             continue;
+        const struct snap_fd_site *left =
+            ends_by_cancel(r, rule, s) ? left_open_by(r, rule, now, s) : NULL;
+        if (left) {
+            report_exact(r, rule, s, left);
+            continue;
+        }
         struct pace pace = {
             .cancelled = rules_recent(r, rule, s->pid, s->site, "cancelled", s->cancelled),
             .fds = rules_recent(r, rule, s->pid, s->site, "fds", p->fd_count),
@@ -107,10 +168,11 @@ static void check(struct rules *r, const struct rule *rule, const struct snap *n
 const struct rule rule_task_cancel_leak = {
     .id = "task-cancel-leak",
     .meaning = "cancelled task left resources open",
-    .evidence = "descriptors that stay, beside tasks that are cancelled; the opening stack where "
-                "it is known",
+    .evidence =
+        "descriptors of cancelled tasks that are open and unused, with their opening stack; or "
+        "as many that stay as tasks are cancelled",
     .severity = SEV_WARNING,
-    .nkeys = 3,
+    .nkeys = 5,
     .keys = keys,
     .remedy = remedy,
     .check = check,

@@ -285,7 +285,8 @@ void live_put_rows(struct model *m, struct snap *s, bool wished)
 static bool has_news(const struct live *l, uint32_t i)
 {
     const struct ls_abi_site_stats *st = &l->table.stats[i];
-    return l->book.sums[i].live > 0 || l->book.sums[i].over_unread > 0 || st->created > 0;
+    return l->book.sums[i].live > 0 || l->book.sums[i].over_unread > 0 ||
+           l->book.sums[i].looks > 0 || st->created > 0;
 }
 
 size_t live_count_sites(const struct proc *p)
@@ -328,6 +329,8 @@ static void put_site(const struct live *l, uint32_t i, struct snap *s)
                                 .never_awaited = known ? (int64_t)st->never_awaited : SNAP_UNKNOWN,
                                 .errors_unread = known ? (int64_t)st->errors_unread : SNAP_UNKNOWN,
                                 .last_error = error_text(st->last_error, s),
+                                .busy_looks = sum->looks,
+                                .self_wakes = sum->yields,
                                 .growth_per_s = growth_of(sum),
                                 .oldest_ns = sum->oldest_ns,
                                 .mean_ns = ended > 0 ? st->sum_ns / (int64_t)ended : SNAP_UNKNOWN,

@@ -161,15 +161,16 @@ static int by_site_and_age(const void *a, const void *b)
 }
 
 // One far above its peers: measured against the nine in ten that are not.
-static void judge_site(struct waiting *w, int n)
+static void judge_site(struct waiting *w, int n, double scale)
 {
     struct task_site *s = w[0].task->at;
-    int64_t sum = 0, peers = w[(n - 1) * 90 / 100].ns;
+    int64_t sum = 0, peers = w[(n - 1) * 90 / 100].ns,
+            long_ns = (int64_t)((double)STUCK_NS * scale);
     for (int i = 0; i < n; i++)
         sum += w[i].ns;
     s->mean_ns = sum / n;
     s->p99_ns = w[(n - 1) * 99 / 100].ns;
-    for (int i = n - 1; i >= 0 && n >= PEERS_MIN && w[i].ns >= STUCK_NS; i--)
+    for (int i = n - 1; i >= 0 && n >= PEERS_MIN && w[i].ns >= long_ns; i--)
         if (w[i].task->state == TASK_WAITING && w[i].ns >= STUCK_TIMES * peers)
             w[i].task->flags |= TASKF_STUCK;
 }
@@ -186,15 +187,15 @@ static void judge_waits(struct task_book *b, int64_t now_ns)
     for (int i = 0, from = 0; i < n; i++) {
         if (i + 1 < n && w[i + 1].task->at == w[from].task->at)
             continue;
-        judge_site(w + from, i + 1 - from);
+        judge_site(w + from, i + 1 - from, b->time_scale);
         from = i + 1;
     }
     free(w);
 }
 
-static void move_windows(struct task_site *s, int64_t now_ns)
+static void move_windows(struct task_site *s, int64_t now_ns, double scale)
 {
-    if (s->then_ns[0] && now_ns - s->then_ns[0] < WINDOW_NS)
+    if (s->then_ns[0] && (double)(now_ns - s->then_ns[0]) < (double)WINDOW_NS * scale)
         return;
     memmove(s->live_then + 1, s->live_then, sizeof(*s->live_then) * 3);
     memmove(s->then_ns + 1, s->then_ns, sizeof(*s->then_ns) * 3);
@@ -238,11 +239,12 @@ static void sum_sites(struct task_book *b, int64_t now_ns)
     }
     judge_waits(b, now_ns);
     for (s = b->sites; s; s = s->hh.next)
-        move_windows(s, now_ns);
+        move_windows(s, now_ns, b->time_scale);
 }
 
-void book_read(struct task_book *b, const struct tasks_answer *a, int64_t now_ns)
+void book_read(struct task_book *b, const struct tasks_answer *a, int64_t now_ns, double scale)
 {
+    b->time_scale = scale;
     struct snap *box = snap_new();
     for (struct task *t = b->tasks; t; t = t->hh.next)
         t->seen = false;

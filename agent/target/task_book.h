@@ -37,11 +37,12 @@ struct task_book {
     uint64_t next_id;
     int64_t total, unstable, cut;
     int64_t by_state[8];
+    double time_scale; // of horizons and windows
     char why_not[128];
 };
 
 struct task_book *book_new(void);
 void book_free(struct task_book *b);
-void book_read(struct task_book *b, const struct tasks_answer *a, int64_t now_ns);
+void book_read(struct task_book *b, const struct tasks_answer *a, int64_t now_ns, double scale);
 
 #endif

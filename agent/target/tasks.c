@@ -19,7 +19,7 @@
 #define SUSPICIOUS                                                                                 \
     (TASKF_ORPHANED | TASKF_STUCK | TASKF_TIMED_OUT | TASKF_ERROR_UNREAD |                         \
      TASKF_CANCEL_REQUESTED | TASKF_NEVER_STARTED | TASKF_NEVER_AWAITED | TASKF_SELF_WAKING |      \
-     TASKF_CYCLE)
+     TASKF_CYCLE | TASKF_UNHELD)
 
 struct asked {
     struct model *m;
@@ -66,7 +66,7 @@ static void answered(void *arg, const struct tasks_answer *a)
         b->next_ns = m->now_ns + UNREADABLE_NS;
         return;
     }
-    book_read(b, a, m->now_ns);
+    book_read(b, a, m->now_ns, m->time_scale);
     b->period_ns = period_of(m, b, stacker_cpu_ns(m->stacker) - b->cost_before_ns);
     b->next_ns = m->now_ns + b->period_ns;
 }
@@ -131,6 +131,8 @@ static void put_site(const struct proc *p, const struct task_site *site, struct 
                                                               .cancelled = site->cancelled,
                                                               .never_awaited = SNAP_UNKNOWN,
                                                               .errors_unread = SNAP_UNKNOWN,
+                                                              .busy_looks = SNAP_UNKNOWN,
+                                                              .self_wakes = SNAP_UNKNOWN,
                                                               .growth_per_s = growth_of(site),
                                                               .oldest_ns = site->oldest_ns,
                                                               .mean_ns = site->mean_ns,

@@ -54,6 +54,9 @@ static void test_flags_fire_after_their_time(void **state)
     assert_int_equal(fires_at("task-cancel-ignored", TASKF_CANCEL_REQUESTED, TASK_WAITING, 20), 5);
     assert_int_equal(fires_at("task-never-awaited", TASKF_NEVER_AWAITED, TASK_NEW, 20), 1);
     assert_int_equal(fires_at("task-never-awaited", TASKF_NEVER_STARTED, TASK_NEW, 20), 1);
+    assert_int_equal(fires_at("task-never-awaited", TASKF_UNHELD, TASK_WAITING, 20), 1);
+    assert_int_equal(fires_at("task-never-awaited", TASKF_UNHELD | TASKF_ORPHANED, TASK_WAITING, 9),
+                     -1);
     assert_int_equal(fires_at("task-error-unread", TASKF_ERROR_UNREAD, TASK_FAILED, 90), 60);
     assert_int_equal(fires_at("task-deadlock", TASKF_CYCLE, TASK_WAITING, 20), 1);
     assert_int_equal(fires_at("task-stuck", TASKF_STUCK, TASK_WAITING, 20), 0);
@@ -178,6 +181,75 @@ static void test_fail_rate(void **state)
     rules_free(r);
 }
 
+// What spins for a part of each second shows in no row when the picture is taken: the looks are counted.
+static bool self_wakes(int64_t looks_a_second, int64_t own_a_second)
+{
+    struct rules *r = facts_rules(NULL);
+    bool fired = false;
+    for (int t = 0; t < 6; t++) {
+        struct snap *s = with_site(10 + t, 1, 0);
+        s->task_sites[0].busy_looks = 500 + t * looks_a_second;
+        s->task_sites[0].self_wakes = 500 + t * own_a_second;
+        rules_judge(r, s);
+        const struct finding *f = facts_finding(s, "task-self-wake");
+        if (f) {
+            assert_string_equal(f->task.spawn_site, "/src/app.py:12");
+            assert_int_equal(f->severity, SEV_INFO);
+        }
+        fired |= f != NULL;
+        snap_unref(s);
+    }
+    rules_free(r);
+    return fired;
+}
+
+static void test_self_wake_by_site(void **state)
+{
+    (void)state;
+    assert_true(self_wakes(3, 2));
+    assert_false(self_wakes(4, 2)); // half of them is not more than half
+    assert_false(self_wakes(0, 0)); // what was before we came does not count
+}
+
+// Tasks of a site that ended, most of them cancelled or not, and a descriptor that one of them has left.
+static bool cancel_leaks(int64_t cancelled, int64_t completed, const char *opener, double age_s)
+{
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = with_site(60, 1, 0);
+    s->task_sites[0].cancelled = cancelled;
+    s->task_sites[0].completed = completed;
+    s->processes[0].fd_count = 20;
+    s->fds = snap_alloc(s, sizeof(*s->fds));
+    s->fds[s->nfds++] = (struct snap_fd_site){.pid = FACTS_PID,
+                                              .kind = "file",
+                                              .open = 3,
+                                              .task = {"7", "fetch", opener, NULL},
+                                              .task_open = 3,
+                                              .orphans = 2,
+                                              .orphan_tasks = 2,
+                                              .orphan_oldest_ns = (int64_t)(age_s * 1e9)};
+    rules_judge(r, s);
+    const struct finding *f = facts_finding(s, "task-cancel-leak");
+    if (f) {
+        assert_string_equal(f->task.spawn_site, opener);
+        assert_non_null(strstr(f->title, "2 file descriptors"));
+    }
+    bool fired = f != NULL;
+    snap_unref(s);
+    rules_free(r);
+    return fired;
+}
+
+static void test_cancel_leak_by_its_opener(void **state)
+{
+    (void)state;
+    assert_true(cancel_leaks(3, 1, "/src/app.py:12", 1));
+    assert_false(cancel_leaks(3, 4, "/src/app.py:12", 1)); // they end otherwise: fd-orphan's
+    assert_false(cancel_leaks(3, 1, "/src/app.py:99", 1)); // another site's
+    assert_false(cancel_leaks(3, 1, "/src/app.py:12", 0.9));
+    assert_false(cancel_leaks(0, 0, "/src/app.py:12", 5));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +260,8 @@ int main(void)
         cmocka_unit_test(test_unreadable_tasks_are_not_judged),
         cmocka_unit_test(test_unbounded),
         cmocka_unit_test(test_fail_rate),
+        cmocka_unit_test(test_self_wake_by_site),
+        cmocka_unit_test(test_cancel_leak_by_its_opener),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

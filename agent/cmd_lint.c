@@ -162,8 +162,13 @@ static int run(const struct opts *opts, struct lint_report *r, struct lint_paths
     int status = judge(opts, r, format, &err);
     if (status == STATUS_TOO_EARLY) {
         error_set(&err, STATUS_TOO_EARLY, 0, "no file was checked");
-        error_hint(&err, "lint checks %s%s", lint_languages[0].name,
-                   lint_languages[1].name ? " and C" : "");
+        char languages[100] = "";
+        for (int i = 0; lint_languages[i].name; i++) {
+            size_t n = strlen(languages);
+            snprintf(languages + n, sizeof(languages) - n, "%s%s", i ? ", " : "",
+                     lint_languages[i].name);
+        }
+        error_hint(&err, "lint checks %s", languages);
         cli_error(&err);
     }
     return status;

@@ -9,15 +9,6 @@
 #define MANY      100000000LL // rounds of a C loop that are certainly long: some 50 ms
 #define MAX_CHAIN 16
 
-struct check {
-    struct lint_report *r;
-    const struct unit *u;
-    const char *path;
-    const struct lint_settings *settings;
-    int *from; // the call by which a function was reached from a task; -1 it is one, -2 not
-    int *from_thread;
-};
-
 static const struct {
     const char *rule, *name, *remedy;
 } blocking[] = {
@@ -72,9 +63,8 @@ static char *format(const char *fmt, va_list ap)
     return text;
 }
 
-static __attribute__((format(printf, 6, 7))) struct lint_finding *
-tell(struct check *c, const char *rule_id, const struct c_call *call, const char *about,
-     const char *remedy, const char *fmt, ...)
+struct lint_finding *clang_tell(struct check *c, const char *rule_id, const struct c_call *call,
+                                const char *about, const char *remedy, const char *fmt, ...)
 {
     const struct lint_rule *rule = lint_rule_find(rule_id);
     va_list ap;
@@ -156,12 +146,27 @@ static void judge_blocking(struct check *c, const struct c_call *call)
         (!strcmp(call->name, "waitpid") && call->args[2] == 1))
         return;
     struct lint_finding *f =
-        tell(c, rule, call, call->name, remedy, "%s() blocks the loop", call->name);
+        clang_tell(c, rule, call, call->name, remedy, "%s() blocks the loop", call->name);
+    add_chain(c, f, c->from, call->function);
+}
+
+// stderr has no buffer: each round waits for the terminal or the pipe.
+static void judge_log(struct check *c, int i)
+{
+    const struct c_call *call = &c->u->calls[i];
+    bool prints = !strcmp(call->name, "fprintf") || !strcmp(call->name, "fputs");
+    bool to_stderr = !strcmp(call->name, "perror") || !strcmp(call->name, "dprintf");
+    for (int k = 0; k < c->u->nuses && prints; k++)
+        to_stderr |= c->u->uses[k].call == i && !strcmp(c->u->uses[k].name, "stderr");
+    if (!to_stderr || call->rounds == ROUNDS_NONE)
+        return;
+    struct lint_finding *f = clang_tell(c, "loop-sync-log", call, call->name, "ls_log()",
+                                        "%s() in a loop writes the log on the loop", call->name);
     add_chain(c, f, c->from, call->function);
 }
 
 // Functions that take a site await, but for these.
-static bool is_await(const char *name)
+bool clang_is_await(const char *name)
 {
     static const char *const others[] = {"ls_spawn_at",
                                          "ls_spawn_detached_at",
@@ -186,8 +191,8 @@ static bool awaits_within(const struct check *c, const struct c_loop *l)
 {
     for (int i = 0; i < c->u->ncalls; i++) {
         const struct c_call *call = &c->u->calls[i];
-        if (call->function == l->function && is_await(call->name) && is_before(l->at, call->at) &&
-            is_before(call->at, l->end))
+        if (call->function == l->function && clang_is_await(call->name) &&
+            is_before(l->at, call->at) && is_before(call->at, l->end))
             return true;
     }
     return false;
@@ -205,18 +210,46 @@ static bool is_paced(const struct check *c, const struct c_call *call)
     return false;
 }
 
+static bool is_blocking(const char *name)
+{
+    for (size_t i = 0; i < sizeof(blocking) / sizeof(*blocking); i++)
+        if (!strcmp(name, blocking[i].name))
+            return true;
+    return false;
+}
+
+// while (ls_now() < until): the clock is asked in its head, and nothing in it sleeps.
+static bool waits_for_time(const struct check *c, const struct c_loop *l)
+{
+    static const char *const clocks[] = {"ls_now", "time", "clock", "clock_gettime",
+                                         "gettimeofday"};
+    bool asks = false;
+    for (int i = 0; i < c->u->ncalls; i++) {
+        const struct c_call *call = &c->u->calls[i];
+        if (call->function != l->function || !is_before(l->at, call->at) ||
+            !is_before(call->at, l->end))
+            continue;
+        if (is_blocking(call->name))
+            return false;
+        for (size_t k = 0; k < sizeof(clocks) / sizeof(*clocks); k++)
+            asks |= is_before(call->at, l->body) && !strcmp(call->name, clocks[k]);
+    }
+    return asks;
+}
+
 static void judge_loops(struct check *c)
 {
     for (int i = 0; i < c->u->nloops; i++) {
         const struct c_loop *l = &c->u->loops[i];
-        if (l->rounds < MANY || c->from[l->function] == -2)
-            continue;
-        if (awaits_within(c, l))
+        bool many = l->rounds >= MANY;
+        if (c->from[l->function] == -2 || (!many && !waits_for_time(c, l)) || awaits_within(c, l))
             continue;
         struct c_call at = {.function = l->function, .at = l->at};
         struct lint_finding *f =
-            tell(c, "loop-cpu", &at, "loop", "ls_offload(), or ls_yield() in it",
-                 "a loop of %lld rounds computes on the loop", l->rounds);
+            clang_tell(c, "loop-cpu", &at, "loop", "ls_offload(), or ls_yield() in it",
+                       many ? "a loop of %lld rounds computes on the loop"
+                            : "a loop until a point in time computes on the loop",
+                       l->rounds);
         f->end_line = (int)l->end.line;
         add_chain(c, f, c->from, l->function);
     }
@@ -228,7 +261,8 @@ static bool is_used(const struct check *c, int function, const char *var, struct
 {
     for (int i = 0; i < c->u->nuses; i++) {
         const struct c_use *use = &c->u->uses[i];
-        if (use->function != function || strcmp(use->name, var) != 0 || !is_before(after, use->at))
+        if (use->function != function || strcmp(use->name, var) != 0 || use->discarded ||
+            !is_before(after, use->at))
             continue;
         if (!by || (use->call >= 0 && !strcmp(c->u->calls[use->call].name, by)))
             return true;
@@ -241,12 +275,42 @@ static void judge_handle(struct check *c, const struct c_call *call)
     bool lost =
         call->dropped || (call->var && !is_used(c, call->function, call->var, call->at, NULL));
     if (!strcmp(call->name, "ls_spawn_at") && lost)
-        tell(c, "task-never-awaited", call, "ls_spawn",
-             "ls_await() it, spawn it in a group, or ls_spawn_detached()",
-             "the handle of ls_spawn() is dropped: nobody awaits the task");
+        clang_tell(c, "task-never-awaited", call, "ls_spawn",
+                   "ls_await() it, spawn it in a group, or ls_spawn_detached()",
+                   "the handle of ls_spawn() is dropped: nobody awaits the task");
     if (!strcmp(call->name, "ls_await_at") && lost)
-        tell(c, "task-error-unread", call, "ls_await", "look at the result: negative is an error",
-             "the result of ls_await() is dropped: its error is lost");
+        clang_tell(c, "task-error-unread", call, "ls_await",
+                   "look at the result: negative is an error",
+                   "the result of ls_await() is dropped: its error is lost");
+}
+
+static bool is_used_between(const struct check *c, const struct c_call *call, struct place end)
+{
+    for (int i = 0; i < c->u->nuses; i++) {
+        const struct c_use *use = &c->u->uses[i];
+        if (use->function == call->function && !strcmp(use->name, call->var) && !use->discarded &&
+            is_before(call->at, use->at) && is_before(use->at, end))
+            return true;
+    }
+    return false;
+}
+
+// Awaited on one way, forgotten on another that leaves before it.
+static void judge_way_out(struct check *c, const struct c_call *call)
+{
+    if (!call->is_task || !call->var || call->rounds != ROUNDS_NONE ||
+        !is_used(c, call->function, call->var, call->at, NULL))
+        return;
+    for (int i = 0; i < c->u->nreturns; i++) {
+        const struct c_return *out = &c->u->returns[i];
+        if (out->function != call->function || !is_before(call->at, out->at) ||
+            is_used_between(c, call, out->end))
+            continue;
+        clang_tell(c, "task-never-awaited", call, call->var,
+                   "ls_await() it on every way out, or spawn it in a group",
+                   "on the way out in line %u nobody awaits the task %s", out->at.line, call->var);
+        return;
+    }
 }
 
 // The variable that an argument of this call names; NULL. (The site of the macro is none.)
@@ -267,9 +331,10 @@ static void judge_wait(struct check *c, int i)
     if (!is_used(c, call->function, task, call->at, "ls_cancel_at") &&
         !is_used(c, call->function, task, call->at, "ls_await_at") &&
         !is_used(c, call->function, task, call->at, "ls_wait_at"))
-        tell(c, "task-timeout-runs-on", call, task, "ls_await_for() cancels it and waits for that",
-             "after the timeout of ls_wait() the task %s runs on: nobody cancels or awaits it",
-             task);
+        clang_tell(
+            c, "task-timeout-runs-on", call, task, "ls_await_for() cancels it and waits for that",
+            "after the timeout of ls_wait() the task %s runs on: nobody cancels or awaits it",
+            task);
 }
 
 static bool is_limited(const struct check *c, const struct c_call *spawn, const char *group)
@@ -300,8 +365,8 @@ static void judge_number(struct check *c, int i)
     if (call->rounds != ROUNDS_ANY || acquires(c, call) || is_paced(c, call))
         return;
     if (!strcmp(call->name, "ls_group_spawn_at") && group && !is_limited(c, call, group))
-        tell(c, "task-unbounded", call, group, "ls_group_open(..., LIMIT), 10 to 100 a core",
-             "a task a round, and the group %s has no limit", group);
+        clang_tell(c, "task-unbounded", call, group, "ls_group_open(..., LIMIT), 10 to 100 a core",
+                   "a task a round, and the group %s has no limit", group);
 }
 
 static void judge_group(struct check *c, int i)
@@ -318,113 +383,8 @@ static void judge_group(struct check *c, int i)
         if (same && (!spawns || is_paced(c, &c->u->calls[use->call])))
             return; // waited for, somebody else's to wait for, or a server's that runs until cancelled
     }
-    tell(c, "task-never-awaited", call, group, "ls_group_wait(), on every way out",
-         "the group %s is never waited for", group);
-}
-
-static bool opens(const char *name)
-{
-    return !strcmp(name, "open") || !strcmp(name, "openat") || !strcmp(name, "creat") ||
-           !strcmp(name, "socket") || !strcmp(name, "accept") || !strcmp(name, "fopen") ||
-           !strcmp(name, "accept4") || !strcmp(name, "mkstemp");
-}
-
-static bool closes(const char *name)
-{
-    return !strcmp(name, "close") || !strcmp(name, "fclose") || !strcmp(name, "ls_file_close_at");
-}
-
-static bool only_uses(const char *name)
-{
-    static const char *const users[] = {"read",
-                                        "write",
-                                        "pread",
-                                        "pwrite",
-                                        "fstat",
-                                        "lseek",
-                                        "fread",
-                                        "fwrite",
-                                        "fgets",
-                                        "fputs",
-                                        "ftruncate",
-                                        "fsync",
-                                        "send",
-                                        "recv",
-                                        "bind",
-                                        "listen",
-                                        "connect",
-                                        "fcntl",
-                                        "setsockopt",
-                                        "ls_file_read_at",
-                                        "ls_file_write_at",
-                                        "ls_file_sync_at",
-                                        NULL};
-    for (int i = 0; users[i]; i++)
-        if (!strcmp(name, users[i]))
-            return true;
-    return closes(name);
-}
-
-// Owned by a scope, passed on, stored or returned: somebody else closes it.
-static bool escapes(const struct check *c, const struct c_call *call)
-{
-    for (int i = 0; i < c->u->nuses; i++) {
-        const struct c_use *use = &c->u->uses[i];
-        if (use->function != call->function || strcmp(use->name, call->var) != 0)
-            continue;
-        if (use->returned || (use->call >= 0 && !only_uses(c->u->calls[use->call].name)))
-            return true;
-    }
-    return false;
-}
-
-static struct place last_close(const struct check *c, const struct c_call *call)
-{
-    struct place last = {0, 0};
-    for (int i = 0; i < c->u->nuses; i++) {
-        const struct c_use *use = &c->u->uses[i];
-        if (use->function == call->function && !strcmp(use->name, call->var) && use->call >= 0 &&
-            closes(c->u->calls[use->call].name) && is_before(last, use->at))
-            last = use->at;
-    }
-    return last;
-}
-
-static const struct c_call *first_await(const struct check *c, const struct c_call *call)
-{
-    for (int i = 0; i < c->u->ncalls; i++) {
-        const struct c_call *k = &c->u->calls[i];
-        if (k->function == call->function && is_await(k->name) && is_before(call->at, k->at) &&
-            k->at.line > call->at.line)
-            return k;
-    }
-    return NULL;
-}
-
-static void judge_open(struct check *c, const struct c_call *call)
-{
-    if (!opens(call->name) || !call->var || escapes(c, call))
-        return;
-    const struct c_call *await = first_await(c, call);
-    struct place closed = last_close(c, call);
-    const char *remedy = "ls_own_fd(), or ls_file_open(): closed with the task";
-    if (!await || (closed.line && is_before(closed, await->at)))
-        return;
-    if (!closed.line) {
-        tell(c, "fd-orphan", call, call->var, remedy, "%s of %s() is never closed", call->var,
-             call->name);
-        return;
-    }
-    for (int i = 0; i < c->u->nreturns; i++) {
-        const struct c_return *out = &c->u->returns[i];
-        if (out->function == call->function && is_before(await->at, out->at) &&
-            is_before(out->at, closed)) {
-            tell(c, "fd-orphan", call, call->var, remedy,
-                 "%s of %s() stays open on the way out in line %u", call->var, call->name,
-                 out->at.line);
-            return;
-        }
-    }
+    clang_tell(c, "task-never-awaited", call, group, "ls_group_wait(), on every way out",
+               "the group %s is never waited for", group);
 }
 
 static void judge_thread(struct check *c, const struct c_call *call)
@@ -443,9 +403,9 @@ static void judge_thread(struct check *c, const struct c_call *call)
     size_t n = strlen(call->name);
     bool at = n > 3 && !strcmp(call->name + n - 3, "_at");
     snprintf(name, sizeof(name), "%.*s", (int)(at ? n - 3 : n), call->name);
-    struct lint_finding *f =
-        tell(c, "thread-unsafe", call, name, "ls_post() runs a function on the loop's thread",
-             "%s() from a thread: only functions marked \"any thread\" may be called there", name);
+    struct lint_finding *f = clang_tell(
+        c, "thread-unsafe", call, name, "ls_post() runs a function on the loop's thread",
+        "%s() from a thread: only functions marked \"any thread\" may be called there", name);
     add_chain(c, f, c->from_thread, call->function);
 }
 
@@ -459,12 +419,14 @@ void clang_rules_judge(struct lint_report *r, const struct unit *u, const char *
         const struct c_call *call = &u->calls[i];
         bool in_task = c.from[call->function] != -2;
         judge_handle(&c, call);
+        judge_way_out(&c, call);
         judge_wait(&c, i);
         judge_number(&c, i);
         judge_group(&c, i);
         if (in_task) {
             judge_blocking(&c, call);
-            judge_open(&c, call);
+            judge_log(&c, i);
+            clang_judge_open(&c, call);
         } else if (c.from_thread[call->function] != -2) {
             judge_thread(&c, call);
         }

@@ -74,6 +74,14 @@ static void read_function(struct context *up, CXCursor c)
     descend(up, c, &in);
 }
 
+static bool gives_task(const struct clang_api *api, CXCursor call)
+{
+    char *type = take_string(api, api->getTypeSpelling(api->getCursorType(call)));
+    bool is = !strcmp(type, "ls_task") || !strcmp(type, "struct ls_task");
+    free(type);
+    return is;
+}
+
 static void read_call(struct context *up, CXCursor c)
 {
     struct unit *u = up->u;
@@ -81,6 +89,7 @@ static void read_call(struct context *up, CXCursor c)
                           .name = take_string(u->api, u->api->getCursorSpelling(c)),
                           .at = place_of(u->api, u->api->getCursorLocation(c)),
                           .dropped = up->dropped,
+                          .is_task = gives_task(u->api, c),
                           .var = up->var ? strdup(up->var) : NULL,
                           .rounds = up->rounds};
     int n = u->api->Cursor_getNumArguments(c);
@@ -160,9 +169,9 @@ static void read_reference(struct context *up, CXCursor c)
         }
     } else if (kind == CXCursor_VarDecl || kind == CXCursor_ParmDecl) {
         u->uses = grown(u->uses, u->nuses, sizeof(*u->uses));
-        u->uses[u->nuses++] =
-            (struct c_use){up->function, up->call, name,
-                           place_of(u->api, u->api->getCursorLocation(c)), up->returned};
+        u->uses[u->nuses++] = (struct c_use){
+            up->function, up->call,   name, place_of(u->api, u->api->getCursorLocation(c)),
+            up->returned, up->dropped};
         return;
     }
     free(name);
@@ -194,6 +203,15 @@ static enum CXChildVisitResult find_bound(CXCursor c, CXCursor parent, CXClientD
     return b->rounds == ARG_UNKNOWN ? CXChildVisit_Continue : CXChildVisit_Break;
 }
 
+static struct place body_of(const struct clang_api *api, CXCursor loop)
+{
+    CXCursor last = loop;
+    if (api->getCursorKind(loop) == CXCursor_DoStmt)
+        return (struct place){0, 0};
+    api->visitChildren(loop, second_operand, &last);
+    return place_of(api, api->getCursorLocation(last));
+}
+
 static void read_loop(struct context *up, CXCursor c)
 {
     struct unit *u = up->u;
@@ -202,7 +220,7 @@ static void read_loop(struct context *up, CXCursor c)
         u->api->visitChildren(c, find_bound, &b);
     u->loops = grown(u->loops, u->nloops, sizeof(*u->loops));
     u->loops[u->nloops++] = (struct c_loop){
-        up->function, place_of(u->api, u->api->getCursorLocation(c)),
+        up->function, place_of(u->api, u->api->getCursorLocation(c)), body_of(u->api, c),
         place_of(u->api, u->api->getRangeEnd(u->api->getCursorExtent(c))), b.rounds};
     struct context in = *up;
     bool few = b.rounds != ARG_UNKNOWN && b.rounds <= FEW && up->rounds != ROUNDS_ANY;
@@ -215,7 +233,8 @@ static void read_return(struct context *up, CXCursor c)
     struct unit *u = up->u;
     u->returns = grown(u->returns, u->nreturns, sizeof(*u->returns));
     u->returns[u->nreturns++] =
-        (struct c_return){up->function, place_of(u->api, u->api->getCursorLocation(c))};
+        (struct c_return){up->function, place_of(u->api, u->api->getCursorLocation(c)),
+                          place_of(u->api, u->api->getRangeEnd(u->api->getCursorExtent(c)))};
     struct context in = *up;
     in.dropped = false;
     in.returned = true;

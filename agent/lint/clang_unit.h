@@ -25,6 +25,7 @@ struct c_call {
     char *name;
     struct place at;
     bool dropped; // its value goes nowhere
+    bool is_task; // it gives an ls_task
     char *var;    // the variable it goes to; NULL
     enum rounds rounds;
     long long args[6]; // values that are known; ARG_UNKNOWN
@@ -35,18 +36,18 @@ struct c_use {          // of a variable or parameter
     int function, call; // call: as an argument of it; -1
     char *name;
     struct place at;
-    bool returned;
+    bool returned, discarded; // discarded: (void)name
 };
 
 struct c_loop {
     int function;
-    struct place at, end;
+    struct place at, body, end; // body: {0, 0} where the condition stands behind it
     long long rounds;
 };
 
 struct c_return {
     int function;
-    struct place at;
+    struct place at, end;
 };
 
 struct c_handed { // a function used as an argument

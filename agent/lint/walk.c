@@ -22,6 +22,7 @@ struct walk {
     struct seen *seen;
     struct lint_paths *ret;
     struct lint_report *report;
+    int typescript; // files below one path
 };
 
 static bool has_suffix(const char *name, const char *suffixes)
@@ -60,6 +61,14 @@ static void keep(struct lint_paths *p, const char *path)
     p->list[p->n++] = copy;
 }
 
+// Its types can only be taken out by its own compiler, which no Node brings.
+static bool is_typescript(const char *name)
+{
+    size_t n = strlen(name);
+    bool declares = n > 5 && !strcmp(name + n - 5, ".d.ts");
+    return !declares && has_suffix(name, ".ts .tsx .mts .cts");
+}
+
 static void take_file(struct walk *w, const FTSENT *e)
 {
     for (int i = 0; lint_languages[i].name; i++) {
@@ -75,7 +84,9 @@ static void take_file(struct walk *w, const FTSENT *e)
             keep(&w->ret[i], e->fts_path);
         return;
     }
-    if (e->fts_level == FTS_ROOTLEVEL)
+    if (is_typescript(e->fts_name))
+        w->typescript++;
+    else if (e->fts_level == FTS_ROOTLEVEL)
         lint_skip(w->report, e->fts_path, "of no language that lint checks");
 }
 
@@ -133,6 +144,13 @@ static int walk_one(struct walk *w, const char *path, struct error *err)
     for (FTSENT *e; (e = fts_read(fts));)
         visit(w, fts, e);
     fts_close(fts);
+    if (w->typescript > 0) {
+        char why[80];
+        snprintf(why, sizeof(why), "TypeScript is not checked (%d file%s)", w->typescript,
+                 w->typescript == 1 ? "" : "s");
+        lint_skip(w->report, path, why);
+        w->typescript = 0;
+    }
     return 0;
 }
 

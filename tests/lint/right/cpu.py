@@ -1,5 +1,6 @@
 import asyncio
 import hashlib
+import time
 
 ROUNDS = 5_000_000
 
@@ -26,3 +27,15 @@ async def sliced(order):
         if i % 1000 == 0:
             await asyncio.sleep(0)
     return total
+
+
+async def pause(seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        await asyncio.sleep(0.01)
+
+
+def pause_in_thread(seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(0.01)

@@ -1,5 +1,6 @@
 import asyncio
 import hashlib
+import time
 
 ROUNDS = 5_000_000
 
@@ -19,3 +20,9 @@ async def analyse(order):
 async def spin(flag):
     while True:  # expect: loop-cpu
         flag += 1
+
+
+async def pause(seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:  # expect: loop-cpu
+        pass

@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 import time
 
 import requests as http
@@ -17,6 +18,18 @@ async def poll():
     while True:
         time.sleep(1)  # expect: loop-sync-io
         await asyncio.sleep(1)
+
+
+def copy(path):
+    shutil.copyfile(path, path + ".old")  # expect: loop-sync-io
+
+
+ACTIONS = {"copy": copy}
+
+
+async def act(name, path):
+    action = ACTIONS[name]
+    action(path)
 
 
 async def settings():

@@ -44,23 +44,28 @@ def expected(path):
 
 class Pairs(unittest.TestCase):
     def languages(self):
-        return document(PAIRS + "/right")[1]["languages"]
+        return document(PAIRS + "/right/cpu.py")[1]["languages"]
+
+    def programs(self, which):
+        """Those of the languages that can be checked here."""
+        there = {".py": True, ".c": "C" in self.languages(), "js": shutil.which("node")}
+        for suffix in (s for s in there if there[s]):
+            paths = sorted(glob.glob(PAIRS + "/" + which + "/*" + suffix))
+            self.assertGreaterEqual(len(paths), 4)
+            yield from paths
 
     def test_each_wrong_one_is_found_at_its_line(self):
-        suffixes = [s for s, name in ((".py", "Python"), (".c", "C")) if name in self.languages()]
-        for suffix in suffixes:
-            paths = sorted(glob.glob(PAIRS + "/wrong/*" + suffix))
-            self.assertGreaterEqual(len(paths), 3)
-            for path in paths:
-                with self.subTest(os.path.basename(path)):
-                    status, doc, err = document(path)
-                    self.assertEqual(places(doc), sorted(expected(path)))
-                    self.assertEqual((status, err), (1, ""))
+        for path in self.programs("wrong"):
+            with self.subTest(os.path.basename(path)):
+                status, doc, err = document(path)
+                self.assertEqual(places(doc), sorted(expected(path)))
+                self.assertEqual((status, err), (1, ""))
 
     def test_each_right_one_is_quiet(self):
-        status, doc, err = document(PAIRS + "/right")
+        paths = list(self.programs("right"))
+        status, doc, err = document(*paths)
         self.assertEqual((status, places(doc), doc["not_checked"], err), (0, [], [], ""))
-        self.assertGreaterEqual(doc["files"], 12)
+        self.assertEqual(doc["files"], len(paths))
 
     def test_every_rule_has_a_pair(self):
         wrong = {rule for p in glob.glob(PAIRS + "/wrong/*") for _, _, rule in expected(p)}
@@ -112,10 +117,11 @@ class HostileInput(Folder):
     def test_nothing_is_imported_or_run(self):
         proof = os.path.join(self.folder, "ran")
         self.write("ast.py", "open(%r, 'w')\n" % proof)
-        self.write("json.py", "open(%r, 'w')\n" % proof)
+        for name in ("json", "sitecustomize", "usercustomize", "tokenize", "re"):
+            self.write(name + ".py", "open(%r, 'w')\n" % proof)
         env = dict(os.environ, PYTHONPATH=self.folder, PYTHONSTARTUP=self.folder + "/ast.py")
         status, doc, _ = document(".", cwd=self.folder, env=env)
-        self.assertEqual((status, doc["files"], os.path.exists(proof)), (0, 2, False))
+        self.assertEqual((status, doc["files"], os.path.exists(proof)), (0, 6, False))
 
     def test_a_declared_encoding_is_obeyed(self):
         self.write("latin.py", b"# -*- coding: latin-1 -*-\n# caf\xe9\n" + STALL.encode())
@@ -133,6 +139,39 @@ class HostileInput(Folder):
         self.assertNotIn("\x1b", out)
         for form in ("sarif", "json"):
             self.assertTrue(json.loads(lint(self.folder, "--format", form)[1]))
+
+    def test_javascript_too(self):
+        if not shutil.which("node"):
+            self.skipTest("no node")
+        proof = os.path.join(self.folder, "ran")
+        evil = "require('fs').writeFileSync(%r, '')\n" % proof
+        os.makedirs(self.folder + "/node_modules/acorn")
+        self.write("node_modules/acorn/index.js", evil)
+        self.write("acorn.js", evil)
+        self.write("broken.js", "function (\n")
+        self.write("binary.js", b"\x7fELF\0")
+        self.write("latin.mjs", b"// caf\xe9\n")
+        self.write("deep.js", "(" * 100000 + ")" * 100000)
+        self.write("typed.ts", "let x: number = 1\n")
+        self.write("zz.js", "async function f() { require('fs').readFileSync('a') }\n")
+        env = dict(os.environ, NODE_OPTIONS="--require " + self.folder + "/acorn.js")
+        status, doc, err = document(".", cwd=self.folder, env=env)
+        self.assertEqual((status, places(doc), os.path.exists(proof)),
+                         (1, [("zz.js", 1, "loop-sync-io")], False))
+        told = {os.path.basename(s["file"]): s["why"] for s in doc["not_checked"]}
+        self.assertEqual(sorted(told), [".", "binary.js", "broken.js", "deep.js", "latin.mjs"])
+        self.assertIn("TypeScript", told["."])
+        self.assertEqual(len(err.splitlines()), len(told))
+
+    def test_without_node(self):
+        self.write("a.js", "x()\n")
+        self.write("b.py", STALL)
+        os.makedirs(self.folder + "/bin")
+        os.symlink(shutil.which("python3"), self.folder + "/bin/python3")
+        status, doc, err = document(self.folder, env=dict(os.environ, PATH=self.folder + "/bin"))
+        self.assertEqual((status, places(doc)), (1, [("b.py", 3, "loop-sync-io")]))
+        self.assertIn("there is no node here", err)
+        self.assertLessEqual(len(err.splitlines()), 2)
 
     def test_without_python(self):
         self.write("a.py", STALL)
@@ -223,7 +262,7 @@ class Formats(unittest.TestCase):
 
     def test_text_begins_with_the_place(self):
         status, out, _ = lint(PAIRS + "/wrong/cpu.py")
-        self.assertTrue(out.startswith(PAIRS + "/wrong/cpu.py:8:12: loop-cpu: "), out)
+        self.assertTrue(out.startswith(PAIRS + "/wrong/cpu.py:9:12: loop-cpu: "), out)
         self.assertEqual(status, 1)
 
     def test_output_goes_to_a_file(self):

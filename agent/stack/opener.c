@@ -3,15 +3,14 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "inside.h"
 #include "maps.h"
 
 // O_NONBLOCK: a FIFO in the place of a file must not hang us.
@@ -38,15 +37,16 @@ static int open_root(int pid)
 }
 
 // Symbolic links of a container are followed inside the container, not in our root.
-static int open_inside(int pid, const char *path)
+static int open_in_root_of(int pid, const char *path)
 {
     int root = open_root(pid);
     if (root < 0)
         return root;
-    struct open_how how = {.flags = OPEN_FLAGS, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-    int fd = regular_only((int)syscall(SYS_openat2, root, path, &how, sizeof(how)));
+    int fd = open_inside(root, path, OPEN_FLAGS);
     close(root);
-    return fd;
+    if (fd < 0)
+        return fd;
+    return regular_only(fd);
 }
 
 static bool is_file_of(int fd, const struct mapping *m)
@@ -63,7 +63,7 @@ static int open_path_of(int pid, const struct mapping *m)
 {
     if (m->path[0] != '/' || m->deleted)
         return -ENOENT;
-    int fd = open_inside(pid, m->path);
+    int fd = open_in_root_of(pid, m->path);
     if (fd >= 0 && is_file_of(fd, m))
         return fd;
     if (fd >= 0)
@@ -108,7 +108,7 @@ static int open_debug(const struct file_wish *w)
     char path[160];
     snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug", w->build_id,
              w->build_id + 2);
-    int fd = open_inside(w->pid, path);
+    int fd = open_in_root_of(w->pid, path);
     return fd >= 0 ? fd : regular_only(open(path, OPEN_FLAGS));
 }
 
@@ -143,7 +143,7 @@ static int open_perf_map(const struct file_wish *w)
     char path[64];
     struct stat file, proc;
     snprintf(path, sizeof(path), "/tmp/perf-%d.map", pid_inside(w->pid));
-    int fd = open_inside(w->pid, path);
+    int fd = open_in_root_of(w->pid, path);
     if (fd < 0)
         return fd;
     snprintf(path, sizeof(path), "/proc/%d", w->pid);

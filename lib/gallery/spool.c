@@ -3,7 +3,7 @@
 #include <fcntl.h>
 
 #define KEPT    256
-#define KEEP_NS LS_SEC(20)
+#define KEEP_NS LS_SEC(120)
 
 static struct kept {
     int fd;

@@ -67,4 +67,9 @@ struct address {
 };
 int ls__unix_address(struct address *a, const char *path);
 
+// child.c: starts a process; theirs[i] (above 2) becomes its descriptor i where how[i] is LS_STDIO_PIPE. 0 or negative
+// errno, also those of exec.
+int ls__child_start(const struct ls_process_options *o, const enum ls_stdio how[3],
+                    const int theirs[3], pid_t *pid);
+
 #endif

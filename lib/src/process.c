@@ -1,20 +1,23 @@
-// Child processes. libuv starts and reaps them; ours are the ends of the pipes and the promise that none is left behind.
+// Child processes: started by child.c, reaped when their pidfd says that they have ended, and none is left behind.
 #include "io.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define TERM_NS LS_SEC(2) // from SIGTERM to SIGKILL
 
 struct ls_process {
-    uv_process_t process;
+    uv_poll_t poll; // of pidfd: readable when the child has ended
+    int pidfd;
     struct owned owned;
     ls_stream *streams[3];
     struct list waiters; // struct waiter
-    int pid, status;
+    pid_t pid;
+    int status;    // when it has ended
     uint32_t refs; // of its handle, of each task that waits
     bool ended, freed;
 };
@@ -27,19 +30,62 @@ static void unref(struct ls_process *p)
 
 static void handle_closed(uv_handle_t *handle)
 {
-    unref(list_entry(handle, struct ls_process, process));
+    unref(list_entry(handle, struct ls_process, poll));
 }
 
-static void on_exit_of_child(uv_process_t *process, int64_t status, int signal)
+// -ECHILD when somebody else has reaped it, or the program ignores SIGCHLD: how it ended is not known then.
+static int reap(pid_t pid, int options)
 {
-    struct ls_process *p = list_entry(process, struct ls_process, process);
+    int status, r;
+    while ((r = waitpid(pid, &status, options)) < 0 && errno == EINTR)
+        continue;
+    if (r <= 0)
+        return r < 0 ? -errno : -EAGAIN;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void on_exit_of_child(uv_poll_t *poll, int error, int events)
+{
+    struct ls_process *p = list_entry(poll, struct ls_process, poll);
+    (void)error;
+    (void)events;
+    p->status = reap(p->pid, WNOHANG);
+    if (p->status == -EAGAIN)
+        return;
+    uv_poll_stop(poll);
     p->ended = true;
-    p->status = signal ? 128 + signal : (int)status;
     while (ls__wake_first(&p->waiters, 0))
         continue;
 }
 
 // ---- starting ----
+
+// Descriptors of ours keep off the standard three, also in a program that has closed these: the child's are put there one
+// after another. The descriptor in its new place, -1 with errno and the old one closed.
+static int above_standard(int fd)
+{
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), why = errno;
+    close(fd);
+    errno = why;
+    return higher;
+}
+
+static int open_pipe(int fds[2])
+{
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return -errno;
+    for (int i = 0; i < 2; i++) {
+        fds[i] = above_standard(fds[i]);
+        if (fds[i] < 0) {
+            int r = -errno;
+            close(fds[!i]);
+            return r;
+        }
+    }
+    return 0;
+}
 
 // The child's end in theirs[which], ours in ours[which]; -1 none.
 static int open_pipes(const enum ls_stdio how[3], int ours[3], int theirs[3])
@@ -50,8 +96,9 @@ static int open_pipes(const enum ls_stdio how[3], int ours[3], int theirs[3])
     for (int i = 0; i < 3; i++) {
         if (how[i] != LS_STDIO_PIPE)
             continue;
-        if (pipe2(fds, O_CLOEXEC) < 0)
-            return -errno;
+        int r = open_pipe(fds);
+        if (r < 0)
+            return r;
         ours[i] = fds[i == 0];
         theirs[i] = fds[i != 0];
     }
@@ -79,22 +126,32 @@ static int wrap_pipes(struct ls_process *p, int ours[3])
     return 0;
 }
 
+static void kill_and_reap(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    reap(pid, 0);
+}
+
 static int spawn(struct ls_process *p, const struct ls_process_options *o,
                  const enum ls_stdio how[3], const int theirs[3])
 {
-    uv_stdio_container_t stdio[3];
-    for (int i = 0; i < 3; i++) {
-        stdio[i].flags = how[i] == LS_STDIO_NULL ? UV_IGNORE : UV_INHERIT_FD;
-        stdio[i].data.fd = how[i] == LS_STDIO_PIPE ? theirs[i] : i;
+    int r = ls__child_start(o, how, theirs, &p->pid);
+    if (r < 0)
+        return r;
+    p->pidfd = above_standard((int)syscall(SYS_pidfd_open, p->pid, 0));
+    if (p->pidfd < 0) {
+        r = -errno;
+        kill_and_reap(p->pid);
+        return r;
     }
-    uv_process_options_t options = {.exit_cb = on_exit_of_child,
-                                    .file = o->argv[0],
-                                    .args = (char **)(uintptr_t)o->argv,
-                                    .env = (char **)(uintptr_t)o->env,
-                                    .cwd = o->cwd,
-                                    .stdio = stdio,
-                                    .stdio_count = 3};
-    return uv_spawn(p->owned.loop->uv, &p->process, &options);
+    if ((r = uv_poll_init(p->owned.loop->uv, &p->poll, p->pidfd)) < 0) {
+        close(p->pidfd);
+        kill_and_reap(p->pid);
+        return r;
+    }
+    uv_unref((uv_handle_t *)&p->poll);
+    uv_poll_start(&p->poll, UV_READABLE, on_exit_of_child);
+    return 0;
 }
 
 static void close_streams(struct ls_process *p)
@@ -126,21 +183,15 @@ int ls_process_start(ls_process **ret, const struct ls_process_options *o)
     int r = open_pipes(how, ours, theirs);
     if (r == 0)
         r = wrap_pipes(p, ours);
-    bool tried = r == 0;
-    if (tried)
+    if (r == 0)
         r = spawn(p, o, how, theirs);
     close_all(theirs);
     close_all(ours);
     if (r < 0) {
         close_streams(p);
-        if (tried) // libuv has made the handle
-            uv_close((uv_handle_t *)&p->process, handle_closed);
-        else
-            free(p);
+        free(p);
         return r;
     }
-    uv_unref((uv_handle_t *)&p->process);
-    p->pid = p->process.pid;
     ls__owned_init(&p->owned, ls__loop, release_process);
     *ret = p;
     return 0;
@@ -162,8 +213,9 @@ int ls_process_kill(ls_process *p, int signal)
 {
     if (p->owned.loop != ls__loop)
         return ls__wrong_loop_of(p->owned.loop, NULL, "ls_process_kill");
-    return p->ended ? -ESRCH
-                    : uv_process_kill(&p->process, signal); // not reaped: the pid is its own
+    if (p->ended)
+        return -ESRCH;
+    return kill(p->pid, signal) < 0 ? -errno : 0; // not reaped: the pid is its own
 }
 
 static int wait_end(struct ls_process *p, struct task *t, struct ls_site *site, int64_t timeout_ns,
@@ -201,15 +253,13 @@ int ls_process_wait_at(struct ls_site *site, ls_process *p, int64_t timeout_ns)
 static void end_child(struct ls_process *p, struct task *t)
 {
     if (!t) {
-        kill(p->pid, SIGKILL);
-        while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
-            continue;
+        kill_and_reap(p->pid);
         return;
     }
-    uv_process_kill(&p->process, SIGTERM);
+    kill(p->pid, SIGTERM);
     if (wait_end(p, t, LS_HERE, TERM_NS, true) == 0)
         return;
-    uv_process_kill(&p->process, SIGKILL);
+    kill(p->pid, SIGKILL);
     wait_end(p, t, LS_HERE, LS_FOREVER, true);
 }
 
@@ -228,5 +278,6 @@ void ls_process_free(ls_process *p)
     p->freed = true;
     while (ls__wake_first(&p->waiters, -EBADF))
         continue;
-    uv_close((uv_handle_t *)&p->process, handle_closed);
+    uv_close((uv_handle_t *)&p->poll, handle_closed);
+    close(p->pidfd);
 }

@@ -296,9 +296,10 @@ LS_API void ls_free(void *memory);        // before that; NULL is fine
 
 // ---- Synchronisation ----
 //
-// Between tasks of one loop; first come, first served. Made by _new, freed by _free, which returns
-// -EBUSY (and does nothing) while a task waits on it. They belong to the program, not to a task.
-// Timeouts as everywhere.
+// Between tasks of one loop; first come, first served. Made by _new (0, -ENOMEM; -EPERM where there
+// is no loop), freed by _free, which returns -EBUSY (and does nothing) while a task waits on it. They
+// belong to the program, not to a task. The calls without a timeout never wait, and may be made
+// outside tasks. Timeouts as everywhere.
 
 LS_API int ls_sem_new(ls_sem **ret, uint32_t count);
 LS_API int ls_sem_free(ls_sem *sem);
@@ -402,7 +403,7 @@ LS_API int64_t ls_offload_abandon_at(struct ls_site *site, ls_fn fn, void *arg,
 
 // ---- Streams: TCP, Unix sockets, pipes ----
 //
-// A stream belongs to the task that opened it and is closed with it; ls_stream_adopt hands it to
+// A stream or listener belongs to the task that opened it and is closed with it; _adopt hands it to
 // the calling task, ls_stream_disown to nobody (then the program closes it). One reader and one
 // writer at a time: a second gets -EBUSY. When it is closed under a waiting task, that task gets
 // -EBADF. Reads are kept armed between calls, writes are tried at once. Errors of the peer are as
@@ -463,7 +464,7 @@ LS_API void ls_close(ls_stream *stream); // at once; NULL is fine. The pointer i
 LS_API int ls_stream_adopt(ls_stream *stream);
 LS_API int ls_stream_disown(ls_stream *stream);
 LS_API int ls_listener_adopt(ls_listener *listener);
-LS_API int ls_stream_fd(const ls_stream *stream);
+LS_API int ls_stream_fd(const ls_stream *stream);         // stays the stream's: not to be closed
 LS_API int ls_stream_nodelay(ls_stream *stream, bool on); // TCP
 // "127.0.0.1:80", "[::1]:80", "unix:/run/x"; NUL-terminated, cut at size.
 LS_API int ls_stream_peer(const ls_stream *stream, char *text, size_t size);
@@ -513,8 +514,8 @@ LS_API ssize_t ls_file_slurp_at(struct ls_site *site, const char *path, char **r
 
 // ---- DNS ----
 
-// Awaits. getaddrinfo on the pool; *ret is freed by ls_addrinfo_free, or with the calling task's
-// scope. -ENOENT no such name, -EAGAIN the server did not answer. service and hints may be NULL.
+// Awaits. getaddrinfo on the pool; interrupted, it runs on there and its answer is dropped. *ret is
+// freed by ls_addrinfo_free, or with the calling task's scope. -ENOENT no such name, -EAGAIN the server did not answer. service and hints may be NULL.
 #define ls_resolve(host, service, hints, ret, timeout_ns)                                          \
     ls_resolve_at(LS_HERE, host, service, hints, ret, timeout_ns)
 LS_API int ls_resolve_at(struct ls_site *site, const char *host, const char *service,
@@ -524,17 +525,21 @@ LS_API void ls_addrinfo_free(struct addrinfo *list); // NULL is fine
 // ---- Child processes ----
 //
 // Belongs to the task that started it: when that ends first, the child gets SIGTERM, SIGKILL after
-// 2 s, and is reaped. Needs the loop's process to leave SIGCHLD to libuv.
+// 2 s, and is reaped. The program must not reap it (wait(2) for any child), nor ignore SIGCHLD: the
+// status is -ECHILD then.
 typedef struct ls_process ls_process;
 
 enum ls_stdio { LS_STDIO_NULL = 0, LS_STDIO_INHERIT = 1, LS_STDIO_PIPE = 2 };
 struct ls_process_options {
-    const char *const *argv; // NULL-terminated; argv[0] is looked up in PATH
+    const char *const *argv; // NULL-terminated; argv[0] is looked up in the child's PATH
     const char *const *env;  // "K=V", NULL-terminated; NULL: as ours
     const char *cwd;         // NULL: ours
     enum ls_stdio in, out, err;
     uint64_t reserved[4];
 };
+// 0, or negative errno, also those of exec(2): -ENOENT, -EACCES. Returns when the program has been
+// executed; takes as long with many tasks as with few. Signals are at their defaults in the child,
+// and what is not O_CLOEXEC stays open there.
 LS_API int ls_process_start(ls_process **ret, const struct ls_process_options *options);
 // Our end of a pipe (0 stdin, 1 stdout, 2 stderr); owned by the process object, which closes it.
 // NULL: no pipe.

@@ -2,7 +2,10 @@
 #include <loopscope/loopscope.h>
 
 #include <stdint.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include "../../../lib/src/clock.h"
 
 #include "measure.h"
 
@@ -142,6 +145,32 @@ static void bench_memory(void)
     ls_event_free(never);
 }
 
+// What this machine asks for things that no program can do without: a reading of the CPU's counter, which the watched
+// rows pay for, and the first touch of a page, one for each new stack.
+static void floor_clock(void)
+{
+    struct usage from = usage_now();
+    for (long i = 0; i < count; i++)
+        (void)clock_ticks();
+    print_usage(peer, "floor-clock", count, from);
+}
+
+static void floor_page(void)
+{
+    enum { APART = 65536 };
+    size_t size = (size_t)count * APART;
+    char *pages = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (pages == MAP_FAILED)
+        return;
+    madvise(pages, size, MADV_NOHUGEPAGE);
+    struct usage from = usage_now();
+    for (long i = 0; i < count; i++)
+        pages[(size_t)i * APART] = 1;
+    print_usage(peer, "floor-page", count, from);
+    munmap(pages, size);
+}
+
 static int64_t run(void *arg)
 {
     (void)arg;
@@ -161,6 +190,8 @@ static int64_t run(void *arg)
         sleep_round("sleep-cold"), sleep_round("sleep-warm"), sleep_round("sleep-warm");
     else if (!strcmp(operation, "memory"))
         bench_memory();
+    else if (!strcmp(operation, "floors"))
+        floor_clock(), floor_page();
     return 0;
 }
 

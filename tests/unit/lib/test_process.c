@@ -90,6 +90,46 @@ TEST(what_cannot_be_started_leaves_nothing)
     assert_null(p);
     assert_int_equal(count_fds(), fds);
     assert_int_equal(ls_process_start(&p, NULL), -EINVAL);
+    argv[0] = "/etc/passwd";
+    assert_int_equal(ls_process_start(&p, &o), -EACCES);
+    argv[0] = "/etc";
+    assert_int_equal(ls_process_start(&p, &o), -EACCES);
+    argv[0] = "no-such-program-anywhere";
+    assert_int_equal(ls_process_start(&p, &o), -ENOENT);
+    assert_int_equal(count_fds(), fds);
+}
+
+TEST(a_child_has_the_environment_and_folder_it_is_given)
+{
+    const char *argv[] = {"sh", "-c", "echo $PWD $GREETING $(trap)", NULL};
+    const char *env[] = {"PATH=/nowhere:/bin:/usr/bin", "GREETING=hello", NULL};
+    struct ls_process_options o = {.argv = argv, .env = env, .cwd = "/usr", .out = LS_STDIO_PIPE};
+    ls_process *p;
+    char line[64] = "";
+    assert_int_equal(ls_process_start(&p, &o), 0);
+    assert_true(ls_read_until(ls_process_stream(p, 1), line, sizeof(line), '\n', LS_SEC(30)) > 0);
+    assert_string_equal(line, "/usr hello\n");
+    assert_int_equal(ls_process_wait(p, LS_SEC(30)), 0);
+    env[0] = "PATH=/nowhere";
+    assert_int_equal(ls_process_start(&p, &o), -ENOENT);
+}
+
+// A pipe for it may get the number of a standard descriptor.
+TEST(a_child_is_started_by_a_program_without_standard_input)
+{
+    ls_process *p;
+    char text[8] = "";
+    int kept = dup(STDIN_FILENO);
+    close(STDIN_FILENO);
+    int r = start(&p, "cat", LS_STDIO_PIPE, LS_STDIO_PIPE);
+    dup2(kept, STDIN_FILENO);
+    close(kept);
+    assert_int_equal(r, 0);
+    assert_int_equal(ls_write(ls_process_stream(p, 0), "abc", 3, LS_SEC(30)), 0);
+    ls_close(ls_process_stream(p, 0));
+    assert_int_equal(ls_read_exact(ls_process_stream(p, 1), text, 3, LS_SEC(30)), 0);
+    assert_string_equal(text, "abc");
+    assert_int_equal(ls_process_wait(p, LS_SEC(30)), 0);
 }
 
 // ---- signals ----
@@ -152,6 +192,8 @@ int main(void)
         cmocka_unit_test(a_child_ends_with_its_task_and_is_reaped),
         cmocka_unit_test(a_stubborn_child_is_killed),
         cmocka_unit_test(what_cannot_be_started_leaves_nothing),
+        cmocka_unit_test(a_child_has_the_environment_and_folder_it_is_given),
+        cmocka_unit_test(a_child_is_started_by_a_program_without_standard_input),
         cmocka_unit_test(signals_are_counted_between_waits),
         cmocka_unit_test(closing_wakes_who_waits_for_a_signal),
         cmocka_unit_test(freeing_wakes_who_waits_for_a_process),

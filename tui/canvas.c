@@ -103,6 +103,45 @@ void canvas_print(const struct canvas *c, FILE *out)
     }
 }
 
+// The terminal's own eight colours on its own background, as term.c has them.
+static const char *const style_colors[STYLE_COUNT] = {
+    [STYLE_DIM] = "2",          [STYLE_STRONG] = "1",
+    [STYLE_CRITICAL] = "1;31",  [STYLE_WARNING] = "33",
+    [STYLE_OK] = "32",          [STYLE_SCOPE] = "36",
+    [STYLE_HEADER] = "1;4",     [STYLE_TAB] = "1;7",
+    [STYLE_KEY] = "1",          [STYLE_KEY_LABEL] = "7",
+    [STYLE_DISABLED] = "2",     [STYLE_BANNER] = "1;7;33",
+    [STYLE_HEAT1] = "38;5;72",  [STYLE_HEAT2] = "38;5;179",
+    [STYLE_HEAT3] = "38;5;208", [STYLE_HEAT4] = "1;38;5;196",
+};
+
+static void change_color(const char *from, const char *to, FILE *out)
+{
+    if (from == to)
+        return;
+    if (from)
+        fputs("\033[0m", out);
+    if (to)
+        fprintf(out, "\033[%sm", to);
+}
+
+void canvas_print_colors(const struct canvas *c, FILE *out)
+{
+    for (int y = 0; y < c->rows; y++) {
+        const char *now = NULL;
+        for (int x = 0, end = row_end(c, y, false); x < end; x++) {
+            const struct cell *cell = canvas_at(c, y, x);
+            if (cell->width == 0)
+                continue;
+            change_color(now, style_colors[cell->style & 0x3f], out);
+            now = style_colors[cell->style & 0x3f];
+            print_cell(cell, out);
+        }
+        change_color(now, NULL, out);
+        fputc('\n', out);
+    }
+}
+
 void canvas_print_styles(const struct canvas *c, FILE *out)
 {
     for (int y = 0; y < c->rows; y++) {
@@ -221,6 +260,12 @@ int pane_printf(struct pane p, int y, int x, unsigned style, const char *fmt, ..
 int pane_glyph(struct pane p, int y, int x, unsigned style, enum glyph g)
 {
     put(p, y, x, style, glyph_char(g, p.canvas->ascii), 1);
+    return x + 1;
+}
+
+int pane_braille(struct pane p, int y, int x, unsigned style, int left, int right)
+{
+    put(p, y, x, style, glyph_braille(left, right), 1);
     return x + 1;
 }
 

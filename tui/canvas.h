@@ -58,6 +58,7 @@ struct hit { // what a click on this rectangle means
 struct canvas {
     int rows, cols;
     bool ascii;
+    bool braille; // charts with two samples a cell; not in ASCII
     struct cell *cells;
     int nhits;
     struct hit hits[CANVAS_HITS];
@@ -75,6 +76,8 @@ void canvas_clear(struct canvas *c);
 const struct cell *canvas_at(const struct canvas *c, int y, int x); // inside the canvas
 // One line a row, trailing blanks cut.
 void canvas_print(const struct canvas *c, FILE *out);
+// The same with colours, as escape sequences.
+void canvas_print_colors(const struct canvas *c, FILE *out);
 // The same with one letter a style instead of the glyph: colours as text.
 void canvas_print_styles(const struct canvas *c, FILE *out);
 const struct hit *canvas_hit(const struct canvas *c, int y, int x); // NULL: nothing there
@@ -86,6 +89,8 @@ int pane_text(struct pane p, int y, int x, unsigned style, const char *text);
 int pane_printf(struct pane p, int y, int x, unsigned style, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 int pane_glyph(struct pane p, int y, int x, unsigned style, enum glyph g);
+int pane_braille(struct pane p, int y, int x, unsigned style, int left,
+                 int right); // heights 0 to 4
 // Exactly w columns: padded, or cut with an ellipsis.
 int pane_field(struct pane p, int y, int x, int w, bool right, unsigned style, const char *text);
 // The same, but a text that is too long loses its beginning.

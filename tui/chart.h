@@ -12,7 +12,8 @@
 int chart_level(int64_t ns, int64_t low, int64_t high, int levels);
 // The heat of a lag, judged by the threshold in force.
 enum style chart_heat(int64_t ns, int64_t threshold_ns);
-// n values into w columns, newest right; several values in one column show their worst.
+// n values into w columns, newest right; several values in one column show their worst. On a canvas with
+// braille a column is half a cell.
 void chart_spark(struct pane p, int y, int x, int w, const int64_t *ns, int n,
                  int64_t threshold_ns);
 // One decade a row, its upper bound at the left; fills the pane, 7 columns of axis.

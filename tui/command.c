@@ -58,7 +58,7 @@ static void back(struct ui *ui)
         ui_changed(ui);
     } else if (ui->nav.view != VIEW_OVERVIEW && ui->nav.view != VIEW_CHOOSE) {
         ui->nav.view = VIEW_OVERVIEW;
-        ui->nav.page = false;
+        ui->nav.page = ui->nav.docs = false;
         leave_scope(ui);
     } else if (ui->nav.scope.pid) {
         leave_scope(ui);
@@ -86,7 +86,7 @@ static void open_view(struct ui *ui, enum view_id view)
     if (view == VIEW_LOOP)
         scope_to_selected(ui);
     ui->nav.view = view;
-    ui->nav.page = false;
+    ui->nav.page = ui->nav.docs = false;
     ui->nav.site = 0;
     ui->nstack = 0;
     ui_changed(ui);
@@ -292,6 +292,31 @@ static bool time_command(struct ui *ui, enum command c)
     }
 }
 
+static void zoom(struct ui *ui)
+{
+    ui->zoom = (ui->zoom + 1) % ZOOM_COUNT;
+    if (ui->zoom == ZOOM_OUT && ui->recorded)
+        ui_say(ui, "a picture of a recording knows the minute before it: [ goes back");
+}
+
+// The target itself never notices: this is about what loopscope costs it, and what it may see.
+static void attach(struct ui *ui)
+{
+    if (ui->ended)
+        ui->requests |= REQUEST_ATTACH;
+    else
+        ui->overlay = OVERLAY_DETACH;
+}
+
+static void docs(struct ui *ui)
+{
+    struct nav next = ui->nav;
+    if (ui->nav.docs)
+        return;
+    next.page = next.docs = true;
+    ui_enter(ui, next);
+}
+
 static bool find_command(struct ui *ui, enum command c)
 {
     switch (c) {
@@ -322,6 +347,7 @@ static bool switch_command(struct ui *ui, enum command c)
     case CMD_SUSPECTS: ui->suspects_only = !ui->suspects_only; break;
     case CMD_OPENERS: ui->opening_stacks = !ui->opening_stacks; break;
     case CMD_MUTE: mute(ui); break;
+    case CMD_ZOOM: zoom(ui); break;
     default: return false;
     }
     ui_changed(ui);
@@ -342,6 +368,8 @@ static void other_command(struct ui *ui, enum command c)
     case CMD_EXPORT: open_input(ui, INPUT_EXPORT, "loopscope-report.html"); break;
     case CMD_COPY: ui->requests |= REQUEST_COPY; break;
     case CMD_SUSPEND: ui->requests |= REQUEST_SUSPEND; break;
+    case CMD_ATTACH: attach(ui); break;
+    case CMD_DOCS: docs(ui); break;
     default:
         if (c >= CMD_VIEW_1 && c <= CMD_VIEW_5)
             open_view(ui, (enum view_id)(c - CMD_VIEW_1));

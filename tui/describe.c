@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../agent/rules/lint_link.h"
+
 #include "format.h"
 #include "text.h"
 #include "view.h"
@@ -259,6 +261,10 @@ void describe_finding(const struct snap *s, const struct finding *f, int width, 
     add_stack("STACK OF THE LOCK'S HOLDER", f->cause.holder_stack, false, out);
     if (f->rule)
         lines_add(out, STYLE_DIM, "(the rule: loopscope rules %s)", f->rule);
+    struct lint_link link;
+    if (lint_link_of(f, &link))
+        lines_add(out, STYLE_DIM, "(before it runs: %s looks for it as %s)", link.command,
+                  link.rule);
     add_occurrences(s, f, out);
 }
 

@@ -5,9 +5,10 @@
 
 #include "text.h"
 
-#define NODES_MAX  4096
-#define SHOWN_MAX  400
-#define INDENT_MAX 14 // deeper trees indent only where they branch
+#define NODES_MAX        4096
+#define SHOWN_MAX        400
+#define INDENT_MAX       14 // deeper trees indent only where they branch
+#define NAME_MAX_COLUMNS 60 // more, and the eye loses the line on its way to the place
 
 struct node {
     const struct frame *frame;
@@ -136,22 +137,31 @@ struct drawing {
     int *ret_culprit;
 };
 
+// What the frame is in, where its place does not say that.
+static const char *module_of(const struct frame *f)
+{
+    const char *module = f->module ? text_base(f->module) : frame_kind_name(f->kind);
+    return f->file && strcmp(module, text_base(f->file)) == 0 ? "" : module;
+}
+
 static void draw_node(const struct drawing *d, const struct node *n, int indent)
 {
-    int for_place = d->width >= 90 ? 30 : 22, for_name = d->width - for_place - 30;
+    int for_place = d->width >= 140 ? 48 : d->width >= 90 ? 32 : 22;
+    int for_name = d->width - for_place - 28;
     char raw[512], fn[1024], where[1024];
-    if (for_name < 16)
-        for_name = 16;
+    for_name = for_name < 16 ? 16 : for_name > NAME_MAX_COLUMNS ? NAME_MAX_COLUMNS : for_name;
     fit_text(name(n->frame, raw, sizeof(raw)), for_name - indent > 8 ? for_name - indent : 8, false,
              fn, sizeof(fn));
     fit_text(place(n->frame, raw, sizeof(raw)), for_place, true, where, sizeof(where));
     if (n->culprit && *d->ret_culprit < 0)
         *d->ret_culprit = d->out->n;
+    const char *module = module_of(n->frame);
     enum style style = n->culprit ? STYLE_CRITICAL : n->frame->runtime ? STYLE_DIM : STYLE_TEXT;
-    lines_add(d->out, style, "%5.1f %*s%s %s %.12s%s",
-              100.0 * (double)n->weight / (double)d->tree->total, indent, "", fn, where,
-              n->frame->module ? text_base(n->frame->module) : frame_kind_name(n->frame->kind),
-              n->culprit ? "  <- culprit" : "");
+    lines_add(d->out, style, "%5.1f %*s%s %s %.16s%s",
+              100.0 * (double)n->weight / (double)d->tree->total, indent, "", fn, where, module,
+              !n->culprit ? ""
+              : *module   ? "  <- culprit"
+                          : "<- culprit");
 }
 
 // The heaviest branch first.

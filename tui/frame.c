@@ -22,6 +22,8 @@ static void mode_text(const struct ui *ui, char *out, size_t size)
                  fmt_ns(ui->snap->now_ns).s, fmt_ns(ui->length_ns).s);
     else if (ui->recorded)
         snprintf(out, size, "RECORDED");
+    else if (ui->detached)
+        snprintf(out, size, "DETACHED");
     else if (ui->ended)
         snprintf(out, size, "ENDED");
     else if (ui->paused)
@@ -186,7 +188,10 @@ static int draw_crumbs(const struct ui *ui, struct pane p, int x)
         const struct nav *n = i < ui->nstack ? &ui->stack[i] : &ui->nav;
         if (i > 0)
             x = pane_glyph(p, 0, x, STYLE_DIM, GLYPH_PATH) + 1;
-        const char *name = n->page ? "item" : n->site ? "site" : views[n->view]->name;
+        const char *name = n->docs   ? "rule"
+                           : n->page ? "item"
+                           : n->site ? "site"
+                                     : views[n->view]->name;
         x = pane_text(p, 0, x, STYLE_SCOPE, name) + 1;
     }
     return x;

@@ -19,6 +19,13 @@ static const struct {
     [GLYPH_LEVEL7] = {0x2587, '*'},       [GLYPH_LEVEL8] = {0x2588, '#'},
 };
 
+uint32_t glyph_braille(int left, int right)
+{
+    static const uint8_t left_dots[] = {0, 0x40, 0x44, 0x46, 0x47};
+    static const uint8_t right_dots[] = {0, 0x80, 0xa0, 0xb0, 0xb8};
+    return 0x2800u + left_dots[left & 7] + right_dots[right & 7];
+}
+
 uint32_t glyph_char(enum glyph g, bool ascii)
 {
     return ascii ? glyphs[g].ascii : glyphs[g].utf8;

@@ -38,5 +38,8 @@ enum glyph {
 };
 
 uint32_t glyph_char(enum glyph g, bool ascii);
+// Two columns of dots, each 0 to 4 high, in one cell. There is no ASCII twin: who draws in ASCII does not
+// ask for it.
+uint32_t glyph_braille(int left, int right);
 
 #endif

@@ -5,7 +5,7 @@
 #include "layout.h"
 #include "view.h"
 
-#define NAMES   9 // columns of the key names
+#define NAMES   8 // columns of the key names
 #define COLUMNS 3
 
 static const int column_of[GROUP_COUNT] = {
@@ -45,7 +45,7 @@ static void draw_legend(struct pane p, int y)
     x = pane_text(p, y, x, STYLE_TEXT, " warning  ");
     x = pane_text(p, y, x, STYLE_INFO, ".");
     pane_text(pane_sub(p, y, 0, 1, p.r.w - 1), 0, x, STYLE_TEXT,
-              " info  ? not watched  - unknown  mouse: rows, headers, tabs");
+              " info  ? not watched  - unknown  the mouse, too");
 }
 
 void help_draw(const struct ui *ui, struct canvas *c)

@@ -93,11 +93,14 @@ static void help_key(struct ui *ui, int key)
     }
 }
 
-static void quit_key(struct ui *ui, int key)
+// Is it to be done? Asked twice to leave, it is; the same key that asked answers yes, too.
+static void question_key(struct ui *ui, int key)
 {
+    bool quit = ui->overlay == OVERLAY_QUIT;
+    bool again = quit ? key == 'q' || key == K_F10 || key == K_CTRL('C') : key == 'a';
     ui->overlay = OVERLAY_NONE;
-    if (key == 'y' || key == 'Y' || key == 'q' || key == K_F10 || key == K_CTRL('C'))
-        ui->requests |= REQUEST_QUIT;
+    if (key == 'y' || key == 'Y' || again)
+        ui->requests |= quit ? REQUEST_QUIT : REQUEST_DETACH;
 }
 
 static void menu_key(struct ui *ui, int key)
@@ -123,7 +126,8 @@ void ui_key(struct ui *ui, int key)
     }
     switch (ui->overlay) {
     case OVERLAY_HELP: help_key(ui, key); return;
-    case OVERLAY_QUIT: quit_key(ui, key); return;
+    case OVERLAY_QUIT:
+    case OVERLAY_DETACH: question_key(ui, key); return;
     case OVERLAY_SORT:
     case OVERLAY_SETUP: menu_key(ui, key); return;
     case OVERLAY_NONE: break;

@@ -76,11 +76,13 @@ enum command {
     CMD_SLOWER,
     CMD_REDRAW,
     CMD_RESAMPLE,
+    CMD_ZOOM,
     CMD_RECORD,
     CMD_EXPORT,
     CMD_COPY,
     CMD_SETUP,
     CMD_SUSPEND,
+    CMD_ATTACH,
     CMD_TREE,
     CMD_FOLD,
     CMD_ON_CPU,
@@ -88,6 +90,7 @@ enum command {
     CMD_SUSPECTS,
     CMD_OPENERS,
     CMD_MUTE,
+    CMD_DOCS,
     CMD_COUNT,
 };
 

@@ -4,7 +4,7 @@
 #include "layout.h"
 #include "view.h"
 
-enum { SETUP_GLYPHS, SETUP_COLUMNS }; // then one line a column
+enum { SETUP_ASCII, SETUP_BRAILLE, SETUP_COLORS, SETUP_COLUMNS }; // then one line a column
 
 static enum table_id open_table(const struct ui *ui)
 {
@@ -31,15 +31,25 @@ static void sort_row(const struct ui *ui, int row, char *out, size_t size)
              s->sort == row - 1 && s->invert ? "  (inverted)" : "");
 }
 
+static const char *const setups[] = {
+    [SETUP_ASCII] = "ASCII only",
+    [SETUP_BRAILLE] = "braille charts (finer)",
+    [SETUP_COLORS] = "colours",
+};
+
 static void setup_row(const struct ui *ui, int row, char *out, size_t size)
 {
     const struct table *t = tables[open_table(ui)];
     int column = row - SETUP_COLUMNS;
-    if (row == SETUP_GLYPHS)
-        snprintf(out, size, "[%c] ASCII only", ui->ascii ? 'x' : ' ');
-    else
-        snprintf(out, size, "[%c] column %s", ui_table_const(ui)->hidden & 1u << column ? ' ' : 'x',
-                 column_title(t, column));
+    bool on;
+    switch (row) {
+    case SETUP_ASCII: on = ui->ascii; break;
+    case SETUP_BRAILLE: on = ui->braille; break;
+    case SETUP_COLORS: on = !ui->mono; break;
+    default: on = !(ui_table_const(ui)->hidden & 1u << column);
+    }
+    snprintf(out, size, "[%c] %s%s", on ? 'x' : ' ', row < SETUP_COLUMNS ? setups[row] : "column ",
+             row < SETUP_COLUMNS ? "" : column_title(t, column));
 }
 
 static void choose_sort(struct ui *ui)
@@ -56,24 +66,34 @@ void menu_choose(struct ui *ui)
 {
     if (ui->overlay == OVERLAY_SORT)
         choose_sort(ui);
-    else if (ui->overlay_row == SETUP_GLYPHS)
+    else if (ui->overlay_row == SETUP_ASCII)
         ui->ascii = !ui->ascii;
+    else if (ui->overlay_row == SETUP_BRAILLE)
+        ui->braille = !ui->braille;
+    else if (ui->overlay_row == SETUP_COLORS)
+        ui->mono = !ui->mono;
     else
         ui_table(ui)->hidden ^= 1u << (ui->overlay_row - SETUP_COLUMNS);
 }
 
-static void draw_quit(struct canvas *c)
+static void draw_question(const struct ui *ui, struct canvas *c)
 {
-    struct pane p = canvas_pane(c, layout_box(c->rows, c->cols, 5, 50));
+    bool quit = ui->overlay == OVERLAY_QUIT;
+    const char *what = quit ? "A recording is running; leaving ends it."
+                            : "The target runs on, unwatched; a attaches again.";
+    struct pane p = canvas_pane(c, layout_box(c->rows, c->cols, 6, 56));
     pane_clear(p);
-    pane_box(p, STYLE_WARNING, "Leave?");
-    pane_text(p, 2, 3, STYLE_TEXT, "A recording is running; leaving ends it. y / n");
+    pane_box(p, STYLE_WARNING, quit ? "Leave?" : "Detach?");
+    pane_text(p, 2, 3, STYLE_TEXT, what);
+    if (!quit && ui->recording)
+        pane_text(p, 3, 3, STYLE_TEXT, "It ends the recording.");
+    pane_text(p, p.r.h - 1, p.r.w - 14, STYLE_STRONG, " y / n ");
 }
 
 void menu_draw(const struct ui *ui, struct canvas *c)
 {
-    if (ui->overlay == OVERLAY_QUIT) {
-        draw_quit(c);
+    if (ui->overlay == OVERLAY_QUIT || ui->overlay == OVERLAY_DETACH) {
+        draw_question(ui, c);
         return;
     }
     int n = menu_rows(ui);

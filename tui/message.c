@@ -165,10 +165,13 @@ bool message_banner(const struct ui *ui, char *out, size_t size)
         return false;
     if (ui->paused)
         pause_banner(ui, out, size);
+    else if (ui->detached)
+        snprintf(out, size, "DETACHED: the target runs on unwatched.  a attaches again, q leaves");
     else if (ui->ended && !ui->recorded && ui->has_end_error)
         snprintf(out, size, "NO MORE DATA: %s  What was seen last stays.", ui->end_error.text);
     else if (ui->ended && !ui->recorded)
-        snprintf(out, size, "TARGET GONE: what was seen last stays.  e exports it, q leaves");
+        snprintf(out, size,
+                 "TARGET GONE: what was seen last stays.  e exports it, a tries again, q leaves");
     else if (s->agent.lost_records > 0)
         snprintf(out, size,
                  "LOST %s records: counts and percentiles are too low  (loopscope doctor)",

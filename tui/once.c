@@ -141,13 +141,15 @@ static int run(struct once *o)
 
 static int report(struct once *o, int rc)
 {
-    bool ascii = o->opts->ascii || plain_needs_ascii();
+    const struct plain_opts plain = {.width = width_of_output(),
+                                     .ascii = o->opts->ascii || plain_needs_ascii(),
+                                     .color = plain_wants_color(o->opts->color, stdout)};
     if (rc < 0 || (!o->ui.latest && o->err.text[0])) {
         plain_error(&o->err);
         return o->err.status ? (int)o->err.status : STATUS_INTERNAL;
     }
     if (!o->lines && o->ui.snap)
-        plain_frame(&o->ui, width_of_output(), ascii, stdout);
+        plain_frame(&o->ui, &plain, stdout);
     if (fflush(stdout) != 0)
         return STATUS_INTERNAL;
     return o->saw_loop || o->lines ? STATUS_CLEAN : STATUS_TOO_EARLY;

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "canvas.h"
 #include "describe.h"
@@ -40,29 +41,61 @@ void plain_error(const struct error *err)
         fprintf(stderr, "hint: %s\n", text_clean(text, sizeof(text), err->hint));
 }
 
-static void print_finding(const struct snap *s, const struct finding *f, int width, bool ascii,
+bool plain_wants_color(enum color wish, FILE *out)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    if (wish != COLOR_AUTO)
+        return wish == COLOR_ALWAYS;
+    return isatty(fileno(out)) && !(no && *no) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+// On paper nothing lies below the last line.
+static void cut_blank_rows(struct canvas *c)
+{
+    for (int x = 0; c->rows > 1 && x < c->cols; x++) {
+        if (canvas_at(c, c->rows - 1, x)->ch != ' ')
+            return;
+        if (x == c->cols - 1) {
+            c->rows--;
+            x = -1;
+        }
+    }
+}
+
+static void print_canvas(struct canvas *c, const struct plain_opts *o, FILE *out)
+{
+    cut_blank_rows(c);
+    if (o->color)
+        canvas_print_colors(c, out);
+    else
+        canvas_print(c, out);
+}
+
+static void print_finding(const struct snap *s, const struct finding *f, const struct plain_opts *o,
                           FILE *out)
 {
     struct lines lines = {0};
-    lines_add(&lines, STYLE_TEXT, "%s", "");
-    lines_add(&lines, STYLE_TEXT, "%-2s %s %s  %s", mark_of(f->severity), f->id ? f->id : "-",
-              f->rule ? f->rule : "-", f->subject ? f->subject : "-");
-    describe_finding(s, f, width - 3, false, &lines);
-    for (int i = 2; i < lines.n; i++)
-        lines.v[i].indent = 3;
-    lines_print(&lines, ascii, out);
+    lines_add(&lines, style_of(f->severity), "%-2s %s %s  %s", mark_of(f->severity),
+              f->id ? f->id : "-", f->rule ? f->rule : "-", f->subject ? f->subject : "-");
+    describe_finding(s, f, o->width - 4, false, &lines);
+    struct canvas *c = canvas_new(lines.n + 1, o->width, o->ascii);
+    struct lines title = {1, 1, lines.v};
+    lines_draw(&title, canvas_pane(c, (struct rect){1, 0, 1, o->width}), 0);
+    lines_draw(&lines, canvas_pane(c, (struct rect){2, 2, lines.n - 1, o->width - 2}), 1);
+    print_canvas(c, o, out);
+    canvas_free(c);
     lines_finish(&lines);
 }
 
-void plain_frame(struct ui *ui, int width, bool ascii, FILE *out)
+void plain_frame(struct ui *ui, const struct plain_opts *o, FILE *out)
 {
-    struct canvas *c = canvas_new(1, width, ascii);
+    struct canvas *c = canvas_new(1, o->width, o->ascii);
     frame_draw_text(ui, c, VIEW_OVERVIEW, true);
-    canvas_print(c, out);
+    print_canvas(c, o, out);
     canvas_free(c);
     for (int i = 0; ui->snap && i < ui->snap->nfindings && i < FINDINGS_MAX; i++)
         if (ui->snap->findings[i].open)
-            print_finding(ui->snap, &ui->snap->findings[i], width, ascii, out);
+            print_finding(ui->snap, &ui->snap->findings[i], o, out);
 }
 
 static const struct snap_loop *same_loop(const struct snap *s, const struct snap_loop *l)

@@ -1,17 +1,19 @@
 // The order of a table's rows.
 //
 // A snapshot may hold 100 000 spawn sites, and a frame may cost 5 ms: so rows are made anew only when
-// the picture, the filter or the sort changes, sorting is by radix on a 64-bit key, and ids (hashes of
-// strings) are computed only where they are needed.
+// the picture, the filter or the sort changes; each item is visited once, in the order of the memory; and
+// what depends on texts alone (a filter, an order by name) is kept from picture to picture as long as a
+// hash of the texts tells that they are the same.
 //
 // The cursor sticks to its item, and for some snapshots after a key rows keep the order they had, so
 // that nothing jumps away under the hand.
 #include <stdlib.h>
 #include <string.h>
 
-#include "view.h"
+#include "rows.h"
 
 #define HOLD_MAX 4096 // rows; with more, keeping the order would cost more than the frame may
+#define KEPT_MIN 4096 // items; with fewer there is nothing to be saved
 
 uint64_t hash_text(uint64_t h, const char *text)
 {
@@ -31,138 +33,102 @@ uint64_t hash_text(uint64_t h, const char *text)
     return h ^ h >> 32;
 }
 
-// Unsigned order that equals the wanted one; unknown comes last either way.
-static uint64_t sort_bits(int64_t key, bool descending)
-{
-    if (key == SNAP_UNKNOWN)
-        return UINT64_MAX;
-    uint64_t u = (uint64_t)key ^ (1ULL << 63);
-    return descending ? UINT64_MAX - u : u;
-}
-
-// Eight bytes of a text from a place on, as a number in the same order.
-static uint64_t text_bits(const char *text, size_t from, bool descending)
-{
-    uint64_t u = 0;
-    size_t len = strnlen(text, from + 8), n = len > from ? len - from : 0;
-    for (size_t i = 0; i < 8; i++)
-        u = u << 8 | (i < n ? (unsigned char)text[from + i] : 0);
-    return descending ? ~u : u;
-}
-
-static void insertion_sort(struct entry *v, int n)
-{
-    for (int i = 1; i < n; i++) {
-        struct entry e = v[i];
-        int at = i;
-        for (; at > 0 && v[at - 1].key > e.key; at--)
-            v[at] = v[at - 1];
-        v[at] = e;
-    }
-}
-
-// Least significant byte first; a byte that is the same everywhere costs nothing. Stable.
-static void radix_sort(struct entry *v, struct entry *spare, int n)
-{
-    static const int buckets = 256;
-    if (n <= 32) {
-        insertion_sort(v, n);
-        return;
-    }
-    struct entry *from = v, *to = spare;
-    for (int shift = 0; shift < 64; shift += 8) {
-        int count[256] = {0};
-        for (int i = 0; i < n; i++)
-            count[from[i].key >> shift & 0xff]++;
-        if (n > 0 && count[from[0].key >> shift & 0xff] == n)
-            continue;
-        for (int i = 0, sum = 0; i < buckets; i++) {
-            int c = count[i];
-            count[i] = sum;
-            sum += c;
-        }
-        for (int i = 0; i < n; i++)
-            to[count[from[i].key >> shift & 0xff]++] = from[i];
-        struct entry *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != v)
-        memcpy(v, from, sizeof(*v) * (size_t)n);
-}
-
-struct text_sort {
-    const struct ui *ui;
-    const struct table *table;
-    int column;
-    bool descending;
-    struct entry *spare;
-};
-
-#define TEXT_COMPARED 256 // bytes; what is equal so far keeps its order
-
-// Eight bytes at a time: rows that are equal so far form runs, which are sorted by the next eight.
-static void sort_by_text(const struct text_sort *s, struct entry *v, int n, size_t from)
-{
-    char buf[256];
-    const uint64_t end = s->descending ? UINT64_MAX : 0; // the text ended before these bytes
-    for (int i = 0; i < n; i++)
-        v[i].key = text_bits(s->table->text(s->ui, v[i].index, s->column, buf, sizeof(buf)), from,
-                             s->descending);
-    radix_sort(v, s->spare, n);
-    for (int i = 0, stop; i < n; i = stop) {
-        for (stop = i + 1; stop < n && v[stop].key == v[i].key; stop++)
-            ;
-        if (stop - i > 1 && v[i].key != end && from + 8 < TEXT_COMPARED)
-            sort_by_text(s, v + i, stop - i, from + 8);
-    }
-}
-
 static bool descending(const struct table_state *t, const struct table *table)
 {
     bool down = t->sort >= 0 && table->columns[t->sort].big_first;
     return down != t->invert;
 }
 
+static bool sorts_by_text(const struct table_state *t, const struct table *table)
+{
+    return t->sort >= 0 && table->columns[t->sort].text;
+}
+
 static void sort_rows(const struct ui *ui, const struct table *table, struct table_state *t)
 {
-    bool down = descending(t, table);
-    if (t->sort >= 0 && table->columns[t->sort].text) {
-        struct text_sort s = {ui, table, t->sort, down, t->order + t->cap};
-        sort_by_text(&s, t->order, t->n, 0);
-        return;
-    }
-    for (int i = 0; i < t->n; i++)
-        t->order[i].key = sort_bits(table->key(ui, t->order[i].index, t->sort), down);
-    radix_sort(t->order, t->order + t->cap, t->n);
+    if (sorts_by_text(t, table))
+        rows_sort_by_text(ui, table, t, descending(t, table));
+    else
+        rows_sort(t->order, t->spare, t->n);
 }
 
-bool rows_match(const struct ui *ui, const struct table *table, int index, const char *needle)
+static void *grown(void *old, size_t size)
 {
-    char buf[256];
-    for (int c = 0; c < table->ncolumns; c++)
-        if (table->columns[c].text &&
-            strcasestr(table->text(ui, index, c, buf, sizeof(buf)), needle))
-            return true;
-    return false;
-}
-
-static bool passes(const struct ui *ui, const struct table *table, const char *filter, int index)
-{
-    if (filter[0] == '!')
-        return !filter[1] || !rows_match(ui, table, index, filter + 1);
-    return !filter[0] || rows_match(ui, table, index, filter);
+    free(old);
+    void *new = malloc(size);
+    if (!new)
+        abort();
+    return new;
 }
 
 static void reserve(struct table_state *t, int n)
 {
     if (n <= t->cap)
         return;
-    free(t->order);
     t->cap = n + n / 4 + 16;
-    t->order = malloc(sizeof(*t->order) * 2 * (size_t)t->cap); // the second half is for sorting
-    if (!t->order)
-        abort();
+    t->order = grown(t->order, sizeof(*t->order) * (size_t)t->cap);
+    t->spare = grown(t->spare, sizeof(*t->spare) * (size_t)t->cap);
+    t->kept.stamps = grown(t->kept.stamps, sizeof(*t->kept.stamps) * (size_t)t->cap);
+    t->kept.n = 0;
+    t->n = 0;
+}
+
+void rows_finish(struct table_state *t)
+{
+    free(t->order);
+    free(t->spare);
+    free(t->kept.stamps);
+}
+
+// A hash of all that a filter or an order by text sees of an item; its lowest bit is free.
+static uint64_t stamp_of(const struct ui *ui, const struct table *table, int index)
+{
+    char buf[256];
+    uint64_t h = HASH_START;
+    for (int c = 0; c < table->ncolumns; c++)
+        if (table->columns[c].text)
+            h = hash_text(h, table->text(ui, index, c, buf, sizeof(buf)));
+    return h << 1;
+}
+
+// Does the item pass the filter? Asks the filter only when its texts are not what they were.
+static bool passes_again(const struct ui *ui, const struct table *table, struct table_state *t,
+                         struct matcher *m, int index)
+{
+    uint64_t *was = &t->kept.stamps[index], stamp = stamp_of(ui, table, index);
+    if (index < t->kept.n && (*was & ~1ULL) == stamp)
+        return *was & 1;
+    *was = stamp | match_item(m, ui, table, index);
+    t->kept.same = false;
+    return *was & 1;
+}
+
+// Fills t->spare with the items that are to be seen.
+static int collect(const struct ui *ui, const struct table *table, struct table_state *t)
+{
+    struct matcher m = matcher_make(t->filter);
+    bool down = descending(t, table), by_text = sorts_by_text(t, table);
+    int count = table->count(ui), n = 0;
+    bool keep = count > KEPT_MIN && (by_text || t->filter[0]);
+    reserve(t, count);
+    if (!keep || t->kept.generation != ui->generation)
+        t->kept.n = 0;
+    t->kept.same = keep && t->kept.n == count;
+    t->total = 0;
+    for (int i = 0; i < count; i++) {
+        if (table->include && !table->include(ui, i)) {
+            if (keep)
+                t->kept.stamps[i] = 0;
+            continue;
+        }
+        t->total++;
+        if (keep ? passes_again(ui, table, t, &m, i) : match_item(&m, ui, table, i))
+            t->spare[n++] = (struct entry){
+                .index = i, .key = by_text ? 0 : rows_sort_bits(table->key(ui, i, t->sort), down)};
+    }
+    t->kept.n = keep ? count : 0;
+    t->kept.generation = ui->generation;
+    return n;
 }
 
 struct place { // where an item stood before
@@ -186,7 +152,7 @@ static void keep_order(const struct ui *ui, const struct table *table, struct ta
         struct place *p = bsearch(&key, before, (size_t)n, sizeof(*before), compare_place);
         t->order[i].key = p ? (uint64_t)p->row : UINT64_MAX;
     }
-    radix_sort(t->order, t->order + t->cap, t->n);
+    rows_sort(t->order, t->spare, t->n);
 }
 
 // The ids in the present order, looked up in the picture it was made from. Remembered in the keys
@@ -205,20 +171,6 @@ static struct place *places_before(const struct table_state *t)
     for (int i = 0; i < t->n; i++)
         before[i] = (struct place){t->order[i].key, i};
     return before;
-}
-
-static void collect(const struct ui *ui, const struct table *table, struct table_state *t)
-{
-    int count = table->count(ui);
-    reserve(t, count);
-    t->n = t->total = 0;
-    for (int i = 0; i < count; i++) {
-        if (table->include && !table->include(ui, i))
-            continue;
-        t->total++;
-        if (passes(ui, table, t->filter, i))
-            t->order[t->n++] = (struct entry){.index = i};
-    }
 }
 
 static int row_of_index(const struct table_state *t, int index)
@@ -281,11 +233,19 @@ void rows_update(struct ui *ui, enum table_id id)
     bool hold = same_wishes && ui->hold > 0 && t->n > 0 && t->n <= HOLD_MAX && !table->arrange;
     struct place *before = hold ? places_before(t) : NULL;
     int nbefore = t->n;
-    collect(ui, table, t);
-    if (hold)
-        keep_order(ui, table, t, before, nbefore);
-    else
-        sort_rows(ui, table, t);
+    bool sorted = t->kept.sorted && sorts_by_text(t, table);
+    int n = collect(ui, table, t);
+    if (!sorted || !t->kept.same || n != t->n) {
+        struct entry *made = t->spare;
+        t->spare = t->order;
+        t->order = made;
+        t->n = n;
+        if (hold)
+            keep_order(ui, table, t, before, nbefore);
+        else
+            sort_rows(ui, table, t);
+    }
+    t->kept.sorted = !hold && !table->arrange && !t->follow;
     free(before);
     if (table->arrange)
         table->arrange(ui, t);
@@ -324,11 +284,12 @@ void rows_move(struct ui *ui, enum table_id id, int to)
 bool rows_search(struct ui *ui, enum table_id id, const char *needle, int from, int direction)
 {
     struct table_state *t = &ui->tables[id];
+    struct matcher m = matcher_make_plain(needle);
     if (!*needle)
         return false;
     for (int i = 0; i < t->n; i++) {
         int row = ((from + i * direction) % t->n + t->n) % t->n;
-        if (rows_match(ui, tables[id], t->order[row].index, needle)) {
+        if (match_item(&m, ui, tables[id], t->order[row].index)) {
             rows_move(ui, id, row);
             return true;
         }

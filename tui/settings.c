@@ -103,6 +103,10 @@ static bool apply(struct ui *ui, const char *key, char *value)
         return apply_hidden(ui, table, value);
     if (strcmp(key, "ascii") == 0)
         ui->ascii = ui->ascii || strcmp(value, "yes") == 0;
+    else if (strcmp(key, "charts") == 0)
+        ui->braille = strcmp(value, "braille") == 0;
+    else if (strcmp(key, "colors") == 0)
+        ui->mono = strcmp(value, "no") == 0;
     else if (strcmp(key, "delay") == 0)
         return apply_delay(ui, value);
     else
@@ -147,6 +151,10 @@ void settings_load(struct ui *ui)
 static void write_state(const struct ui *ui, FILE *out)
 {
     fputs("# written by loopscope; settings of your own belong into its config file\n", out);
+    if (ui->braille)
+        fputs("charts=braille\n", out);
+    if (ui->mono)
+        fputs("colors=no\n", out);
     for (int t = 0; t < TABLE_COUNT; t++) {
         const struct table_state *s = &ui->tables[t];
         if (s->sort > 0)

@@ -22,6 +22,7 @@ struct terminal {
     SCREEN *screen;
     FILE *in; // NULL: stdin
     bool color;
+    bool mono;          // for now, by the user's wish
     struct cell *drawn; // what curses was last given; NULL: draw all
     int rows, cols;
     attr_t attributes[STYLE_COUNT];
@@ -64,14 +65,16 @@ static bool wants_color(enum color color)
 
 static void make_looks(struct terminal *t)
 {
+    bool color = t->color && !t->mono;
+    memset(t->pairs, 0, sizeof(t->pairs));
     for (int i = 0; i < STYLE_COUNT; i++) {
         short fg = COLORS >= 256 && looks[i].rich >= 0 ? looks[i].rich : looks[i].color;
-        t->attributes[i] = t->color ? looks[i].with : looks[i].mono;
-        if (t->color && fg >= 0 && init_pair((short)(i + 1), fg, -1) == OK)
+        t->attributes[i] = color ? looks[i].with : looks[i].mono;
+        if (color && fg >= 0 && init_pair((short)(i + 1), fg, -1) == OK)
             t->pairs[i] = (short)(i + 1);
     }
     t->match_pair = STYLE_COUNT + 1;
-    if (!t->color || init_pair(t->match_pair, COLOR_BLACK, COLOR_YELLOW) != OK)
+    if (!color || init_pair(t->match_pair, COLOR_BLACK, COLOR_YELLOW) != OK)
         t->match_pair = 0;
 }
 
@@ -190,6 +193,15 @@ void term_redraw(struct terminal *t)
     free(t->drawn);
     t->drawn = NULL;
     clearok(curscr, TRUE);
+}
+
+void term_mono(struct terminal *t, bool mono)
+{
+    if (t->mono == mono)
+        return;
+    t->mono = mono;
+    make_looks(t);
+    term_redraw(t);
 }
 
 void term_resized(struct terminal *t)

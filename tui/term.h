@@ -24,7 +24,8 @@ int term_open(struct terminal **ret, enum color color, struct error *err);
 void term_close(struct terminal *t);   // NULL is fine
 int term_fd(const struct terminal *t); // of the keys
 void term_size(const struct terminal *t, int *rows, int *cols);
-void term_resized(struct terminal *t); // after SIGWINCH
+void term_mono(struct terminal *t, bool mono); // no colours for now, whatever the flags say
+void term_resized(struct terminal *t);         // after SIGWINCH
 void term_draw(struct terminal *t, const struct canvas *c);
 // false: nothing more to read now.
 bool term_read(struct terminal *t, struct term_event *ret);

@@ -34,6 +34,8 @@ static void draw(struct top *t)
     ui_resize(ui, rows, cols);
     canvas_resize(t->canvas, rows, cols);
     t->canvas->ascii = ui->ascii;
+    t->canvas->braille = ui->braille;
+    term_mono(t->term, ui->mono);
     ui_prepare(ui);
     frame_draw(ui, t->canvas);
     term_draw(t->term, t->canvas);
@@ -89,6 +91,8 @@ static void set_tick(struct top *t)
     int64_t own = t->opts.delay_ns > 0 ? t->opts.delay_ns : 1000 * MS, period = 0;
     if (ui->recorded && ui->playing)
         period = ui->delay_ns;
+    else if (ui->ended)
+        period = 0;
     else if (!ui->recorded && !ui->paused && is_blocked(ui->snap))
         period = BLOCKED_MS * MS;
     else if (!ui->recorded && ui->delay_ns < own)
@@ -268,6 +272,7 @@ static void start_ui(struct top *t, const struct opts *opts)
         ui->nav.view = VIEW_CHOOSE;
         t->opts.target = TARGET_ALL;
     }
+    ui->started = opts->target == TARGET_COMMAND;
     describe_source(t);
 }
 

@@ -156,6 +156,25 @@ static void open_process(struct top *t)
         ui->source[0] = '\0';
 }
 
+static void detach(struct top *t)
+{
+    top_stop_recording(t);
+    top_close_source(t);
+    ui_detached(&t->ui);
+}
+
+static void attach_again(struct top *t)
+{
+    struct error err = {0};
+    top_stop_recording(t);
+    top_close_source(t);
+    if (top_open_source(t, &err) < 0) {
+        ui_say(&t->ui, "%s", err.text);
+        return;
+    }
+    ui_attaching(&t->ui);
+}
+
 void top_suspend(struct top *t)
 {
     uv_signal_t *tstp = &t->signals[TOP_TSTP];
@@ -194,6 +213,10 @@ void top_requests(struct top *t)
             copy_item(t);
         if (r & REQUEST_OPEN)
             open_process(t);
+        if (r & REQUEST_DETACH)
+            detach(t);
+        if (r & REQUEST_ATTACH)
+            attach_again(t);
         if (r & REQUEST_RESAMPLE && t->source && t->source->ops->resample)
             t->source->ops->resample(t->source);
         if (r & REQUEST_REDRAW)

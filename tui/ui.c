@@ -29,7 +29,7 @@ void ui_finish(struct ui *ui)
     snap_unref(ui->latest);
     past_finish(&ui->past);
     for (int i = 0; i < TABLE_COUNT; i++)
-        free(ui->tables[i].order);
+        rows_finish(&ui->tables[i]);
 }
 
 void ui_forget(struct ui *ui)
@@ -38,10 +38,25 @@ void ui_forget(struct ui *ui)
     snap_unref(ui->latest);
     ui->snap = ui->latest = NULL;
     past_finish(&ui->past);
-    ui->paused = ui->ended = ui->has_end_error = false;
+    ui->paused = ui->ended = ui->detached = ui->has_end_error = false;
     ui->nstack = 0;
     ui->nav = (struct nav){.view = ui->nav.view};
     ui_changed(ui);
+}
+
+void ui_detached(struct ui *ui)
+{
+    ui_end(ui, NULL);
+    ui->detached = true;
+}
+
+void ui_attaching(struct ui *ui)
+{
+    struct nav nav = ui->nav;
+    ui_forget(ui);
+    nav.page = nav.docs = false;
+    nav.site = 0;
+    ui->nav = nav;
 }
 
 void ui_changed(struct ui *ui)
@@ -227,6 +242,7 @@ static const char *why_not_choosing(enum command c)
     case CMD_PREVIOUS_VIEW:
     case CMD_RECORD:
     case CMD_PAUSE:
+    case CMD_ATTACH:
     case CMD_STEP_BACK:
     case CMD_STEP_FORWARD: return "choose a process first: Enter; 1 shows all";
     default: return NULL;
@@ -237,6 +253,7 @@ static const char *why_not_recorded(enum command c)
 {
     switch (c) {
     case CMD_RECORD: return "this is a recording already";
+    case CMD_ATTACH: return "a recording has no target to attach to";
     case CMD_OPENERS: return "a recording has the stacks it has";
     case CMD_RESAMPLE:
     case CMD_FASTER:
@@ -262,6 +279,10 @@ static const char *why_not_here(const struct ui *ui, enum command c)
         return ui->nav.view == VIEW_TASKS && ui->nav.task_mode != TASKS_TREE
                    ? "only a tree folds; t shows it"
                    : NULL;
+    case CMD_ATTACH:
+        return ui->started && !ui->ended ? "loopscope started this program, which ends with it"
+                                         : NULL;
+    case CMD_DOCS: return ui_selected(ui, t) < 0 ? "nothing is selected" : NULL;
     case CMD_EXPORT: return ui->snap ? NULL : "there is no data yet";
     case CMD_STEP_BACK: return why_no_step(ui, -1);
     case CMD_STEP_FORWARD: return why_no_step(ui, 1);
@@ -277,7 +298,8 @@ const char *ui_why_not(const struct ui *ui, enum command c)
     if (!why && ui->recorded)
         why = why_not_recorded(c);
     if (!why && ui->ended && (c == CMD_RESAMPLE || (c == CMD_RECORD && !ui->recording)))
-        why = "the target is gone: no more data comes";
+        why =
+            ui->detached ? "detached: a attaches again" : "the target is gone: no more data comes";
     return why ? why : why_not_here(ui, c);
 }
 

@@ -35,10 +35,18 @@ enum table_id {
     TABLE_PROCESSES,
     TABLE_COUNT,
 };
-enum overlay { OVERLAY_NONE, OVERLAY_HELP, OVERLAY_SORT, OVERLAY_SETUP, OVERLAY_QUIT };
+enum overlay {
+    OVERLAY_NONE,
+    OVERLAY_HELP,
+    OVERLAY_SORT,
+    OVERLAY_SETUP,
+    OVERLAY_QUIT,
+    OVERLAY_DETACH
+};
 enum input_kind { INPUT_NONE, INPUT_SEARCH, INPUT_FILTER, INPUT_RECORD, INPUT_EXPORT };
 enum task_mode { TASKS_BY_SITE, TASKS_TREE, TASKS_FLAT };
 enum stack_mode { STACK_TREE, STACK_FOLDED };
+enum zoom { ZOOM_MINUTE, ZOOM_OUT, ZOOM_IN, ZOOM_COUNT };
 
 enum request {
     REQUEST_QUIT = 1 << 0,
@@ -51,6 +59,8 @@ enum request {
     REQUEST_SEEK = 1 << 7,   // to seek_ns
     REQUEST_OPEN = 1 << 8,   // watch process open_pid
     REQUEST_DELAY = 1 << 9,  // delay_ns changed
+    REQUEST_DETACH = 1 << 10,
+    REQUEST_ATTACH = 1 << 11, // to the target there was
 };
 
 struct entry { // one row in display order
@@ -67,11 +77,18 @@ struct table_state {
     unsigned hidden; // columns, a bit each
     int skip;        // columns scrolled away
     char filter[64];
-    uint64_t cursor; // id of the selected item; 0: none
-    int hint;        // index at which it was last
-    int row, top;    // where the cursor stands, first row shown
-    struct entry *order;
-    int n, cap, total;   // rows; items before the filter
+    uint64_t cursor;             // id of the selected item; 0: none
+    int hint;                    // index at which it was last
+    int row, top;                // where the cursor stands, first row shown
+    struct entry *order, *spare; // spare: for sorting
+    int n, cap, total;           // rows; items before the filter
+    struct {                     // of large tables, what depends on texts alone
+        uint64_t *stamps; // of each item: a hash of its texts, and whether it passes the filter
+        int n;
+        unsigned generation; // of the filter and the order that they belong to
+        bool same;           // all texts are what they were
+        bool sorted;         // the order is by text, and nothing else moved a row
+    } kept;
     uint64_t version;    // of the snapshot that the order was made from
     unsigned generation; // of what else went into it
 };
@@ -86,6 +103,7 @@ struct nav { // one step of the breadcrumb
     enum task_mode task_mode;
     uint64_t site; // tasks of this spawn site only; 0 all
     bool page;     // the page of the selected item is open
+    bool docs;     // ... and it is about its rule
 };
 #define NAV_MAX 8
 
@@ -107,6 +125,8 @@ struct ui {
     bool playing;      // ... and runs
     int64_t length_ns; // of the recording; SNAP_UNKNOWN unless recorded
     bool ended;        // no more data will come
+    bool detached;     // ... because the user wanted so
+    bool started;      // the target was started by us and ends with us
     bool has_end_error;
     struct error end_error; // why
     char source[128];       // what is watched, for the title
@@ -123,6 +143,7 @@ struct ui {
     char search[64];
     int page_top, page_lines;
     enum stack_mode stack_mode;
+    enum zoom zoom;
     int cpu_mode; // samples of a stall: 0 all, 1 on CPU, 2 off CPU
     bool orphans_only, suspects_only;
     bool opening_stacks; // descriptors' openers are probed, which costs the target a little
@@ -133,7 +154,7 @@ struct ui {
     int hold;            // snapshots for which rows keep their order, after a key
     unsigned generation; // rises when anything changes that orders depend on
     int64_t delay_ns;
-    bool ascii, recording;
+    bool ascii, braille, mono, recording;
     char record_path[256];
 
     char message[256]; // one line until the next key
@@ -160,6 +181,9 @@ void ui_command(struct ui *ui, enum command c);
 void ui_seek(struct ui *ui, int direction);
 // Another target: forgets the pictures, keeps what the user chose.
 void ui_forget(struct ui *ui);
+void ui_detached(struct ui *ui);
+// The same target again: forgets the pictures, keeps the place.
+void ui_attaching(struct ui *ui);
 // To the next place that holds ui->search: a row, or a line of the open page. False: there is none.
 bool ui_search(struct ui *ui, int direction, bool from_here);
 void ui_click(struct ui *ui, const struct hit *hit); // NULL is fine

@@ -93,7 +93,7 @@ void rows_scroll(struct table_state *t, int height); // keeps the cursor on the 
 void rows_move(struct ui *ui, enum table_id t, int to);
 // The next row that holds the text, in a direction; false: none.
 bool rows_search(struct ui *ui, enum table_id t, const char *needle, int from, int direction);
-bool rows_match(const struct ui *ui, const struct table *table, int index, const char *needle);
+void rows_finish(struct table_state *t);
 uint64_t hash_text(uint64_t h, const char *text); // NULL is fine
 #define HASH_START 0xcbf29ce484222325ULL
 

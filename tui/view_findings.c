@@ -159,6 +159,10 @@ static void page(const struct ui *ui, int width, struct lines *out)
     int i = ui_selected(ui, TABLE_FINDINGS);
     if (i < 0)
         return;
+    if (ui->nav.docs) {
+        describe_rule(at(ui, i)->rule, width, out);
+        return;
+    }
     title_line(at(ui, i), out);
     describe_finding(ui->snap, at(ui, i), width, true, out);
     if (ui->stack_mode == STACK_TREE)
@@ -176,5 +180,5 @@ const struct view view_findings = {
     .table = table_of,
     .detail = detail,
     .page = page,
-    .hint = "Enter: evidence  m mute  e export  c copy",
+    .hint = "Enter: evidence  m mute  e export  c copy  d docs",
 };

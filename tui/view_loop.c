@@ -6,6 +6,7 @@
 #include "chart.h"
 #include "describe.h"
 #include "format.h"
+#include "series.h"
 #include "text.h"
 #include "view.h"
 
@@ -285,9 +286,11 @@ static void head(const struct ui *ui, struct pane p)
     draw_state(ui, l, p);
     draw_lag(l, p);
     draw_window(l, p);
-    pane_text(p, 3, 1, STYLE_STRONG, "Worst turn of each second, last 60 s, newest right");
-    chart_columns(pane_sub(p, 4, 0, p.r.h - 4, p.r.w > 70 ? 70 : p.r.w), l->spark_ns, LOOP_SPARK,
-                  ui->snap->threshold_ns);
+    struct series worst;
+    series_worst(ui, l->pid, l->tid, &worst);
+    pane_printf(p, 3, 1, STYLE_STRONG, "Worst turn of each %s, last %s, newest right", worst.each,
+                worst.span);
+    chart_columns(pane_sub(p, 4, 0, p.r.h - 4, p.r.w), worst.ns, worst.n, ui->snap->threshold_ns);
 }
 
 static int samples_of(const struct ui *ui, struct item it, struct flame_sample *out, int max)
@@ -301,18 +304,26 @@ static int samples_of(const struct ui *ui, struct item it, struct flame_sample *
     return out[0].weight > 0;
 }
 
+static void stack_title(const struct ui *ui, int n, const char *cause, int width, struct lines *out)
+{
+    static const char *const modes[] = {"", ", on-CPU only", ", off-CPU only"};
+    char text[200];
+    snprintf(text, sizeof(text), "STACK  %d sample%s%s, %s", n, n == 1 ? "" : "s",
+             modes[ui->cpu_mode],
+             ui->stack_mode == STACK_TREE ? "% of the blocked time, root first" : "folded, us");
+    if (text_width(text) + 3 + text_width(cause) <= width)
+        lines_add(out, STYLE_STRONG, "%s   %s", text, cause);
+    else
+        lines_add(out, STYLE_STRONG, "%s", text);
+}
+
 static void stack_lines(const struct ui *ui, struct item it, int width, struct lines *out,
                         int *ret_culprit)
 {
-    static const char *const modes[] = {"all", "on-CPU only", "off-CPU only"};
     struct flame_sample samples[128];
     char cause[300];
     int n = samples_of(ui, it, samples, 128);
-    describe_cause(cause_of(it), cause, sizeof(cause));
-    lines_add(out, STYLE_STRONG, "STACK  %d sample%s, %s, %s   %s", n, n == 1 ? "" : "s",
-              modes[ui->cpu_mode],
-              ui->stack_mode == STACK_TREE ? "% of the blocked time, root first" : "folded, us",
-              cause);
+    stack_title(ui, n, describe_cause(cause_of(it), cause, sizeof(cause)), width, out);
     *ret_culprit = -1;
     if (n == 0)
         lines_add(out, STYLE_DIM, "no stack of this kind was captured");

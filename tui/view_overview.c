@@ -4,7 +4,10 @@
 #include "chart.h"
 #include "describe.h"
 #include "format.h"
+#include "series.h"
 #include "view.h"
+
+#define SELECTED_ROWS 3 // of the detail, about the row under the cursor; the rest are findings
 
 // The table's items: the loops, then the processes.
 static const struct snap_loop *loop_at(const struct ui *ui, int i)
@@ -23,17 +26,6 @@ static enum table_id table_of(const struct ui *ui)
 {
     (void)ui;
     return TABLE_LOOPS;
-}
-
-// The worst turn of all loops, second by second.
-static void worst_of_all(const struct ui *ui, int64_t *out)
-{
-    for (int s = 0; s < LOOP_SPARK; s++) {
-        out[s] = SNAP_UNKNOWN;
-        for (int i = 0; i < ui->snap->nloops; i++)
-            if (ui->snap->loops[i].spark_ns[s] > out[s]) // unknown is the smallest number
-                out[s] = ui->snap->loops[i].spark_ns[s];
-    }
 }
 
 static bool does_not_poll(const struct snap_loop *l)
@@ -122,11 +114,11 @@ static void draw_recording(const struct ui *ui, struct pane p, int y)
 
 static void head(const struct ui *ui, struct pane p)
 {
-    int64_t worst[LOOP_SPARK];
+    struct series worst;
     int side = p.r.w >= 76 ? 44 : 0, chart = p.r.w - side > 70 ? 70 : p.r.w - side;
-    worst_of_all(ui, worst);
-    pane_text(p, 0, 1, STYLE_STRONG, "Worst turn of all loops, last 60 s");
-    chart_columns(pane_sub(p, 1, 0, p.r.h - 1, chart - 2), worst, LOOP_SPARK,
+    series_worst(ui, 0, 0, &worst);
+    pane_printf(p, 0, 1, STYLE_STRONG, "Worst turn of all loops, last %s", worst.span);
+    chart_columns(pane_sub(p, 1, 0, p.r.h - 1, chart - 2), worst.ns, worst.n,
                   ui->snap->threshold_ns);
     struct pane right = pane_sub(p, 0, chart, p.r.h, side > 0 ? p.r.w - chart : 0);
     draw_blocked(ui, right, 0);
@@ -196,7 +188,7 @@ static void detail_process(const struct snap_process *proc, struct pane p)
 }
 
 // What is blocked now comes before what the cursor is on.
-static void detail(const struct ui *ui, struct pane p)
+static void detail_selected(const struct ui *ui, struct pane p)
 {
     int n, i = ui_selected(ui, TABLE_LOOPS);
     const struct snap_loop *selected = i >= 0 ? loop_at(ui, i) : NULL;
@@ -209,6 +201,45 @@ static void detail(const struct ui *ui, struct pane p)
         detail_loop(ui, selected, p);
     else if (i >= 0)
         detail_process(process_at(ui, i), p);
+}
+
+static void draw_finding(const struct ui *ui, const struct finding *f, struct pane p, int y)
+{
+    char name[128], age[40];
+    int right = p.r.w - 30,
+        x = pane_printf(p, y, 0, style_of(f->severity), "%-2s ", mark_of(f->severity));
+    pane_field(p, y, x, right - x - 1, false, style_of(f->severity), f->title ? f->title : "-");
+    pane_field(p, y, right, 18, false, STYLE_SCOPE,
+               subject_name(ui, f->pid, f->tid, name, sizeof(name)));
+    snprintf(age, sizeof(age), "%s ago", fmt_ns(ui->snap->now_ns - f->last_seen_ns).s);
+    pane_field(p, y, right + 19, 10, true, STYLE_DIM, f->still_open ? "now" : age);
+}
+
+// Below what is selected: what else is wrong, most severe first, as far as there is room.
+static void draw_open_findings(const struct ui *ui, struct pane p)
+{
+    int y = 0, left = 0;
+    pane_field(p, y++, 0, p.r.w, false, STYLE_HEADER, "   OPEN FINDINGS");
+    for (int i = 0; i < ui->snap->nfindings; i++) {
+        const struct finding *f = &ui->snap->findings[i];
+        if (!f->open)
+            continue;
+        if (y < p.r.h)
+            draw_finding(ui, f, p, y++);
+        else
+            left++;
+    }
+    if (left > 0)
+        pane_printf(p, p.r.h - 1, 1, STYLE_DIM, "%-*s", p.r.w - 2, "... more: 5");
+    if (y == 1)
+        pane_text(p, y, 3, STYLE_OK, "none");
+}
+
+static void detail(const struct ui *ui, struct pane p)
+{
+    detail_selected(ui, pane_sub(p, 0, 0, SELECTED_ROWS, p.r.w));
+    if (p.r.h >= SELECTED_ROWS + 3)
+        draw_open_findings(ui, pane_sub(p, SELECTED_ROWS + 1, 0, p.r.h - SELECTED_ROWS - 1, p.r.w));
 }
 
 static void page(const struct ui *ui, int width, struct lines *out)
@@ -244,7 +275,7 @@ static void enter(struct ui *ui)
 const struct view view_overview = {
     .name = "Overview",
     .head_rows = 5,
-    .detail_rows = 3,
+    .detail_rows = SELECTED_ROWS + 10,
     .table = table_of,
     .head = head,
     .detail = detail,

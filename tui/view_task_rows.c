@@ -74,9 +74,9 @@ static int64_t key(const struct ui *ui, int i, int column)
 
 static const char *flags_text(unsigned flags, char *buf, size_t size)
 {
-    static const char *const names[] = {"ORPHAN",    "STUCK",       "TIMED-OUT",   "ERROR",
-                                        "CANCEL",    "NOT-STARTED", "NOT-AWAITED", "detached",
-                                        "SELF-WAKE", "CYCLE",       "unstable",    "UNHELD", "NO-WAKER"};
+    static const char *const names[] = {
+        "ORPHAN",   "STUCK",     "TIMED-OUT", "ERROR",    "CANCEL", "NOT-STARTED", "NOT-AWAITED",
+        "detached", "SELF-WAKE", "CYCLE",     "unstable", "UNHELD", "NO-WAKER"};
     buf[0] = '\0';
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         size_t used = strlen(buf);
@@ -226,7 +226,7 @@ static void arrange(const struct ui *ui, struct table_state *t)
                        .last = ints + n,
                        .next = ints + 2 * n,
                        .placed = bools,
-                       .out = t->order + t->cap};
+                       .out = t->spare};
     link_rows(&f, n, bools + n);
     for (int i = 0; i < n; i++)
         if (!bools[n + i])

@@ -12,7 +12,8 @@ stop() {
     mux kill-server
     socket=$socket.
 }
-trap 'mux kill-server 2>/dev/null; wait 2>/dev/null; rm -rf "$home"' EXIT
+# Also what a script that failed has left running.
+trap 'mux kill-server 2>/dev/null; kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$home"' EXIT
 
 # start COLS ROWS COMMAND...: a shell in a terminal, which runs the command and then shows its status.
 start() {

@@ -291,6 +291,69 @@ static void findings_can_be_muted(void **state)
     assert_false(ui_is_muted(&ui, first));
 }
 
+static void detaching_asks_and_attaching_does_not(void **state)
+{
+    (void)state;
+    press('a');
+    assert_int_equal(ui.overlay, OVERLAY_DETACH);
+    press('n');
+    assert_int_equal(ui.requests, 0);
+    press('a');
+    press('y');
+    assert_int_equal(ui.requests, REQUEST_DETACH);
+    ui.requests = 0;
+    ui_detached(&ui);
+    assert_non_null(ui.snap); // what was seen stays
+    press('r');
+    assert_string_equal(ui.message, "detached: a attaches again");
+    press('a');
+    assert_int_equal(ui.requests, REQUEST_ATTACH);
+    ui_attaching(&ui);
+    assert_null(ui.snap);
+    assert_false(ui.ended);
+}
+
+static void a_program_we_started_is_not_detached(void **state)
+{
+    (void)state;
+    ui.started = true;
+    press('a');
+    assert_int_equal(ui.overlay, OVERLAY_NONE);
+    assert_string_equal(ui.message, "loopscope started this program, which ends with it");
+}
+
+static void the_zoom_goes_round(void **state)
+{
+    (void)state;
+    char *minute = screen_text(&ui, true);
+    press('z');
+    assert_int_equal(ui.zoom, ZOOM_OUT);
+    char *far = screen_text(&ui, true);
+    assert_non_null(strstr(far, "last 10 min"));
+    press('z');
+    char *near = screen_text(&ui, true);
+    assert_non_null(strstr(near, "last 15 s"));
+    press('z');
+    char *again = screen_text(&ui, true);
+    assert_string_equal(minute, again);
+    assert_string_not_equal(minute, near);
+    free(minute), free(far), free(near), free(again);
+}
+
+static void docs_show_the_rule_of_the_finding(void **state)
+{
+    (void)state;
+    press('5');
+    press('d');
+    char *text = screen_text(&ui, true);
+    assert_non_null(strstr(text, "MEANS"));
+    assert_non_null(strstr(text, "loopscope rules loop-"));
+    free(text);
+    press(K_ESC);
+    assert_false(ui.nav.page);
+    assert_int_equal(ui.nav.view, VIEW_FINDINGS);
+}
+
 static void exporting_and_recording_ask_for_a_file(void **state)
 {
     (void)state;
@@ -347,6 +410,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(disabled_keys_say_why, setup, teardown),
         cmocka_unit_test_setup_teardown(a_recording_steps_by_seeking, setup, teardown),
         cmocka_unit_test_setup_teardown(findings_can_be_muted, setup, teardown),
+        cmocka_unit_test_setup_teardown(detaching_asks_and_attaching_does_not, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_program_we_started_is_not_detached, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_zoom_goes_round, setup, teardown),
+        cmocka_unit_test_setup_teardown(docs_show_the_rule_of_the_finding, setup, teardown),
         cmocka_unit_test_setup_teardown(exporting_and_recording_ask_for_a_file, setup, teardown),
         cmocka_unit_test_setup_teardown(the_views_wish_for_their_rows, setup, teardown),
     };

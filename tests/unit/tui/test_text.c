@@ -110,14 +110,14 @@ static void wrapped_lines_keep_every_word(void **state)
     lines_finish(&lines);
 }
 
-static char *frame_of(struct snap *s, bool ascii)
+static char *frame_of(struct snap *s, bool ascii, bool color)
 {
     struct ui ui;
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     screen_open(&ui, s, 30, 100);
-    plain_frame(&ui, 100, ascii, out);
+    plain_frame(&ui, &(struct plain_opts){100, ascii, color}, out);
     fclose(out);
     ui_finish(&ui);
     return text;
@@ -126,14 +126,52 @@ static char *frame_of(struct snap *s, bool ascii)
 static void a_frame_of_text_shows_all(void **state)
 {
     (void)state;
-    char *text = frame_of(fixture_rich(5), false);
+    char *text = frame_of(fixture_rich(5), false, false);
     screen_golden("once.utf8", text);
     free(text);
-    text = frame_of(fixture_rich(5), true);
+    text = frame_of(fixture_rich(5), true, false);
     screen_golden("once.ascii", text);
     for (const char *c = text; *c; c++)
         assert_true((unsigned char)*c < 0x80);
     free(text);
+}
+
+static void without_colours(char *text)
+{
+    char *to = text;
+    for (const char *c = text; *c;) {
+        if (*c == '\033')
+            c += strcspn(c, "m") + 1;
+        else
+            *to++ = *c++;
+    }
+    *to = '\0';
+}
+
+static void colours_change_no_character(void **state)
+{
+    (void)state;
+    char *plain = frame_of(fixture_rich(5), false, false);
+    char *color = frame_of(fixture_rich(5), false, true);
+    assert_null(strchr(plain, '\033'));
+    assert_non_null(strstr(color, "\033[1;31m!!"));
+    without_colours(color);
+    assert_string_equal(plain, color);
+    free(plain);
+    free(color);
+}
+
+static void the_flag_wins_over_the_environment(void **state)
+{
+    (void)state;
+    setenv("NO_COLOR", "1", 1);
+    assert_true(plain_wants_color(COLOR_ALWAYS, stdout));
+    assert_false(plain_wants_color(COLOR_AUTO, stdout));
+    unsetenv("NO_COLOR");
+    FILE *file = tmpfile();
+    assert_false(plain_wants_color(COLOR_AUTO, file)); // no terminal
+    assert_false(plain_wants_color(COLOR_NEVER, stdout));
+    fclose(file);
 }
 
 static void plain_text_is_free_of_control_characters(void **state)
@@ -152,7 +190,7 @@ static void plain_text_is_free_of_control_characters(void **state)
     for (size_t i = 0; i < size; i++)
         assert_true((unsigned char)text[i] >= 0x20 || text[i] == '\n');
     free(text);
-    text = frame_of(fixture_hostile(), false);
+    text = frame_of(fixture_hostile(), false, false);
     for (const char *c = text; *c; c++)
         assert_true((unsigned char)*c >= 0x20 || *c == '\n');
     free(text);
@@ -167,6 +205,8 @@ int main(void)
         cmocka_unit_test(runtime_frames_are_no_answer),
         cmocka_unit_test(wrapped_lines_keep_every_word),
         cmocka_unit_test(a_frame_of_text_shows_all),
+        cmocka_unit_test(colours_change_no_character),
+        cmocka_unit_test(the_flag_wins_over_the_environment),
         cmocka_unit_test(plain_text_is_free_of_control_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

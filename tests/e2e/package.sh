@@ -15,7 +15,8 @@ done
 
 cpack --config "$build/CPackConfig.cmake" -G DEB -B "$tmp/pack" >"$tmp/log" 2>&1 ||
     { tail -n 5 "$tmp/log"; echo "failed: cpack"; exit 1; }
-deb=$(echo "$tmp"/pack/*.deb)
+deb=$(echo "$tmp"/pack/loopscope_*.deb) dev=$(echo "$tmp"/pack/libloopscope-dev_*.deb)
+[ -f "$deb" ] && [ -f "$dev" ] || { echo "failed: cpack made $(ls "$tmp/pack")"; exit 1; }
 depends=$(dpkg-deb -f "$deb" Depends)
 for library in libuv1 libbpf1 libdw1 libelf1 libseccomp2 libcap-ng0 libsqlite3-0 libmicrohttpd12 libc6; do
     [[ ", $depends" == *", $library"* ]] || fail "does not depend on $library: $depends"
@@ -26,6 +27,26 @@ for file in usr/bin/loopscope usr/share/man/man1/loopscope.1 usr/share/man/man1/
     usr/share/bash-completion/completions/loopscope; do
     [ -s "$tmp/root/$file" ] || fail "$file is missing"
 done
+
+[ ! -e "$tmp/root/usr/include" ] || fail "headers are in the program's package"
+
+# A program is built with the other package alone.
+dpkg-deb -x "$dev" "$tmp/dev"
+cat >"$tmp/hello.c" <<'C'
+#include <loopscope/loopscope.h>
+static int64_t run(void *arg)
+{
+    return ls_sleep(LS_MSEC(1)) == 0 ? *(int *)arg : -1;
+}
+int main(void)
+{
+    int value = 7;
+    return ls_run(run, &value) == 7 ? 0 : 1;
+}
+C
+library=$(find "$tmp/dev/usr" -name libloopscope.a)
+cc -I "$tmp/dev/usr/include" -o "$tmp/hello" "$tmp/hello.c" "$library" -luv -lpthread >"$tmp/cc.log" 2>&1 && "$tmp/hello" ||
+    fail "with $(basename "$dev"): $(head -n 3 "$tmp/cc.log")"
 
 # Python and asyncio are what a machine without anything else can run.
 cat >"$tmp/stall.py" <<'PYTHON'

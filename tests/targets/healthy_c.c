@@ -80,7 +80,8 @@ static void on_opened(uv_fs_t *request)
 static void start_file(void)
 {
     struct file_job *job = calloc(1, sizeof *job);
-    uv_fs_open(loop, &job->request, "/tmp", O_TMPFILE | O_RDWR, 0600, on_opened);
+    const char *folder = getenv("TMPDIR");
+    uv_fs_open(loop, &job->request, folder ? folder : "/tmp", O_TMPFILE | O_RDWR, 0600, on_opened);
 }
 
 static void on_name(uv_getaddrinfo_t *request, int status, struct addrinfo *found)

@@ -24,7 +24,7 @@
 
 #include "../../../agent/confine/confine.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(LOOPSCOPE_COVERAGE)
 #define SANITIZED 1
 #else
 #define SANITIZED 0

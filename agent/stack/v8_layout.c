@@ -154,15 +154,45 @@ static int count_bytecodes(const uint8_t *t, int max)
     return 0;
 }
 
+enum { MOST_SIZES = 3 * 256, SEARCH_STEP = 1 << 20 };
+
+// A stripped V8 has no name for its table. It begins with the prefixes and the debugger's bytecodes, of 0 to 4
+// operands, in all versions.
+static bool find_bytecode_sizes(const struct reader *r, uint8_t *table)
+{
+    static const uint8_t begin[] = {1, 1, 1, 1, 1, 2, 3, 4, 5};
+    uint64_t size, at = r->p->section(r->p->arg, "libnode", ".rodata", &size), end;
+    if (!at)
+        at = r->p->section(r->p->arg, "node", ".rodata", &size);
+    end = at + size;
+    uint8_t *bytes = at ? malloc(SEARCH_STEP + MOST_SIZES) : NULL;
+    bool found = false;
+    for (; bytes && !found && at + MOST_SIZES < end; at += SEARCH_STEP) {
+        size_t n = end - at < SEARCH_STEP + MOST_SIZES ? end - at : SEARCH_STEP + MOST_SIZES;
+        mem_prefetch(r->m, &at, 1, n);
+        if (!mem_read(r->m, at, bytes, n))
+            break;
+        const uint8_t *from = bytes, *hit;
+        while (!found && (hit = memmem(from, n - (size_t)(from - bytes), begin, sizeof begin)) &&
+               n - (size_t)(hit - bytes) >= MOST_SIZES) {
+            found = count_bytecodes(hit, MOST_SIZES) > 0;
+            memcpy(table, hit, MOST_SIZES);
+            from = hit + 1;
+        }
+        mem_forget(r->m);
+    }
+    free(bytes);
+    return found;
+}
+
 static void read_bytecode_sizes(const struct reader *r, struct v8 *v)
 {
-    enum { MOST = 3 * 256 };
-    uint8_t table[MOST];
+    uint8_t table[MOST_SIZES];
     uint64_t at = r->p->symbol(r->p->arg, r->module,
                                "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE");
-    if (!at || !mem_read(r->m, at, table, sizeof table))
+    if (at ? !mem_read(r->m, at, table, sizeof table) : !find_bytecode_sizes(r, table))
         return;
-    v->l.bytecodes = count_bytecodes(table, MOST);
+    v->l.bytecodes = count_bytecodes(table, MOST_SIZES);
     v->bytecode_sizes = v->l.bytecodes ? malloc(3 * v->l.bytecodes) : NULL;
     if (v->bytecode_sizes)
         memcpy(v->bytecode_sizes, table, 3 * v->l.bytecodes);

@@ -69,8 +69,17 @@ static bool is_typescript(const char *name)
     return !declares && has_suffix(name, ".ts .tsx .mts .cts");
 }
 
+// Made by a program, to be read by none.
+static bool is_minified(const FTSENT *e)
+{
+    size_t n = strlen(e->fts_name);
+    return e->fts_level > FTS_ROOTLEVEL && n > 7 && !strcmp(e->fts_name + n - 7, ".min.js");
+}
+
 static void take_file(struct walk *w, const FTSENT *e)
 {
+    if (is_minified(e))
+        return;
     for (int i = 0; lint_languages[i].name; i++) {
         if (!has_suffix(e->fts_name, lint_languages[i].suffixes))
             continue;

@@ -28,10 +28,12 @@ function say(what) {
     c => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0')) + '\n');
 }
 
-function reporter(number) {
-  const told = new Set();
+function reporter(number, text) {
+  const told = new Set(), lines = text.split(/\r\n|[\n\r\u2028\u2029]/);
   return (rule, node, scope, message, remedy, about, chain = []) => {
-    const {line, column} = node.loc.start, key = `${rule} ${line} ${column}`;
+    const line = node.loc.start.line;
+    const column = [...lines[line - 1].slice(0, node.loc.start.column)].length; // characters
+    const key = `${rule} ${line} ${column}`;
     if (told.has(key))
       return;
     told.add(key);
@@ -68,7 +70,7 @@ function check(parser, number, path, table) {
     return;
   }
   const model = new Model(parse(parser, String(path), text), text);
-  const report = reporter(number);
+  const report = reporter(number, text);
   new Blocking(model, table, report).run();
   new Tasks(model, report).run();
   say({done: number, lines: text.split('\n').length - (text.endsWith('\n') || !text ? 1 : 0)});

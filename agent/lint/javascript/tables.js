@@ -55,7 +55,7 @@ const PROMISES = ['fs.promises', 'fs/promises', 'timers/promises', 'dns.promises
   'stream/promises', 'readline/promises'];
 const PROMISE_CALLS = new Set(['fetch', 'globalThis.fetch', 'node-fetch', 'undici.fetch',
   'undici.request', 'axios.get', 'axios.post', 'axios.put', 'axios.patch', 'axios.delete',
-  'axios.request', 'axios', 'got', 'Promise.all', 'Promise.allSettled', 'Promise.any',
+  'axios.request', 'axios', 'got', 'Promise.all', 'Promise.any',
   'Promise.race', 'events.once']);
 
 // What must be closed again.

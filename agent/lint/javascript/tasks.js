@@ -48,10 +48,10 @@ class Tasks {
       !this.m.isRead(up.id.name, scope, up.end);
     if (!tested && !dropped && !unread || !this.givesPromise(call, scope))
       return;
-    const text = this.m.source(call.callee);
+    const text = this.named(call.callee);
     if (tested)
       this.report('task-never-awaited', call, scope,
-        `${text}() is not awaited: its result is tested, which is always true`, 'await it', text);
+        `${text} is not awaited: its result is tested, which is always true`, 'await it', text);
     else if (scope.parent && !this.readsOwnErrors(this.started(call, scope)))
       this.tellDropped(call, scope, text);
   }
@@ -60,19 +60,25 @@ class Tasks {
   tellDropped(call, scope, text) {
     if (scope.isAsync)
       this.report('task-never-awaited', call, scope,
-        `${text}() is not awaited: it runs on unseen, and its error ends the program`,
+        `${text} is not awaited: it runs on unseen, and its error ends the program`,
         'await it, or keep the promise and read its error', text);
     else
       this.report('task-error-unread', call, scope,
-        `the promise of ${text}() is dropped: its error ends the program`,
+        `the promise of ${text} is dropped: its error ends the program`,
         '.catch() that reads the error, or an async function that awaits it', text);
   }
 
-  // The whole body is one try with a catch: it tells its errors itself.
+  // It tells its errors itself: the body ends with a try and catch, or all it awaits is in one.
   readsOwnErrors(started) {
-    const body = started && started.node.body.type === 'BlockStatement' ? started.node.body.body : [];
+    if (!started)
+      return false;
+    const body = started.node.body.type === 'BlockStatement' ? started.node.body.body : [];
     const last = body[body.length - 1];
-    return Boolean(last && last.type === 'TryStatement' && last.handler);
+    return Boolean(last && last.type === 'TryStatement' && last.handler) || this.awaitsAreCaught(started);
+  }
+
+  named(callee) {
+    return FUNCTIONS.has(callee.type) ? 'the async function' : this.m.source(callee) + '()';
   }
 
   isForEach(call, scope) {
@@ -101,9 +107,9 @@ class Tasks {
     if (caught || at.up.type !== 'ExpressionStatement' || !this.givesPromise(call, scope) ||
         this.readsOwnErrors(this.started(call, scope)))
       return;
-    const text = this.m.source(call.callee);
+    const text = this.named(call.callee);
     this.report('task-error-unread', call, scope,
-      `nobody reads the error of ${text}(): it ends the program`, '.catch() at the end, or await in a try',
+      `nobody reads the error of ${text}: it ends the program`, '.catch() at the end, or await in a try',
       text);
   }
 

@@ -12,11 +12,12 @@ def say(**what):
     sys.stdout.write("\n")
 
 
-def reporter(number):
-    told = set()
+def reporter(number, text):
+    told, lines = set(), text.split("\n")
 
     def report(rule, node, scope, message, remedy, chain=(), about=""):
-        line, column = node.lineno, node.col_offset + 1
+        line = node.lineno  # its column is in bytes there, and in characters here
+        column = len(lines[line - 1].encode()[:node.col_offset].decode(errors="replace")) + 1
         if (rule, line, column) in told:
             return
         told.add((rule, line, column))
@@ -54,7 +55,7 @@ def check(number, path, table):
     if any(h in raw for h in HINTS):
         model = Model(tree)
         model.log_file = log_file_of(model)
-        report = reporter(number)
+        report = reporter(number, text)
         Blocking(model, table, report).run()
         Tasks(model, report).run()
     say(done=number, lines=text.count("\n") + (not text.endswith("\n") and text != ""))

@@ -128,6 +128,13 @@ class HostileInput(Folder):
         _, doc, err = document(self.folder)
         self.assertEqual((places(doc), err), ([("latin.py", 5, "loop-sync-io")], ""))
 
+    def test_columns_count_characters(self):
+        self.write("a.py", "import time\nasync def f():\n    x = '\u00e9\U0001f600'; time.sleep(1)\n")
+        self.write("b.js", "async function f() { '\u00e9\U0001f600'; require('fs').readFileSync('a') }\n")
+        found = document(self.folder)[1]["findings"]
+        self.assertEqual([f["column"] for f in found], [15, 28][:len(found)])
+        self.assertGreaterEqual(len(found), 1)
+
     def test_a_file_is_checked_once(self):
         path = self.write("one.py", STALL)
         os.symlink("one.py", os.path.join(self.folder, "two.py"))

@@ -299,10 +299,15 @@ static void judge_hung(struct rules *r, struct seen_stall *seen, const struct sn
     if (stacks_agree(s))
         draft_evidence(d, "stack", "count", s->nsamples, "the same stack at all %d looks",
                        s->nsamples);
-    struct known *before = rules_find(r, &rule_loop_hung, s->pid, s->tid, culprit);
-    bool first = !seen->hung, counted = before && before->f.open;
-    struct known *k = draft_report(r, d);
-    if (first) {
+    // What it does is known better later on: it stays the finding that it was opened as.
+    struct known *k = seen->hung;
+    if (k) {
+        known_renew(r, k, d);
+        k->f.last_seen_ns = r->now->now_ns;
+    } else {
+        struct known *before = rules_find(r, &rule_loop_hung, s->pid, s->tid, culprit);
+        bool counted = before && before->f.open;
+        k = draft_report(r, d);
         push_occurrence(k);
         k->f.count += counted;
     }

@@ -188,27 +188,51 @@ static void put_loops(const struct metrics *m)
     free(rows);
 }
 
-static void put_tasks(const struct metrics *m)
+struct task_row {
+    const char *process;
+    int64_t spawned, orphaned;
+};
+
+static int task_rows(const struct metrics *m, struct task_row *rows)
 {
-    int64_t spawned = 0, orphaned = 0;
-    bool known = m->s->ntask_sites > 0;
+    int n = 0;
     for (int i = 0; i < m->s->ntask_sites; i++) {
         const struct snap_task_site *t = &m->s->task_sites[i];
-        spawned += t->spawned > 0 ? t->spawned : 0;
-        orphaned += t->orphaned > 0 ? t->orphaned : 0;
+        const char *process = process_name(m->s, t->pid);
+        int k = 0;
+        while (k < n && strcmp(rows[k].process, process) != 0)
+            k++;
+        if (k == MAX_ROWS)
+            continue;
+        if (k == n)
+            rows[n++] = (struct task_row){.process = process};
+        rows[k].spawned += t->spawned > 0 ? t->spawned : 0;
+        rows[k].orphaned += t->orphaned > 0 ? t->orphaned : 0;
     }
+    return n;
+}
+
+static void put_tasks(const struct metrics *m)
+{
+    struct task_row *rows = calloc(MAX_ROWS, sizeof(*rows));
+    if (!rows)
+        abort();
+    int n = task_rows(m, rows);
     family(m, "tasks", GAUGE, NULL, "Tasks by state.");
     for (int i = TASK_NEW; i <= TASK_CANCELLED; i++)
         if (m->s->tasks_by_state[i] != SNAP_UNKNOWN)
             sample(m, "tasks",
                    (struct labels[]){{"state", task_state_name((enum task_state)i)}, {NULL, NULL}},
                    (double)m->s->tasks_by_state[i]);
+#define EACH_PROCESS(name, value)                                                                  \
+    for (int i = 0; i < n; i++)                                                                    \
+    sample(m, name, (struct labels[]){{"process", rows[i].process}, {NULL, NULL}}, (double)(value))
     family(m, "tasks_spawned", COUNTER, NULL, "Tasks spawned at known sites.");
-    if (known)
-        sample(m, "tasks_spawned_total", NULL, (double)spawned);
+    EACH_PROCESS("tasks_spawned_total", rows[i].spawned);
     family(m, "tasks_orphaned", GAUGE, NULL, "Tasks that nobody can await.");
-    if (known)
-        sample(m, "tasks_orphaned", NULL, (double)orphaned);
+    EACH_PROCESS("tasks_orphaned", rows[i].orphaned);
+#undef EACH_PROCESS
+    free(rows);
 }
 
 struct fd_row {

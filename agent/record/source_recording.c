@@ -7,6 +7,8 @@
 #include "replay.h"
 #include "tables.h"
 
+#define USUAL_NS 100000000 // --threshold where none was given
+
 struct recording {
     struct source source; // first: ops see this
     struct replay *replay;
@@ -16,14 +18,29 @@ struct recording {
     uv_timer_t timer; // rate > 0: as long apart as they were, divided by the rate
     double rate;
     int64_t last_ns;
+    int64_t threshold_ns; // --rejudge: what is shorter is no stall any more; 0: as recorded
     bool ended;
     int open_handles;
 };
+
+// A higher threshold than the recording's can be tried; what a lower one would have caught is not there.
+static void raise_threshold(struct snap *s, int64_t threshold_ns)
+{
+    int kept = 0;
+    if (threshold_ns <= s->threshold_ns)
+        return;
+    s->threshold_ns = threshold_ns;
+    for (int i = 0; i < s->nstalls; i++)
+        if (s->stalls[i].duration_ns >= threshold_ns)
+            s->stalls[kept++] = s->stalls[i];
+    s->nstalls = kept;
+}
 
 // Findings as today's rules see the recorded facts.
 static void rejudge(struct recording *r, struct snap *s)
 {
     int kept = 0;
+    raise_threshold(s, r->threshold_ns);
     for (int i = 0; i < s->nevents; i++) {
         enum snap_event_kind kind = s->events[i].kind;
         if (kind != EVENT_OPEN && kind != EVENT_UPDATE && kind != EVENT_CLOSE)
@@ -102,7 +119,9 @@ static int new_rules(struct recording *r, struct error *err)
     r->rules = NULL;
     if (!r->opts->rejudge)
         return 0;
-    return rules_new(&r->rules, r->opts->settings, r->opts->nsettings, r->opts->time_scale, err);
+    r->threshold_ns = r->opts->threshold_ns == USUAL_NS ? 0 : r->opts->threshold_ns;
+    int rc = rules_new(&r->rules, r->opts->settings, r->opts->nsettings, r->opts->time_scale, err);
+    return rc < 0 ? rc : rules_threshold(r->rules, &r->threshold_ns, err);
 }
 
 // Rules need the whole way to a point: then everything before it is judged again, silently.

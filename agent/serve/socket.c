@@ -13,6 +13,7 @@
 
 #define MAX_CLIENTS 32
 #define BACKLOG     ((size_t)8 << 20) // bytes a client may be behind
+#define DEAF_NS     30000000000ULL    // nothing taken for so long, though something waits
 
 struct client {
     uv_pipe_t pipe; // first: handles are cast to it
@@ -21,7 +22,8 @@ struct client {
     struct wire_frames frames;
     struct wire_writer *writer;
     char buf[2048];
-    bool ready; // it has said hello
+    uint64_t took_ns; // when it last took something, or nothing waited
+    bool ready;       // it has said hello
     bool closing;
 };
 
@@ -82,8 +84,17 @@ static void on_written(uv_write_t *write, int status)
     struct client *c = write->data;
     bytes_free(&w->bytes);
     free(w);
+    c->took_ns = uv_hrtime();
     if (status < 0)
         drop(c);
+}
+
+static bool is_deaf(struct client *c, size_t behind)
+{
+    uint64_t now_ns = uv_hrtime();
+    if (behind == 0)
+        c->took_ns = now_ns;
+    return behind > BACKLOG || now_ns - c->took_ns > DEAF_NS;
 }
 
 static void on_last_written(uv_write_t *write, int status)
@@ -104,7 +115,7 @@ static void send_bytes(struct client *c, struct bytes bytes, uv_write_cb done)
     w->write.data = c;
     uv_buf_t buf = uv_buf_init((char *)bytes.at, (unsigned)bytes.n);
     size_t behind = uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe);
-    if (behind <= BACKLOG && uv_write(&w->write, (uv_stream_t *)&c->pipe, &buf, 1, done) == 0)
+    if (!is_deaf(c, behind) && uv_write(&w->write, (uv_stream_t *)&c->pipe, &buf, 1, done) == 0)
         return;
     bytes_free(&w->bytes);
     free(w);

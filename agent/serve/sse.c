@@ -84,15 +84,19 @@ static void client_free(void *arg)
     free(c);
 }
 
-// Who does not read would keep one of the few connections for ever: the library sees the end and frees it.
+// Who does not read would keep one of the few connections for ever: the library sees the end and frees it,
+// and what the kernel still holds for that client is thrown away, not offered any longer.
 static void cut_off(struct client *c)
 {
+    const struct linger at_once = {.l_onoff = 1};
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     c->end = true;
     c->n = 0;
-    if (info)
-        shutdown(info->connect_fd, SHUT_RDWR);
+    if (!info)
+        return;
+    setsockopt(info->connect_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    shutdown(info->connect_fd, SHUT_RDWR);
 }
 
 static void append(struct client *c, const char *text, size_t n)

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pwd
+import select
 import shutil
 import socket
 import struct
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import harness
@@ -177,13 +179,13 @@ def kilobytes(pid, what):
 
 
 def never_read(serve, layout):
-    """A client that reads nothing: cut off when it is 8 MB behind, and until then it costs the others nothing."""
+    """A client that reads nothing: cut off when it has taken nothing for 30 s, and until then costs the others nothing."""
     with socket.socket(socket.AF_UNIX) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(serve.path)
         client.sendall(hello(layout))
         # Each look makes the agent send a picture to every client; this one never takes any.
-        until, cut = time.monotonic() + 240, False
+        until, cut = time.monotonic() + 120, False
         most = 0
         while time.monotonic() < until and not cut:
             try:
@@ -260,6 +262,62 @@ def hostile_servers(folder, layout):
                 (b"", "nothing", "no loopscope answers"))])
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_port(port, process):
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+
+
+def ask_http(port, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+        return answer.read().decode()
+
+
+def deaf_listener(folder):
+    """/events to somebody who never reads: cut off when 1 MB behind, while others are served."""
+    log = os.path.join(folder, "busy.journal")
+    target = harness.start_target("c", log, "--causes", "spin,nanosleep,fifo,flock,mutex", "--min", "5", "--max", "8",
+                                  "--gap-min", "2", "--gap-max", "4", "--start", "10")
+    port = free_port()
+    serve = subprocess.Popen([harness.AGENT, "serve", str(target.pid), "--listen", f"127.0.0.1:{port}", "--threshold", "3ms"],
+                             stderr=subprocess.DEVNULL)
+    try:
+        wait_for_port(port, serve)
+        with socket.socket() as deaf, socket.socket() as listener:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            for client in (deaf, listener):
+                client.connect(("127.0.0.1", port))
+                client.sendall(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            listener.setblocking(False)
+            ended, heard, most, until = select.poll(), 0, 0, time.monotonic() + 100
+            ended.register(deaf, select.POLLRDHUP)
+            while not ended.poll(100) and time.monotonic() < until:
+                most = max(most, kilobytes(serve.pid, "RssAnon"))
+                try:
+                    heard += len(listener.recv(1 << 20))
+                except BlockingIOError:
+                    pass
+            cut = bool(ended.poll(0))
+        expect("/events: who never reads is cut off", cut, f"still connected; another heard {heard} bytes")
+        expect("/events: who reads hears all the while", heard > 1 << 20, f"{heard} bytes")
+        expect("/events: the agent's memory is bounded", most < 64 << 10, f"{most} KB")
+        expect("/events: the others are served", "loopscope_loop_stalls_total" in ask_http(port, "/metrics"))
+        print(f"a deaf listener: cut off when another had heard {heard >> 10} KB, the agent at {most} KB at most")
+    finally:
+        harness.end(serve)
+        harness.end(target)
+
+
 def main():
     harness.need_agent()
     with harness.Scratch() as folder:
@@ -272,6 +330,8 @@ def main():
             beside([lambda: see(folder, target.pid), lambda: users(folder, target.pid),
                     lambda: hostile_clients(folder, target.pid, "--long" in sys.argv),
                     lambda: hostile_servers(folder, layout)])
+            if "--long" in sys.argv:
+                deaf_listener(folder)
         finally:
             harness.end(target)
     sys.exit(1 if failures else 0)

@@ -15,6 +15,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import harness
+import journal
 
 LONG = "--long" in sys.argv
 BROWSER = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
@@ -48,7 +49,31 @@ def export(recording, folder, name):
     path = os.path.join(folder, "report." + name)
     done = harness.run("report", recording, "--format", name, "--output", path)
     expect(f"report --format {name}", done.returncode == 0 and os.path.getsize(path) > 0, done.stderr)
+    with open(path, "rb") as file:
+        content = file.read()
+    if name != "pprof":
+        try:
+            bad = re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", content.decode())
+        except UnicodeDecodeError as error:
+            bad = error
+        expect(f"{name} is UTF-8 without control characters", not bad, bad)
     return path
+
+
+# What shows the name of this program must neither be steered nor broken by it.
+HOSTILE = b"'\"\\\x1b[31m\xff\xfe;<b>${x}|%s"
+
+
+def start_hostile(folder):
+    program, log = os.fsencode(folder) + b"/" + HOSTILE, os.path.join(folder, "journal")
+    shutil.copy(harness.program("stall_c"), program)
+    process = subprocess.Popen([program, "--causes", "spin,nanosleep,fifo", "--gap-min", "200", "--gap-max", "400",
+                                "--min", "150", "--max", "400", "--start", "10", "--log", log],
+                               stdout=subprocess.DEVNULL, start_new_session=True, env={**os.environ, "TMPDIR": folder})
+    if not journal.wait_for(log, "ready", 20):
+        harness.end(process)
+        raise RuntimeError("the target did not start")
+    return process
 
 
 def promtool(recording, folder):
@@ -61,6 +86,47 @@ def promtool(recording, folder):
     rules = os.path.join(harness.HERE, "../../docs/grafana/alerts.yml")
     done = subprocess.run(["promtool", "check", "rules", rules], capture_output=True, text=True)
     expect("promtool check rules docs/grafana/alerts.yml", done.returncode == 0, done.stderr + done.stdout)
+
+
+def monitoring(recording, folder):
+    """What docs/ gives to a monitoring system names only metrics that there are."""
+    with open(export(recording, folder, "prometheus")) as text:
+        families = set(re.findall(r"^# TYPE (\w+) ", text.read(), re.M))
+    families |= {name + end for name in families for end in ("_bucket", "_sum", "_count")}
+    docs = os.path.join(harness.HERE, "../../docs")
+    with open(os.path.join(docs, "grafana/dashboard.json")) as file:
+        dashboard = json.load(file)
+    with open(os.path.join(docs, "grafana/alerts.yml")) as file:
+        alerts = re.findall(r"^ +expr: (.*)$", file.read(), re.M)
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    asked += [str(variable.get("query", "")) for variable in dashboard["templating"]["list"]]
+    unknown = {name for words in asked + alerts for name in re.findall(r"\bloopscope_\w+", words)} - families
+    expect(f"{len(asked)} queries of the dashboard and {len(alerts)} alerts name metrics that there are", not unknown, unknown)
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    expect("the dashboard's panels have places and ids of their own",
+           len(set(ids)) == len(ids) and all(panel["gridPos"]["w"] <= 24 for panel in dashboard["panels"]))
+    if not have("promtool", "prometheus"):
+        return
+    # The receiver of an OpenTelemetry collector is Prometheus' own scraper, with Prometheus' own configuration.
+    with open(os.path.join(docs, "monitoring.md")) as file:
+        blocks = re.findall(r"(?m)^    (?:.*\n    )*.*$", file.read())
+    scrapes = [block for block in blocks if "scrape_configs:" in block]
+    expect("docs/monitoring.md has a scrape for Prometheus and one for a collector", len(scrapes) == 2)
+    for number, block in enumerate(scrapes):
+        lines = block.splitlines()
+        first = next(i for i, line in enumerate(lines) if "scrape_configs:" in line)
+        indent = len(lines[first]) - len(lines[first].lstrip())
+        kept = [lines[first]]
+        for line in lines[first + 1:]:
+            if len(line) - len(line.lstrip()) <= indent:
+                break
+            kept.append(line)
+        path = os.path.join(folder, f"scrape{number}.yml")
+        with open(path, "w") as file:
+            file.write("\n".join(line[indent:] for line in kept) + "\n")
+        done = subprocess.run(["promtool", "check", "config", path], capture_output=True, text=True)
+        expect("promtool check config: " + ("Prometheus", "OpenTelemetry collector")[number], done.returncode == 0,
+               done.stderr + done.stdout)
 
 
 def query(port, words):
@@ -187,6 +253,30 @@ def page(recording, folder):
         expect(f"a picture of it, {scheme}", os.path.exists(picture) and os.path.getsize(picture) > 20000)
 
 
+def grafana(folder):
+    """Grafana itself is not packaged; its types of a dashboard are, and the compiler is strict about unknown keys."""
+    if not LONG or not have("npm", "npm"):
+        print("skipped: the dashboard against Grafana's schema; --long fetches it")
+        return
+    got = subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder,
+                          "@grafana/schema", "typescript@5"], capture_output=True, text=True, timeout=200)
+    if got.returncode:
+        print(f"skipped: Grafana's schema cannot be fetched: {got.stderr.strip()[:200]}")
+        return
+    with open(os.path.join(harness.HERE, "../../docs/grafana/dashboard.json")) as file:
+        text = file.read()
+    options = {"noEmit": True, "skipLibCheck": True, "strict": True, "moduleResolution": "bundler", "module": "esnext",
+               "target": "es2022", "types": []}
+    with open(os.path.join(folder, "tsconfig.json"), "w") as file:
+        json.dump({"compilerOptions": options, "files": ["dashboard.ts"]}, file)
+    for kept, what in ((text, "the dashboard is one by Grafana's schema"), (text.replace("gridPos", "gridPoz", 1), None)):
+        with open(os.path.join(folder, "dashboard.ts"), "w") as file:  # the compiler wants enumerations by name
+            file.write("import { Dashboard, ThresholdsMode } from '@grafana/schema';\nexport const dashboard: Dashboard = " +
+                       kept.replace('"mode": "absolute"', '"mode": ThresholdsMode.Absolute') + ";\n")
+        done = subprocess.run([os.path.join(folder, "node_modules/.bin/tsc"), "-p", folder], capture_output=True, text=True)
+        expect(what or "and with a wrong key it is not", (done.returncode == 0) == bool(what), done.stdout)
+
+
 def speedscope(recording, folder):
     path = export(recording, folder, "speedscope")
     if not LONG:
@@ -211,38 +301,44 @@ def speedscope(recording, folder):
         expect("speedscope's schema", done.returncode == 0, done.stderr)
     else:
         print("skipped: this speedscope has no schema in its package")
-    # As its own command does: a script that hands the profile to the page.
+    with open(path) as profile:
+        expect("speedscope's page opens it", opens(folder, home, path, json.load(profile)["name"]))
+    # It reads Chrome's trace format too.
+    expect("speedscope's page opens the trace", opens(folder, home, export(recording, folder, "trace"), "report.trace"))
+
+
+def opens(folder, home, path, name):
+    """Whether speedscope's page shows the file without an error. As its own command does: a script hands it over."""
     script = os.path.join(folder, "profile.js")
     with open(path, "rb") as profile, open(script, "w") as out:
-        out.write(f"speedscope.loadFileFromBase64('blocked', '{base64.b64encode(profile.read()).decode()}')")
+        out.write(f"speedscope.loadFileFromBase64('{os.path.basename(path)}', '{base64.b64encode(profile.read()).decode()}')")
     dom, console, _ = browse(folder, f"file://{home}/index.html#localProfilePath={script}", "--dump-dom",
                              "--virtual-time-budget=8000", "--allow-file-access-from-files", "--enable-unsafe-swiftshader")
-    with open(path) as profile:
-        name = json.load(profile)["profiles"][0]["name"]
     title = re.search(r"<title>(.*?)</title>", dom)
-    expect("speedscope's page opens it", title and title[1] != "speedscope", title and title[1])
     errors = [line for line in console if "Error" in line or "error" in line]
-    expect(f"and has no error ({name})", not errors, errors)
+    print(f"speedscope shows {os.path.basename(path)} as '{title and title[1]}'", *errors)
+    return title and title[1] != "speedscope" and name in title[1] and not errors
 
 
 def main():
     harness.need_agent()
     with harness.Scratch() as folder:
-        target = harness.start_target("c", os.path.join(folder, "journal"), "--causes", "spin,nanosleep,fifo",
-                                      "--gap-min", "300", "--gap-max", "600", "--start", "10")
+        target = start_hostile(folder)
         try:
             recording = os.path.join(folder, "x.lsr")
-            done = harness.run("record", target.pid, "-o", recording, "--for", "8s")
+            done = harness.run("record", target.pid, "-o", recording, "--for", "4s")
             expect("record", done.returncode == 0, done.stderr)
             for name in ("text", "markdown", "json", "folded", "junit"):
                 export(recording, folder, name)
             promtool(recording, folder)
+            monitoring(recording, folder)
             openmetrics(recording, folder)
             pprof(recording, folder)
             trace(recording, folder)
             sqlite(recording)
             if LONG:
                 prometheus_server(target.pid, folder)
+            grafana(folder)
             speedscope(recording, folder)
             page(recording, folder)
         finally:

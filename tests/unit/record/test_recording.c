@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../../../agent/export/export.h"
+#include "../../../agent/export/history.h"
 #include "../../../agent/record/record.h"
 #include "../../../agent/record/replay.h"
 #include "../../../agent/record/round.h"
@@ -95,6 +96,54 @@ static void what_was_written_comes_back(void **state)
     write_all(snaps, TICKS + 3, &opts);
     expect_same(snaps, TICKS + 3);
     free_all(snaps, TICKS + 3);
+}
+
+static char *exported(const struct export_format *format, const struct snap *s,
+                      const struct history *h, size_t *size)
+{
+    struct export_opts o = {
+        .parts = PART_ALL, .task_state = -1, .history = h, .fail_on = SEV_WARNING};
+    char *bytes;
+    FILE *f = open_memstream(&bytes, size);
+    assert_int_equal(format->write(s, &o, f), 0);
+    fclose(f);
+    return bytes;
+}
+
+// Whatever is shown or exported of a recording is what was shown live, to the byte, hostile names included.
+static void every_format_is_as_live(void **state)
+{
+    (void)state;
+    struct opts opts = {0};
+    struct snap *snaps[] = {fixture_rich(0), fixture_rich(1), fixture_rich(2), fixture_hostile()};
+    enum { N = sizeof(snaps) / sizeof(*snaps) };
+    snaps[N - 1]->now_ns = snaps[N - 2]->now_ns + S;
+    struct history *live = history_new(), *played = history_new();
+    struct replay *r;
+    struct snap *s, *last = NULL;
+    write_all(snaps, N, &opts);
+    for (int i = 0; i < N; i++)
+        history_add(live, snaps[i]);
+    assert_int_equal(replay_open(&r, path, &err), 0);
+    while (replay_next(r, &s, &err) == 1) {
+        history_add(played, s);
+        snap_unref(last);
+        last = s;
+    }
+    for (const struct export_format *format = export_formats; format->name; format++) {
+        size_t nwanted, ngot;
+        char *wanted = exported(format, snaps[N - 1], live, &nwanted);
+        char *got = exported(format, last, played, &ngot);
+        if (nwanted != ngot || memcmp(wanted, got, ngot) != 0)
+            fail_msg("%s differs: %zu bytes live, %zu recorded", format->name, nwanted, ngot);
+        free(wanted);
+        free(got);
+    }
+    snap_unref(last);
+    history_free(live);
+    history_free(played);
+    replay_close(r);
+    free_all(snaps, N);
 }
 
 static void facts_for_rejudging_come_back(void **state)
@@ -695,6 +744,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_comes_back),
+        cmocka_unit_test(every_format_is_as_live),
         cmocka_unit_test(facts_for_rejudging_come_back),
         cmocka_unit_test(a_picture_costs_what_is_new),
         cmocka_unit_test(any_point_in_time_can_be_shown),

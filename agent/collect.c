@@ -55,6 +55,8 @@ void collect_wish(struct collect *c, const struct wishes *w)
         to->fds = w->fds;
     if (w->fd_stacks_until_ns > to->fd_stacks_until_ns)
         to->fd_stacks_until_ns = w->fd_stacks_until_ns;
+    if (w->handles_until_ns > to->handles_until_ns)
+        to->handles_until_ns = w->handles_until_ns;
     if (w->gc_walk_until_ns > to->gc_walk_until_ns)
         to->gc_walk_until_ns = w->gc_walk_until_ns;
 }
@@ -166,6 +168,8 @@ static void wish(struct state *st)
     w->fds = (struct wish_rows){.until_ns = INT64_MAX, .count = WISH_ROWS_MAX, .state = -1};
     if (o->fd_stacks)
         w->fd_stacks_until_ns = INT64_MAX;
+    if (o->handles)
+        w->handles_until_ns = INT64_MAX;
     if (o->gc_walk)
         w->gc_walk_until_ns = INT64_MAX;
 }

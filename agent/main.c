@@ -64,8 +64,10 @@ static int run_confined(struct cli *c)
     struct error err = {0};
     struct opts *o = &c->opts;
     bool screen = c->command->run == cmd_top; // exports, records and keeps its settings
-    struct confinement confinement = {
-        .writes = o->output || screen, .unlinks = o->socket, .output = o->output};
+    struct confinement confinement = {.writes = o->output || screen,
+                                      .unlinks = o->socket,
+                                      .uprobes = o->handles,
+                                      .output = o->output};
     if (stacker_spawner(&confinement.helpers, &err) < 0)
         return fail(&err);
     o->confinement = &confinement;

@@ -51,6 +51,14 @@ struct ls_fd_opening {
     unsigned long long regs[21]; // in the order of struct ls_regs
 };
 
+// A handle of libuv that is open.
+struct ls_handle {
+    unsigned long long opened_ns;
+    unsigned int key, type, tid, pad;
+};
+
+#define LS_HANDLE_CALL 0x8000u // where a system call's number stands for descriptors
+
 // Where a thread's loop says which of its tasks runs: addresses within the program, and what to read there.
 struct ls_fd_tasks {
     unsigned long long current;        // of the id of the task that runs; its low bits are its slot

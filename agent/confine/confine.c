@@ -51,9 +51,11 @@ static bool may_write_in_folder_of(const char *path)
 // root writes into anybody's folder by CAP_DAC_OVERRIDE alone. Whether the output needs it is tried without it.
 static int drop_capabilities(const struct confinement *c)
 {
-    unsigned list[sizeof(kept) / sizeof(kept[0]) + 1];
+    unsigned list[sizeof(kept) / sizeof(kept[0]) + 2];
     size_t n = sizeof(kept) / sizeof(kept[0]);
     memcpy(list, kept, sizeof(kept));
+    if (c->uprobes)
+        list[n++] = CAP_SYS_ADMIN;
     if (capng_get_caps_process() != 0)
         return -EPERM;
     if (c->output && capng_have_capability(CAPNG_EFFECTIVE, CAP_DAC_OVERRIDE)) {

@@ -1,7 +1,6 @@
-#include "fd_track.h"
+#include "fd_track_internal.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +9,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "fd_track.skel.h"
 #include "privilege.h"
 
 #define DESCRIPTORS_MIN 4096
@@ -18,22 +16,7 @@
 #define NEAR            4096 // bytes between two mappings that count as one
 #define TOP_NATIVE      128  // words of stack that make a key
 #define TOP_JIT         512  // where frames of the engine lie between
-#define LINKS           16
 #define TOLD_TRIES      100
-
-struct fd_track {
-    struct fd_track_bpf *skel;
-    struct bpf_link *links[LINKS];
-    int nlinks;
-    struct ring_buffer *ring;
-    struct ls_fd_slot *slots;    // mapped
-    struct ls_fd_counts *counts; // mapped
-    size_t slots_size, counts_size;
-    int descriptors;
-    enum fd_track_source source; // in use
-    fd_opening_cb cb;
-    void *arg;
-};
 
 struct ranges {
     uint64_t from[LS_FD_RANGES], to[LS_FD_RANGES];
@@ -113,6 +96,8 @@ static void choose_source(struct fd_track *t)
     bpf_object__for_each_program(prog, t->skel->obj) if (is_fexit(prog))
         bpf_program__set_autoload(prog, fexit);
     bpf_program__set_autoload(t->skel->progs.on_return, !fexit);
+    bpf_program__set_autoload(t->skel->progs.on_handle_init, t->handles);
+    bpf_program__set_autoload(t->skel->progs.on_handle_close, t->handles);
 }
 
 static int try_load(struct fd_track *t, int pid, bool uring)
@@ -150,9 +135,10 @@ static int attach(struct fd_track *t)
     struct bpf_program *prog;
     bpf_object__for_each_program(prog, t->skel->obj)
     {
-        if (!bpf_program__autoload(prog) || prog == t->skel->progs.baseline)
+        if (!bpf_program__autoload(prog) || prog == t->skel->progs.baseline ||
+            prog == t->skel->progs.on_handle_init || prog == t->skel->progs.on_handle_close)
             continue;
-        if (t->nlinks == LINKS)
+        if (t->nlinks == FD_TRACK_LINKS)
             return -E2BIG;
         struct bpf_link *link = bpf_program__attach(prog);
         if (!link)
@@ -223,7 +209,10 @@ static int load(struct fd_track *t, int pid)
     if (!t->ring)
         return -errno;
     e = attach(t);
-    return e ? e : run_baseline(t, pid);
+    if (!e)
+        e = run_baseline(t, pid);
+    t->handles = !e && t->handles && fd_handles_attach(t, pid) == 0;
+    return e;
 }
 
 static void unload(struct fd_track *t)
@@ -244,8 +233,22 @@ static void unload(struct fd_track *t)
     t->skel = NULL;
 }
 
-int fd_track_open(struct fd_track **ret, int pid, int descriptors, enum fd_track_source source,
-                  fd_opening_cb cb, void *arg, struct error *err)
+// The best source that loads: there are kernels with all of BTF that refuse fexit.
+static int load_best(struct fd_track *t, const struct fd_track_config *config)
+{
+    t->source = config->source == FD_TRACK_BEST ? FD_TRACK_FEXIT : config->source;
+    t->handles = config->handles;
+    int e = load(t, config->pid);
+    if (!e || config->source != FD_TRACK_BEST)
+        return e;
+    unload(t);
+    t->source = FD_TRACK_TRACEPOINT;
+    t->handles = config->handles;
+    return load(t, config->pid);
+}
+
+int fd_track_open(struct fd_track **ret, const struct fd_track_config *config, fd_opening_cb cb,
+                  void *arg, struct error *err)
 {
     struct fd_track *t = calloc(1, sizeof(*t));
     if (!t)
@@ -253,15 +256,9 @@ int fd_track_open(struct fd_track **ret, int pid, int descriptors, enum fd_track
     t->cb = cb;
     t->arg = arg;
     t->descriptors = DESCRIPTORS_MIN;
-    while (t->descriptors < descriptors && t->descriptors < DESCRIPTORS_MAX)
+    while (t->descriptors < config->descriptors && t->descriptors < DESCRIPTORS_MAX)
         t->descriptors *= 2;
-    t->source = source == FD_TRACK_BEST ? FD_TRACK_FEXIT : source;
-    int e = load(t, pid);
-    if (e && source == FD_TRACK_BEST) { // there are kernels with all of BTF that refuse fexit
-        unload(t);
-        t->source = FD_TRACK_TRACEPOINT;
-        e = load(t, pid);
-    }
+    int e = load_best(t, config);
     if (e) {
         fd_track_close(t);
         return privilege_explain(err, -e, "cannot follow who opens descriptors");

@@ -46,9 +46,16 @@ struct fd_opening { // the first one of a key
 };
 typedef void (*fd_opening_cb)(void *arg, const struct fd_opening *o);
 
-// Attaches to the process; `descriptors` is the highest number to follow and one. -errno, *err filled.
-int fd_track_open(struct fd_track **ret, int pid, int descriptors, enum fd_track_source source,
-                  fd_opening_cb cb, void *arg, struct error *err);
+struct fd_track_config {
+    int pid;
+    int descriptors; // the highest number to follow and one
+    enum fd_track_source source;
+    bool handles; // follow libuv's handles too, as far as can be: see fd_track_has_handles
+};
+
+// Attaches to the process. -errno, *err filled.
+int fd_track_open(struct fd_track **ret, const struct fd_track_config *config, fd_opening_cb cb,
+                  void *arg, struct error *err);
 const char *fd_track_source(const struct fd_track *t); // "fexit", "sys_exit"
 // From now on each opening by this thread is told with the task that its loop runs.
 void fd_track_tasks(struct fd_track *t, int tid, const struct ls_fd_tasks *tasks);
@@ -62,6 +69,17 @@ bool fd_track_slot(struct fd_track *t, int fd, uint64_t file, struct fd_slot *re
 bool fd_track_is_open(struct fd_track *t, int fd); // by the table, whatever the file
 int fd_track_highest(struct fd_track *t);          // numbers followed
 bool fd_track_counts(struct fd_track *t, unsigned int key, uint64_t *opened, uint64_t *closed);
+
+struct fd_handle { // of libuv, open
+    uint64_t address;
+    const char *type; // "uv_timer"; static
+    unsigned int key; // of the opening, as of a slot
+    int64_t opened_ns;
+};
+typedef void (*fd_handle_cb)(void *arg, const struct fd_handle *h);
+bool fd_track_has_handles(const struct fd_track *t);
+void fd_track_list_handles(struct fd_track *t, fd_handle_cb cb, void *arg);
+
 uint64_t fd_track_lost(struct fd_track *t); // openings whose stack could not be taken
 
 #endif

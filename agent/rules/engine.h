@@ -132,7 +132,7 @@ extern const struct rule rule_loop_blocked, rule_loop_hung, rule_loop_cpu, rule_
     rule_pool_exhausted, rule_task_unbounded, rule_task_orphan, rule_task_timeout_runs_on,
     rule_task_cancel_ignored, rule_task_never_awaited, rule_task_error_unread, rule_task_fail_rate,
     rule_task_deadlock, rule_task_lost_wake, rule_thread_unsafe, rule_task_cancel_leak,
-    rule_task_stuck, rule_task_self_wake, rule_fd_leak, rule_fd_orphan, rule_fd_close_wait,
-    rule_fd_limit, rule_child_zombie, rule_self_degraded;
+    rule_task_stuck, rule_task_self_wake, rule_fd_leak, rule_fd_orphan, rule_handle_leak,
+    rule_fd_close_wait, rule_fd_limit, rule_child_zombie, rule_self_degraded;
 
 #endif

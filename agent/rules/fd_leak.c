@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cohort.h"
 #include "engine.h"
 #include "forecast.h"
 
@@ -20,38 +21,6 @@ static const char *const remedy[] = {
     "where another owns it by then, see that the owner closes it when it is done or cancelled",
     NULL,
 };
-
-static bool keeps_coming(const int64_t q[4])
-{
-    int nonzero = 0;
-    for (int i = 0; i < 4; i++)
-        nonzero += q[i] > 0;
-    return q[3] > 0 && nonzero >= 3 && 2 * (q[2] + q[3]) >= q[0] + q[1];
-}
-
-static bool keeps_growing(const int64_t sixths[6])
-{
-    int64_t most = 0;
-    for (int i = 0; i < 6; i++) {
-        if (sixths[i] == 0)
-            return false;
-        most = sixths[i] > most ? sixths[i] : most;
-    }
-    return 2 * sixths[5] >= most;
-}
-
-// The shortest horizon beyond which nothing is closed any more; NULL: none.
-static const struct fd_cohort *leaking(const struct snap_fd_site *s, double share, double min)
-{
-    for (int i = 0; i < s->ncohorts; i++) {
-        const struct fd_cohort *c = &s->cohorts[i];
-        if (c->horizon_ns > 0 && (double)c->survivors >= min &&
-            (double)c->closed <= share * (double)(c->closed + c->survivors) &&
-            keeps_coming(c->quarters))
-            return c;
-    }
-    return NULL;
-}
 
 static struct forecast forecast(const struct rules *r, const struct snap_fd_site *s,
                                 const struct fd_cohort *c)
@@ -165,14 +134,6 @@ static void report(struct rules *r, const struct rule *rule, const struct snap_f
     draft_report(r, d);
 }
 
-static bool seen_enough(const struct snap_fd_site *s)
-{
-    for (int i = 0; i < s->ncohorts; i++)
-        if (s->cohorts[i].horizon_ns > 0)
-            return true;
-    return false;
-}
-
 // What the table shows. Growing with too little seen yet is a suspicion.
 static const char *verdict(const struct rules *r, const struct rule *rule,
                            const struct snap_fd_site *s, bool leak)
@@ -180,10 +141,10 @@ static const char *verdict(const struct rules *r, const struct rule *rule,
     if (leak)
         return "leak";
     double min = rules_value(r, rule, "min");
-    if (leaking(s, rules_value(r, rule, "share"), min * 0.6) ||
-        (s->never_closed && (double)s->open >= min && keeps_growing(s->sixths)))
+    if (cohort_leaking(s, rules_value(r, rule, "share"), min * 0.6) ||
+        (s->never_closed && (double)s->open >= min && cohort_keeps_growing(s->sixths)))
         return "suspect";
-    return seen_enough(s) ? "ok" : "unknown";
+    return cohort_seen_enough(s) ? "ok" : "unknown";
 }
 
 // A stack is known that leaks this kind: then what has none yet is no finding of its own.
@@ -201,11 +162,11 @@ static bool is_explained(const struct snap *now, const struct snap_fd_site *of)
 static void judge(struct rules *r, const struct rule *rule, struct snap_fd_site *s)
 {
     const struct fd_cohort *c =
-        leaking(s, rules_value(r, rule, "share"), rules_value(r, rule, "min"));
+        cohort_leaking(s, rules_value(r, rule, "share"), rules_value(r, rule, "min"));
     // What a tracker will tell better needs the time of a site that never closed anything.
     bool vague = s->never_closed || (!s->stack && s->can_follow);
-    bool leak =
-        c && (!vague || (s->watched_ns >= rules_ns(r, rule, "after") && keeps_growing(s->sixths)));
+    bool leak = c && (!vague || (s->watched_ns >= rules_ns(r, rule, "after") &&
+                                 cohort_keeps_growing(s->sixths)));
     bool explained = leak && is_explained(r->now, s);
     s->verdict = explained ? "suspect" : verdict(r, rule, s, leak);
     if (leak && !explained)
@@ -218,9 +179,9 @@ static void check(struct rules *r, const struct rule *rule, const struct snap *n
     // Those with a stack first. The verdict is ours to fill.
     for (int i = 0; i < 2 * now->nfds; i++) {
         struct snap_fd_site *s = &r->now->fds[i % now->nfds];
-        if ((s->stack != NULL) != (i < now->nfds))
+        if (s->is_handle || (s->stack != NULL) != (i < now->nfds))
             continue;
-        early &= !seen_enough(s);
+        early &= !cohort_seen_enough(s);
         judge(r, rule, s);
     }
     if (early)

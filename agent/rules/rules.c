@@ -31,6 +31,7 @@ const struct rule *const all_rules[] = {
     &rule_fd_orphan,
     &rule_fd_close_wait,
     &rule_fd_limit,
+    &rule_handle_leak,
     &rule_child_zombie,
     &rule_self_degraded,
     NULL,

@@ -248,7 +248,8 @@ struct fd_cohort {
 
 struct snap_fd_site { // descriptors of one opening stack, or of one kind where none is known
     int pid;
-    const char *kind;    // "tcp", "file", "pipe", ...
+    const char *kind;    // "tcp", "file", "pipe", ...; "uv_timer", ...
+    bool is_handle;      // of libuv: no descriptors
     struct stack *stack; // NULL: opened before attach, or not tracked
     int64_t opened, closed, open, oldest_ns;
     double growth_per_s;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fd_handles.h"
 #include "fd_openers.h"
 #include "procfs.h"
 
@@ -30,7 +31,7 @@ const char *fd_site_name(const struct stack *s, char *buf, size_t size)
     return buf;
 }
 
-struct fd_group *fd_group_of(struct fd_book *b, enum fd_kind kind, struct stack *stack,
+struct fd_group *fd_group_of(struct fd_book *b, const char *kind, struct stack *stack,
                              const char *note, int64_t began_ns)
 {
     char key[400];
@@ -39,13 +40,13 @@ struct fd_group *fd_group_of(struct fd_book *b, enum fd_kind kind, struct stack 
     char where[200] = "";
     if (stack && !full)
         fd_site_name(stack, where, sizeof(where));
-    snprintf(key, sizeof(key), "%s|%s|%s", fd_kind_name(kind), where, note && !full ? note : "");
+    snprintf(key, sizeof(key), "%s|%s|%s", kind, where, note && !full ? note : "");
     HASH_FIND_STR(b->groups, key, g);
     if (g)
         return g;
     g = must(calloc(1, sizeof(*g)));
     g->key = must(strdup(key));
-    g->kind = fd_kind_name(kind);
+    g->kind = kind;
     g->note = note && !full ? must(strdup(note)) : NULL;
     g->stack = stack && !full ? stack_ref(stack) : NULL;
     g->site.began_ns = began_ns;
@@ -119,7 +120,7 @@ static void place(struct fd_book *b, struct fd_entry *e, const struct fd_row *ro
         what = "opened before the attach";
     e->task = at.task;
     e->users = at.user;
-    e->group = fd_group_of(b, e->row.kind, at.stack, what, at.began_ns);
+    e->group = fd_group_of(b, fd_kind_name(e->row.kind), at.stack, what, at.began_ns);
     fd_opened(&e->group->site, &e->life, at.opened_ns, before);
 }
 
@@ -193,6 +194,7 @@ void fd_book_look(struct fd_book *b, const struct fd_row *rows, int n, int64_t n
         follow_task(e, now_ns);
     }
     close_gone(b, now_ns);
+    fd_handles_look(b, now_ns);
     for (struct fd_group *g = b->groups; g; g = g->hh.next)
         fd_site_tick(&b->clock, &g->site, now_ns);
     forget_empty(b, now_ns);
@@ -229,6 +231,7 @@ void fd_book_execed(struct fd_book *b)
         return;
     for (struct fd_entry *e = b->entries; e; e = e->hh.next)
         e->task = (struct fd_task){0};
+    fd_handles_forget(b);
     fd_openers_free(b->openers);
     b->openers = NULL;
     b->openers_again_ns = 0;
@@ -243,6 +246,7 @@ void fd_book_free(struct fd_book *b)
     fd_openers_free(b->openers);
     HASH_ITER (hh, b->entries, e, next_entry)
         entry_close(b, e, 0);
+    fd_handles_forget(b);
     HASH_ITER (hh, b->groups, g, next_group)
         group_free(b, g);
     free(b);

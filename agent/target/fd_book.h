@@ -20,6 +20,7 @@ struct fd_group { // descriptors of one site: a line of the program, or a stack 
     struct stack *stack;
     struct fd_site site;
     bool leaks, settled;    // what the rules said of it last
+    bool handles;           // of libuv, not descriptors
     int shown;              // index in the newest snapshot; -1 not in it
     int64_t exact_opened;   // while its openers were followed, by trackers that are gone
     int64_t known_lying;    // old and unused when its openers had been followed
@@ -41,9 +42,20 @@ struct fd_entry { // one open descriptor
     bool users;                  // opened by the program's own code, not the runtime's
 };
 
+struct handle_entry { // one open handle of libuv
+    UT_hash_handle hh;
+    uint64_t address;
+    int64_t opened_ns;
+    struct fd_life life;
+    struct fd_group *group;
+    unsigned int round;
+};
+
 struct fd_book {
-    struct fd_entry *entries; // by number
-    struct fd_group *groups;  // by key
+    struct fd_entry *entries;     // by number
+    struct handle_entry *handles; // by address
+    bool handles_seen;            // they are followed
+    struct fd_group *groups;      // by key
     struct fd_clock clock;
     unsigned int round;
     int64_t began_ns, next_ns, cost_ns;
@@ -55,8 +67,8 @@ struct fd_book {
 
 void fd_book_free(struct fd_book *b);   // NULL is fine
 void fd_book_execed(struct fd_book *b); // openers are another program's now; NULL is fine
-// The group of a stack (NULL: of a kind); made when it is not there yet.
-struct fd_group *fd_group_of(struct fd_book *b, enum fd_kind kind, struct stack *stack,
+// The group of a stack (NULL: of a kind, whose name is static); made when it is not there yet.
+struct fd_group *fd_group_of(struct fd_book *b, const char *kind, struct stack *stack,
                              const char *note, int64_t began_ns);
 // What stands for a stack: its line of the program's own, or its id. Returns buf.
 const char *fd_site_name(const struct stack *s, char *buf, size_t size);

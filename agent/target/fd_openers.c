@@ -125,8 +125,10 @@ int fd_openers_new(struct fd_openers **ret, struct model *m, struct proc *p)
     int64_t highest = p->fd_limit == SNAP_UNKNOWN ? p->fd_count : p->fd_limit;
     if (highest > (1 << 20))
         highest = 1 << 20;
-    int e = fd_track_open(&o->track, p->pid, (int)highest + DESCRIPTORS_MORE, FD_TRACK_BEST,
-                          on_opening, o, &err);
+    const struct fd_track_config config = {.pid = p->pid,
+                                           .descriptors = (int)highest + DESCRIPTORS_MORE,
+                                           .handles = m->wishes.handles_until_ns > m->now_ns};
+    int e = fd_track_open(&o->track, &config, on_opening, o, &err);
     if (e) {
         free(o);
         return e;
@@ -168,21 +170,41 @@ static bool has_user_frame(const struct stack *s)
     return s && s->culprit >= 0 && s->culprit < s->nframes && !s->frames[s->culprit].runtime;
 }
 
-enum fd_opener fd_openers_find(struct fd_openers *o, const struct fd_row *row, struct fd_place *ret)
+static enum fd_opener find_key(const struct fd_openers *o, unsigned int key, int64_t opened_ns,
+                               struct fd_place *ret)
 {
-    struct fd_slot slot;
-    if (!row->file || !fd_track_slot(o->track, row->fd, row->file, &slot) || slot.key == 0)
+    if (key == 0)
         return FD_OPENER_NONE;
-    const struct opening *k = &o->keys[slot.key < LS_FD_KEYS ? slot.key : 0];
+    const struct opening *k = &o->keys[key < LS_FD_KEYS ? key : 0];
     if (k->state == OPENING_UNSEEN || k->state == OPENING_ASKED)
         return FD_OPENER_PENDING;
-    ret->opened_ns = slot.opened_ns;
+    ret->opened_ns = opened_ns;
     ret->began_ns = o->since_ns;
     ret->stack = k->stack;
     ret->accepted = k->accepted;
     ret->user = has_user_frame(k->stack);
-    ret->task = fd_task_of(proc_find(o->model, o->pid), &slot);
     return k->stack ? FD_OPENER_KNOWN : FD_OPENER_NONE;
+}
+
+bool fd_openers_handles(struct fd_openers *o, fd_handle_cb cb, void *arg)
+{
+    fd_track_list_handles(o->track, cb, arg);
+    return fd_track_has_handles(o->track);
+}
+
+enum fd_opener fd_openers_of_handle(const struct fd_openers *o, const struct fd_handle *h,
+                                    struct fd_place *ret)
+{
+    return find_key(o, h->key, h->opened_ns, ret);
+}
+
+enum fd_opener fd_openers_find(struct fd_openers *o, const struct fd_row *row, struct fd_place *ret)
+{
+    struct fd_slot slot;
+    if (!row->file || !fd_track_slot(o->track, row->fd, row->file, &slot))
+        return FD_OPENER_NONE;
+    ret->task = fd_task_of(proc_find(o->model, o->pid), &slot);
+    return find_key(o, slot.key, slot.opened_ns, ret);
 }
 
 const char *fd_openers_note(const struct fd_place *at, const char *what, char *buf, size_t size)

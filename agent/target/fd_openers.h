@@ -30,6 +30,10 @@ void fd_openers_dispatch(struct fd_openers *o);
 void fd_openers_tasks(struct fd_openers *o, const struct proc *p);
 enum fd_opener fd_openers_find(struct fd_openers *o, const struct fd_row *row,
                                struct fd_place *ret);
+// libuv's open handles, where they are followed; false: they are not.
+bool fd_openers_handles(struct fd_openers *o, fd_handle_cb cb, void *arg);
+enum fd_opener fd_openers_of_handle(const struct fd_openers *o, const struct fd_handle *h,
+                                    struct fd_place *ret);
 // What to say of the place besides its stack: why there is no line. what: of the descriptor itself.
 const char *fd_openers_note(const struct fd_place *at, const char *what, char *buf, size_t size);
 // Exact counts of a stack since the tracker began, short-lived descriptors included; false: not known.

@@ -186,13 +186,15 @@ static void put_group(struct model *m, const struct proc *p, struct fd_group *g,
                                 .kind = g->kind,
                                 .stack = snap_hold(s, g->stack),
                                 .note = snap_strdup(s, g->note),
-                                .can_follow = !g->stack && !m->no_openers,
+                                .can_follow = !g->stack && !g->handles && !m->no_openers,
+                                .is_handle = g->handles,
                                 .verdict = "unknown",
                                 .task_open = SNAP_UNKNOWN,
                                 .cohorts = snap_alloc(s, sizeof(struct fd_cohort) * FD_HORIZONS)};
     fd_site_facts(&p->fds->clock, &g->site, m->now_ns, to);
     put_exact_counts(p->fds, g, to);
-    put_entries(m, p, g, s, to, rows_left);
+    if (!g->handles)
+        put_entries(m, p, g, s, to, rows_left);
 }
 
 struct choice {

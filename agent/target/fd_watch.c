@@ -30,7 +30,7 @@ static int64_t scaled(const struct model *m, int64_t ns)
 
 static bool wished(const struct model *m)
 {
-    return m->wishes.fd_stacks_until_ns > m->now_ns;
+    return m->wishes.fd_stacks_until_ns > m->now_ns || m->wishes.handles_until_ns > m->now_ns;
 }
 
 static int64_t period_of(const struct model *m, const struct fd_book *b)
@@ -76,7 +76,7 @@ static bool is_explained(const struct fd_book *b, const struct fd_group *of)
 static bool is_suspicious(const struct model *m, const struct fd_book *b)
 {
     for (const struct fd_group *g = b->groups; g; g = g->hh.next)
-        if (!g->stack && !is_explained(b, g) &&
+        if (!g->stack && !g->handles && !is_explained(b, g) &&
             lying_about(m, b, g) >= g->known_lying + SUSPICIOUS_MIN)
             return true;
     return false;
@@ -91,7 +91,7 @@ static bool is_suspicious_early(const struct model *m, const struct proc *p,
     if (!p->live || !p->live->read_once || m->now_ns < b->early_again_ns)
         return false;
     for (const struct fd_group *g = b->groups; g; g = g->hh.next)
-        if (!g->stack && lying_for(m, g, age) >= g->known_early + SUSPICIOUS_MIN)
+        if (!g->stack && !g->handles && lying_for(m, g, age) >= g->known_early + SUSPICIOUS_MIN)
             return true;
     return false;
 }

@@ -143,8 +143,9 @@ static void equals_kernels(enum fd_track_source source, const char *name)
     struct fds *f;
     struct seen seen = {.shortest_stack = SIZE_MAX};
     pid_t pid = start();
+    const struct fd_track_config config = {.pid = pid, .descriptors = HIGHEST, .source = source};
     assert_int_equal(fds_open(&f, false, &err), 0);
-    if (fd_track_open(&t, pid, HIGHEST, source, on_opening, &seen, &err)) {
+    if (fd_track_open(&t, &config, on_opening, &seen, &err)) {
         print_message("%s: skipped: %s\n", name, err.text);
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);

@@ -1,6 +1,7 @@
 // Rules on what lasts: each fires on its case, and not on the healthy twin.
 #include "facts.h"
 
+#include <math.h>
 #include <string.h>
 
 static const struct finding *judge(struct rules *r, struct snap *s, const char *rule)
@@ -268,6 +269,119 @@ static void test_what_lasts_is_one_finding(void **state)
     rules_free(r);
 }
 
+static struct snap_fd_site *fd_site(struct snap *s)
+{
+    s->nfds = 1;
+    s->fds = snap_alloc(s, sizeof(*s->fds));
+    s->fds[0] = (struct snap_fd_site){.pid = s->processes[0].pid,
+                                      .kind = "file",
+                                      .open = 9,
+                                      .opened = 20,
+                                      .closed = 11,
+                                      .task = {.name = "import", .spawn_site = "jobs.c:12"},
+                                      .task_open = 9,
+                                      .orphans = 3,
+                                      .orphan_tasks = 3,
+                                      .orphan_span_ns = 2 * SECOND,
+                                      .orphan_oldest_ns = 3 * SECOND};
+    return &s->fds[0];
+}
+
+static void test_fd_orphan(void **state)
+{
+    (void)state;
+    struct snap *s = facts_new(20);
+    fd_site(s);
+    struct rules *r = facts_rules(NULL);
+    const struct finding *f = judge(r, s, "fd-orphan");
+    assert_non_null(f);
+    assert_string_equal(f->task.spawn_site, "jobs.c:12");
+    snap_unref(s);
+    rules_free(r);
+}
+
+// One may have handed it on; several that ended at once too, when they made a pool.
+static void test_fd_orphan_needs_more_than_one(void **state)
+{
+    (void)state;
+    struct snap *s = facts_new(20);
+    fd_site(s)->orphan_tasks = 1;
+    assert_false(fires(s, "fd-orphan", NULL));
+    s = facts_new(20);
+    fd_site(s)->orphan_span_ns = SECOND / 10;
+    assert_false(fires(s, "fd-orphan", NULL));
+    s = facts_new(20);
+    fd_site(s)->orphans = 0;
+    assert_false(fires(s, "fd-orphan", NULL));
+    s = facts_new(20);
+    fd_site(s)->task.spawn_site = NULL;
+    assert_false(fires(s, "fd-orphan", NULL));
+}
+
+// Where most tasks are cancelled it is the other rule's.
+static void test_fd_orphan_by_cancel(void **state)
+{
+    (void)state;
+    struct snap *s = facts_new(20);
+    fd_site(s);
+    s->ntask_sites = 1;
+    s->task_sites = snap_alloc(s, sizeof(*s->task_sites));
+    s->task_sites[0] = (struct snap_task_site){
+        .pid = s->processes[0].pid, .site = "jobs.c:12", .cancelled = 9, .completed = 1};
+    assert_false(fires(s, "fd-orphan", NULL));
+}
+
+static struct snap *with_cohort(bool is_handle, int64_t closed)
+{
+    struct snap *s = facts_new(900);
+    struct snap_fd_site *f = fd_site(s);
+    f->kind = is_handle ? "uv_timer" : "file";
+    f->is_handle = is_handle;
+    f->orphans = 0;
+    f->watched_ns = 900 * SECOND;
+    f->ncohorts = 1;
+    f->cohorts = snap_alloc(s, sizeof(*f->cohorts));
+    f->cohorts[0] = (struct fd_cohort){.horizon_ns = 30 * SECOND,
+                                       .survivors = 40,
+                                       .closed = closed,
+                                       .quarters = {10, 10, 10, 10},
+                                       .span_ns = 300 * SECOND};
+    s->processes[0].fd_count = 100;
+    return s;
+}
+
+static void test_handle_leak(void **state)
+{
+    (void)state;
+    assert_true(fires(with_cohort(true, 0), "handle-leak", NULL));
+    assert_false(fires(with_cohort(true, 0), "fd-leak", NULL)); // they are no descriptors
+    assert_false(fires(with_cohort(true, 5), "handle-leak", NULL));
+    assert_false(fires(with_cohort(false, 0), "handle-leak", NULL));
+}
+
+static double evidence(const struct finding *f, const char *key)
+{
+    for (int i = 0; i < f->nevidence; i++)
+        if (strcmp(f->evidence[i].key, key) == 0)
+            return f->evidence[i].value;
+    return -1;
+}
+
+// 40 in 300 s, 924 to go: 6930 s, sure to twice the root of 40.
+static void test_fd_leak_forecast(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = with_cohort(false, 0);
+    const struct finding *f = judge(r, s, "fd-leak");
+    assert_non_null(f);
+    assert_true(fabs(evidence(f, "forecast") / 1e9 - 6930) < 1);
+    assert_true(fabs(evidence(f, "forecast_soonest") / 1e9 - 924 / (52.649 / 300)) < 2);
+    assert_string_equal(f->task.spawn_site, "jobs.c:12");
+    snap_unref(s);
+    rules_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +395,11 @@ int main(void)
         cmocka_unit_test(test_stalls_are_not_told_twice),
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_fd_limit),
+        cmocka_unit_test(test_fd_orphan),
+        cmocka_unit_test(test_fd_orphan_needs_more_than_one),
+        cmocka_unit_test(test_fd_orphan_by_cancel),
+        cmocka_unit_test(test_handle_leak),
+        cmocka_unit_test(test_fd_leak_forecast),
         cmocka_unit_test(test_zombies),
         cmocka_unit_test(test_self),
         cmocka_unit_test(test_what_lasts_is_one_finding),

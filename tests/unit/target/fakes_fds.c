@@ -53,11 +53,22 @@ const char *fd_address(const struct fd_row *row, bool remote, char *buf, size_t 
     return buf;
 }
 
-int fd_track_open(struct fd_track **ret, int pid, int descriptors, enum fd_track_source source,
-                  fd_opening_cb cb, void *arg, struct error *err)
+int fd_track_open(struct fd_track **ret, const struct fd_track_config *config, fd_opening_cb cb,
+                  void *arg, struct error *err)
 {
-    (void)ret, (void)pid, (void)descriptors, (void)source, (void)cb, (void)arg, (void)err;
+    (void)ret, (void)config, (void)cb, (void)arg, (void)err;
     return -ENOSYS;
+}
+
+bool fd_track_has_handles(const struct fd_track *t)
+{
+    (void)t;
+    return false;
+}
+
+void fd_track_list_handles(struct fd_track *t, fd_handle_cb cb, void *arg)
+{
+    (void)t, (void)cb, (void)arg;
 }
 
 void fd_track_frames(struct fd_track *t, int tid, uint64_t thread, const struct ls_fd_place *place)

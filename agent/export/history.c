@@ -11,6 +11,7 @@ struct history *history_new(void)
     if (!h)
         abort();
     h->own = snap_new();
+    h->sums = loop_sums_new();
     h->last_second = -1;
     return h;
 }
@@ -24,6 +25,7 @@ void history_free(struct history *h)
     free(h->loop_points);
     free(h->process_points);
     free(h->loops);
+    loop_sums_free(h->sums);
     free(h);
 }
 
@@ -69,6 +71,7 @@ static struct snap_stall *find_open(struct history *h, uint64_t id)
 static void count_stall(struct history *h, const struct snap_stall *stall)
 {
     int i = 0;
+    loop_sums_stall(h->sums, stall->pid, stall->tid);
     while (i < h->nloops && (h->loops[i].tid != stall->tid || h->loops[i].pid != stall->pid))
         i++;
     if (i == h->nloops) {
@@ -132,6 +135,7 @@ static void add_process_point(struct history *h, const struct snap *s, const str
 void history_add(struct history *h, const struct snap *s)
 {
     uint64_t newest = h->newest_stall;
+    loop_sums_add(h->sums, s);
     for (int i = 0; i < s->nstalls; i++) {
         add_stall(h, &s->stalls[i]);
         newest = s->stalls[i].id > newest ? s->stalls[i].id : newest;

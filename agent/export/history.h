@@ -7,6 +7,7 @@
 #define LOOPSCOPE_EXPORT_HISTORY_H
 
 #include "../snapshot/snapshot.h"
+#include "loop_sums.h"
 
 #define HISTORY_STALLS 50000
 #define HISTORY_POINTS 200000
@@ -44,6 +45,7 @@ struct history {
     int nloops, loops_cap;
     struct loop_total *loops;
     uint64_t newest_stall; // ids rise: a higher one is a new stall
+    struct loop_sums *sums;
 };
 
 struct history *history_new(void);

@@ -121,6 +121,19 @@ static void add_loop(const struct metrics *m, struct loop_row *row, const struct
         row->blocked_ns = l->blocked_ns;
 }
 
+// A counter does not fall when one of several loops of a name ends.
+static void add_ended(const struct metrics *m, struct loop_row *row)
+{
+    const struct loop_sum *sum = m->h ? loop_sums_ended(m->h->sums, row->process, row->loop) : NULL;
+    if (!sum)
+        return;
+    row->turns += sum->turns;
+    row->busy_ns += sum->busy_ns;
+    row->stalls += sum->stalls;
+    for (int i = 0; i < 16; i++)
+        row->lag[i < LAG_BUCKETS ? i : LAG_BUCKETS - 1] += sum->lag[i];
+}
+
 static int loop_rows(const struct metrics *m, struct loop_row *rows)
 {
     int n = 0;
@@ -133,6 +146,8 @@ static int loop_rows(const struct metrics *m, struct loop_row *rows)
         if (row)
             add_loop(m, row, l);
     }
+    for (int i = 0; i < n; i++)
+        add_ended(m, &rows[i]);
     return n;
 }
 

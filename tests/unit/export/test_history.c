@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../../agent/export/export.h"
 #include "../../../agent/export/history.h"
 #include "../../../agent/export/human.h"
 #include "../fixture.h"
@@ -49,6 +50,47 @@ static void a_second_has_one_point(void **state)
     history_free(h);
 }
 
+static int64_t counted(const struct snap *s, const struct history *h, const char *series)
+{
+    struct export_opts o = {.parts = PART_ALL, .task_state = -1, .history = h};
+    char *text;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    assert_int_equal(export_find("prometheus")->write(s, &o, f), 0);
+    fclose(f);
+    char *at = strstr(text, series);
+    assert_non_null(at);
+    int64_t v = (int64_t)strtod(at + strlen(series), NULL);
+    free(text);
+    return v;
+}
+
+// Two loops of one name, one of which ends and comes back under another number.
+static void counters_never_fall(void **state)
+{
+    (void)state;
+    static const char turns[] =
+        "loopscope_loop_iterations_total{process=\"billing\",loop=\"main\"} ";
+    struct history *h = history_new();
+    int64_t before = 0;
+    for (int tick = 0; tick < 4; tick++) {
+        struct snap *s = fixture_rich(tick);
+        s->loops[1].name = s->loops[0].name;
+        s->loops[0].turns = 1000 + tick;
+        s->loops[1].turns = tick < 2 ? 500 : 7;
+        s->loops[1].tid += tick < 2 ? 0 : 90000;
+        if (tick == 2)
+            s->nloops = 1;
+        history_add(h, s);
+        int64_t now = counted(s, h, turns);
+        assert_true(now >= before);
+        before = now;
+        snap_unref(s);
+    }
+    assert_int_equal(before, 1003 + 500 + 7);
+    history_free(h);
+}
+
 static void samples_share_a_stalls_time(void **state)
 {
     (void)state;
@@ -86,9 +128,8 @@ static void numbers_read_well(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_stall_counts_once),
-        cmocka_unit_test(a_second_has_one_point),
-        cmocka_unit_test(samples_share_a_stalls_time),
+        cmocka_unit_test(each_stall_counts_once), cmocka_unit_test(a_second_has_one_point),
+        cmocka_unit_test(counters_never_fall),    cmocka_unit_test(samples_share_a_stalls_time),
         cmocka_unit_test(numbers_read_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,10 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+// "disk I/O error" does not say that the disk is full.
+static const char *reason(sqlite3 *db)
+{
+    if (!db)
+        return "out of memory";
+    int system = sqlite3_errcode(db) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
+    return system ? strerror(system) : sqlite3_errmsg(db);
+}
+
 int store_error(struct error *err, sqlite3 *db, const char *path, const char *what)
 {
-    return error_set(err, STATUS_INTERNAL, EIO, "%.300s: %s: %s", path, what,
-                     db ? sqlite3_errmsg(db) : "out of memory");
+    return error_set(err, STATUS_INTERNAL, EIO, "%.300s: %s: %s", path, what, reason(db));
 }
 
 int store_exec(sqlite3 *db, const char *sql)

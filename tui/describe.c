@@ -94,6 +94,16 @@ const char *describe_culprit(const struct stack *s, char *buf, size_t size)
     return buf;
 }
 
+const char *describe_headline(const struct finding *f, char *buf, size_t size)
+{
+    const struct stack *s = f->stack;
+    const char *title = f->title ? f->title : "-";
+    bool blamed = s && s->culprit >= 0 && s->culprit < s->nframes && s->frames[s->culprit].function;
+    snprintf(buf, size, "%s%s%s", blamed ? s->frames[s->culprit].function : "", blamed ? ": " : "",
+             title);
+    return buf;
+}
+
 const char *describe_culprit_place(const struct stack *s, char *buf, size_t size)
 {
     const struct frame *f = s && s->nframes > 0 ? &s->frames[first_user_frame(s)] : NULL;

@@ -16,6 +16,8 @@ const char *describe_culprit_place(const struct stack *s, char *buf, size_t size
 // What is wrong, evidence, remedy, how to verify; `whole` adds stacks and occurrences.
 void describe_finding(const struct snap *s, const struct finding *f, int width, bool whole,
                       struct lines *out);
+// The title, led by the function that is to blame where one is: it must not be what a narrow column cuts.
+const char *describe_headline(const struct finding *f, char *buf, size_t size);
 // The page of a rule: what it means, how it judges, what to do. NULL and unknown rules are said to be so.
 void describe_rule(const char *id, int width, struct lines *out);
 // blame: marks the culprit, which a stall has and a chain of waits has not.

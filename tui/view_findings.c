@@ -74,8 +74,9 @@ static const char *text(const struct ui *ui, int i, int column, char *buf, size_
     const struct finding *f = at(ui, i);
     if (column == COL_SUBJECT)
         return subject_text(ui, f, buf, size);
-    const char *value = column == COL_RULE ? f->rule : f->title;
-    return value ? value : "-";
+    if (column == COL_TITLE)
+        return describe_headline(f, buf, size);
+    return f->rule ? f->rule : "-";
 }
 
 static void seen_text(const struct finding *f, char *buf, size_t size)

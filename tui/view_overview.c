@@ -205,10 +205,11 @@ static void detail_selected(const struct ui *ui, struct pane p)
 
 static void draw_finding(const struct ui *ui, const struct finding *f, struct pane p, int y)
 {
-    char name[128], age[40];
+    char name[128], age[40], text[256];
     int right = p.r.w - 30,
         x = pane_printf(p, y, 0, style_of(f->severity), "%-2s ", mark_of(f->severity));
-    pane_field(p, y, x, right - x - 1, false, style_of(f->severity), f->title ? f->title : "-");
+    pane_field(p, y, x, right - x - 1, false, style_of(f->severity),
+               describe_headline(f, text, sizeof(text)));
     pane_field(p, y, right, 18, false, STYLE_SCOPE,
                subject_name(ui, f->pid, f->tid, name, sizeof(name)));
     snprintf(age, sizeof(age), "%s ago", fmt_ns(ui->snap->now_ns - f->last_seen_ns).s);

@@ -12,8 +12,20 @@ stop() {
     mux kill-server
     socket=$socket.
 }
-# Also what a script that failed has left running.
-trap 'mux kill-server 2>/dev/null; kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -rf "$home"' EXIT
+# Also what a script that failed has left running; and a dashboard that loses its terminal still writes
+# down its settings.
+clean_up() {
+    local i
+    mux kill-server 2>/dev/null
+    # shellcheck disable=SC2046
+    kill $(jobs -p) 2>/dev/null
+    wait 2>/dev/null
+    for ((i = 0; i < 50; i++)); do
+        rm -rf "$home" 2>/dev/null && return
+        sleep 0.1
+    done
+}
+trap clean_up EXIT
 
 # start COLS ROWS COMMAND...: a shell in a terminal, which runs the command and then shows its status.
 start() {
@@ -39,7 +51,7 @@ fail() {
 # wait_for TEXT [SECONDS]: polls, never sleeps longer than it must.
 wait_for() {
     local i
-    for ((i = 0; i < ${2:-5} * 20; i++)); do
+    for ((i = 0; i < ${2:-20} * 20; i++)); do
         screen 2>/dev/null | grep -qF -- "$1" && return 0
         sleep 0.05
     done
@@ -48,11 +60,21 @@ wait_for() {
 
 wait_until_gone() {
     local i
-    for ((i = 0; i < ${2:-5} * 20; i++)); do
+    for ((i = 0; i < ${2:-20} * 20; i++)); do
         screen | grep -qF -- "$1" || return 0
         sleep 0.05
     done
     fail "did not go: $1"
+}
+
+# wait_until_changed TEXT: the first line, which has the time of the picture, is no longer TEXT.
+wait_until_changed() {
+    local i
+    for ((i = 0; i < 400; i++)); do
+        [ "$(screen | head -n 1)" != "$1" ] && return 0
+        sleep 0.05
+    done
+    fail "it still shows the time of: $1"
 }
 
 # The process that runs in the terminal, below its shell.

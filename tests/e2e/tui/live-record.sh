@@ -13,13 +13,13 @@ JS
 node "$home/stall.js" &
 target=$!
 start 100 30 "cd $home; $agent top $target"
-wait_for WAITING 10
+wait_for WAITING 30
 keys F8
 wait_for 'record to:'
 keys C-u run.lsr Enter
 wait_for 'recording to run.lsr'
 keys 5
-wait_for renderInvoice 15
+wait_for renderInvoice 60
 keys q
 wait_for 'A recording is running'
 keys y
@@ -32,6 +32,5 @@ keys 5
 wait_for renderInvoice
 at=$(screen | head -n 1)
 keys '['
-sleep 0.5
-[ "$(screen | head -n 1)" != "$at" ] || fail "[ did not step back"
+wait_until_changed "$at"
 exit 0

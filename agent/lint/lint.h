@@ -103,7 +103,7 @@ struct lint_style {
     int fail_on; // enum severity: JUnit fails at or above
 };
 struct lint_format {
-    const char *name;
+    const char *name, *summary;
     void (*write)(const struct lint_report *r, const struct lint_style *style, FILE *out);
 };
 extern const struct lint_format lint_formats[]; // the first is the default; name NULL ends it

@@ -29,10 +29,10 @@ const struct lint_language lint_languages[] = {
 };
 
 const struct lint_format lint_formats[] = {
-    {"text", lint_write_text},
-    {"json", lint_write_json},
-    {"sarif", lint_write_sarif},
-    {"junit", lint_write_junit},
+    {"text", "place, finding, the chain of calls, what to do", lint_write_text},
+    {"json", "one document, loopscope-lint/1; also what --baseline reads", lint_write_json},
+    {"sarif", "SARIF 2.1.0, for code review", lint_write_sarif},
+    {"junit", "JUnit XML for a CI system", lint_write_junit},
     {0},
 };
 

@@ -39,14 +39,14 @@ static void values_of(FILE *out, const struct option_spec *o)
         [COMPLETE_FILE] = "file",       [COMPLETE_RECORDING] = "recording",
         [COMPLETE_SETTING] = "setting", [COMPLETE_RULE] = "rule",
         [COMPLETE_COMMAND] = "command"};
-    enum completion_kind kind = completion_kind(o, NULL);
+    enum completion_kind kind = completion_kind(o);
     if (kind == COMPLETE_NOTHING)
         return;
     fputs("    ", out);
     put_names(out, o, " | ");
     fprintf(out, ") echo '%s", kinds[kind]);
     if (kind == COMPLETE_WORDS)
-        completion_words(o, put_word, out);
+        completion_words(o, NULL, put_word, out);
     fputs("' ;;\n", out);
 }
 
@@ -89,8 +89,11 @@ int bash_fill_in(FILE *out, const char *name)
             options_of(out, c);
     } else if (!strcmp(name, "values")) {
         for (const struct command *c = commands; c->name; c++)
-            if (has_own_formats(c))
-                fprintf(out, "    %s:--format) echo any ;;\n", c->name);
+            if (has_own_formats(c)) {
+                fprintf(out, "    %s:--format) echo 'words", c->name);
+                completion_words(option_find("format", 6), c, put_word, out);
+                fputs("' ;;\n", out);
+            }
         for (const struct option_spec *o = cli_options; o->name; o++)
             values_of(out, o);
     } else if (!strcmp(name, "positional")) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../../agent/export/export.h"
+#include "../../agent/lint/lint.h"
 #include "../../agent/rules/rule.h"
 #include "pages.h"
 #include "roff.h"
@@ -132,15 +133,22 @@ static void rules(FILE *out)
         rule(out, all_rules[i]);
 }
 
-static void formats(FILE *out)
+static void format(FILE *out, const char *name, const char *summary)
 {
+    fputs(".TP\n", out);
+    roff_bold(out, name);
+    fputc('\n', out);
+    roff_text(out, summary);
+}
+
+static void formats(FILE *out, const struct command *command)
+{
+    bool own = has_own_formats(command);
     roff_section(out, "FORMATS");
-    for (const struct export_format *f = export_formats; f->name; f++) {
-        fputs(".TP\n", out);
-        roff_bold(out, f->name);
-        fputc('\n', out);
-        roff_text(out, f->summary);
-    }
+    for (const struct lint_format *f = lint_formats; own && f->name; f++)
+        format(out, f->name, f->summary);
+    for (const struct export_format *f = export_formats; !own && f->name; f++)
+        format(out, f->name, f->summary);
 }
 
 static void usage(FILE *out, const char *name, const char *args)
@@ -164,8 +172,8 @@ void man_command(FILE *out, const struct command *command)
     if (command->takes <= TAKES_TARGET_OPT && command->takes != TAKES_NOTHING)
         target(out);
     options(out, command, true);
-    if (option_is_of(option_find("format", 6), command) && !has_own_formats(command))
-        formats(out);
+    if (option_is_of(option_find("format", 6), command))
+        formats(out, command);
     if (command->takes == TAKES_RULE)
         rules(out);
     options(out, command, false);

@@ -1,5 +1,5 @@
 // Manual pages and completions, made from the tables of the program (agent/commands.c,
-// agent/cli_options.c, agent/rules, the export formats), so that they cannot go stale.
+// agent/cli_options.c, agent/rules, the formats of export and lint), so that they cannot go stale.
 #ifndef LOOPSCOPE_PAGES_H
 #define LOOPSCOPE_PAGES_H
 
@@ -18,10 +18,10 @@ enum completion_kind { // what may follow an option
     COMPLETE_COMMAND,
 };
 bool has_own_formats(const struct command *command); // not those of agent/export
-enum completion_kind completion_kind(const struct option_spec *o, const struct command *command);
+enum completion_kind completion_kind(const struct option_spec *o);
 // The words that the option's own reader accepts, each passed to `each`.
-void completion_words(const struct option_spec *o, void (*each)(void *arg, const char *word),
-                      void *arg);
+void completion_words(const struct option_spec *o, const struct command *command,
+                      void (*each)(void *arg, const char *word), void *arg);
 
 // Lines "@NAME@" of the template become what fill_in(out, NAME) writes.
 int fill_template(FILE *in, FILE *out, int (*fill_in)(FILE *out, const char *name));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../agent/export/export.h"
+#include "../../agent/lint/lint.h"
 #include "pages.h"
 
 bool has_own_formats(const struct command *command)
@@ -11,7 +12,7 @@ bool has_own_formats(const struct command *command)
     return command && command->takes == TAKES_PATHS; // it reports on source, not on a snapshot
 }
 
-enum completion_kind completion_kind(const struct option_spec *o, const struct command *command)
+enum completion_kind completion_kind(const struct option_spec *o)
 {
     static const struct {
         const char *arg;
@@ -26,8 +27,6 @@ enum completion_kind completion_kind(const struct option_spec *o, const struct c
     };
     if (!o->arg)
         return COMPLETE_NOTHING;
-    if (has_own_formats(command) && !strcmp(o->arg, "FORMAT"))
-        return COMPLETE_ANY;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
         if (!strcmp(o->arg, kinds[i].arg))
             return kinds[i].kind;
@@ -51,9 +50,14 @@ static bool accepts(const struct option_spec *o, const char *word)
     return yes;
 }
 
-void completion_words(const struct option_spec *o, void (*each)(void *arg, const char *word),
-                      void *arg)
+void completion_words(const struct option_spec *o, const struct command *command,
+                      void (*each)(void *arg, const char *word), void *arg)
 {
+    bool own = has_own_formats(command) && !strcmp(o->arg, "FORMAT");
+    for (const struct lint_format *f = lint_formats; own && f->name; f++)
+        each(arg, f->name);
+    if (own)
+        return;
     char *help = strdup(o->help), *rest = help;
     for (char *word; help && (word = strsep(&rest, " ,()"));)
         if (*word && accepts(o, word))

@@ -25,12 +25,12 @@ static void put_word(void *arg, const char *word)
 
 static void put_action(FILE *out, const struct option_spec *o, const struct command *c)
 {
-    switch (completion_kind(o, c)) {
+    switch (completion_kind(o)) {
     case COMPLETE_NOTHING:
     case COMPLETE_ANY: break;
     case COMPLETE_WORDS:
         fputc('(', out);
-        completion_words(o, put_word, out);
+        completion_words(o, c, put_word, out);
         fputc(')', out);
         break;
     case COMPLETE_FILE: fputs("_files", out); break;

@@ -3,9 +3,6 @@ check finds names the lint rule that finds the same line. Also the runtime's own
 
 import json
 import os
-import re
-import subprocess
-import sys
 import tempfile
 import unittest
 
@@ -73,15 +70,33 @@ class FromRecording(unittest.TestCase):
         self.judge(["node"], "stall.js", "blockExec", "loop-sync-io")
 
 
-class Gallery(unittest.TestCase):
-    """Pitfalls of the runtime's gallery: the wrong half is found, the cured half is quiet."""
+# The exhibits whose pitfall stands in the source; the others depend on numbers, on other files or on what comes
+# over the network. No line of a cured half may be among them.
+SEEN = {("child_zombie.c", "loop-sync-io", "start_helper"),
+        ("loop_cpu.c", "loop-cpu", "price_routes"),
+        ("loop_sync_io.c", "loop-sync-io", "fetch_blocking"),
+        ("loop_sync_log.c", "loop-sync-log", "wrong"),
+        ("task_never_awaited.c", "task-never-awaited", "session_wrong"),
+        ("task_orphan.c", "task-never-awaited", "request_wrong"),
+        ("thread_unsafe.c", "thread-unsafe", "scan_disk")}
 
-    def test_examples_tell_wrong_from_right(self):
+
+class Runtime(unittest.TestCase):
+    """The runtime's own programs: what is wrong in them is found, what is cured is quiet."""
+
+    def setUp(self):
         if "C" not in lint(harness.TARGETS)["languages"]:
             self.skipTest("built without libclang")
-        found = lint(EXAMPLES)["findings"]
-        self.assertTrue(found)
-        self.assertEqual({os.path.basename(f["file"]) for f in found}, {"user_requests_wrong.c"})
+
+    def test_gallery(self):
+        found = lint(EXHIBITS)["findings"]
+        self.assertEqual({(os.path.basename(f["file"]), f["rule"], f["function"]) for f in found}, SEEN)
+        print(f"gallery: {len(found)} findings, none in a cured half")
+
+    def test_examples_tell_wrong_from_right(self):
+        found = {(os.path.basename(f["file"]), f["rule"]) for f in lint(EXAMPLES)["findings"]}
+        self.assertEqual(found, {("user_requests_wrong.c", "loop-sync-io"),
+                                 ("user_requests_wrong.c", "fd-orphan")})
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ only "auto bpf proc" loopscope watch --backend ""
 only "always auto" loopscope --color = a
 only "info warning critical never" loopscope check --fail-on ""
 only speedscope loopscope report --format sp
+only "text json sarif junit" loopscope lint --format ""
 only "new ready running waiting done failed cancelled" loopscope tasks 1 --state ""
 only loop-starved loopscope rules loop-star
 only night.lsr loopscope diff n

@@ -1,25 +1,23 @@
-// Child processes: started by child.c, reaped when their pidfd says that they have ended, and none is left behind.
+// Child processes: started by child.c, reaped when libuv tells of SIGCHLD, and none is left behind.
 #include "io.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define TERM_NS LS_SEC(2) // from SIGTERM to SIGKILL
 
 struct ls_process {
-    uv_poll_t poll; // of pidfd: readable when the child has ended
-    int pidfd;
+    uv_signal_t signal; // SIGCHLD
     struct owned owned;
     ls_stream *streams[3];
     struct list waiters; // struct waiter
     pid_t pid;
     int status;    // when it has ended
     uint32_t refs; // of its handle, of each task that waits
-    bool ended, freed;
+    bool listens, ended, freed;
 };
 
 static void unref(struct ls_process *p)
@@ -30,10 +28,10 @@ static void unref(struct ls_process *p)
 
 static void handle_closed(uv_handle_t *handle)
 {
-    unref(list_entry(handle, struct ls_process, poll));
+    unref(list_entry(handle, struct ls_process, signal));
 }
 
-// -ECHILD when somebody else has reaped it, or the program ignores SIGCHLD: how it ended is not known then.
+// -ECHILD when somebody else has reaped it: how it ended is not known then. -EAGAIN: it has not ended.
 static int reap(pid_t pid, int options)
 {
     int status, r;
@@ -44,15 +42,15 @@ static int reap(pid_t pid, int options)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static void on_exit_of_child(uv_poll_t *poll, int error, int events)
+// Some child has ended; perhaps ours.
+static void on_sigchld(uv_signal_t *signal, int number)
 {
-    struct ls_process *p = list_entry(poll, struct ls_process, poll);
-    (void)error;
-    (void)events;
+    struct ls_process *p = list_entry(signal, struct ls_process, signal);
+    (void)number;
     p->status = reap(p->pid, WNOHANG);
     if (p->status == -EAGAIN)
         return;
-    uv_poll_stop(poll);
+    uv_signal_stop(signal);
     p->ended = true;
     while (ls__wake_first(&p->waiters, 0))
         continue;
@@ -126,32 +124,15 @@ static int wrap_pipes(struct ls_process *p, int ours[3])
     return 0;
 }
 
-static void kill_and_reap(pid_t pid)
+// Listens before there is a child, so that its end is not missed.
+static int listen_for_end(struct ls_process *p)
 {
-    kill(pid, SIGKILL);
-    reap(pid, 0);
-}
-
-static int spawn(struct ls_process *p, const struct ls_process_options *o,
-                 const enum ls_stdio how[3], const int theirs[3])
-{
-    int r = ls__child_start(o, how, theirs, &p->pid);
+    int r = uv_signal_init(p->owned.loop->uv, &p->signal);
     if (r < 0)
         return r;
-    p->pidfd = above_standard((int)syscall(SYS_pidfd_open, p->pid, 0));
-    if (p->pidfd < 0) {
-        r = -errno;
-        kill_and_reap(p->pid);
-        return r;
-    }
-    if ((r = uv_poll_init(p->owned.loop->uv, &p->poll, p->pidfd)) < 0) {
-        close(p->pidfd);
-        kill_and_reap(p->pid);
-        return r;
-    }
-    uv_unref((uv_handle_t *)&p->poll);
-    uv_poll_start(&p->poll, UV_READABLE, on_exit_of_child);
-    return 0;
+    p->listens = true;
+    uv_unref((uv_handle_t *)&p->signal);
+    return uv_signal_start(&p->signal, on_sigchld, SIGCHLD);
 }
 
 static void close_streams(struct ls_process *p)
@@ -184,12 +165,17 @@ int ls_process_start(ls_process **ret, const struct ls_process_options *o)
     if (r == 0)
         r = wrap_pipes(p, ours);
     if (r == 0)
-        r = spawn(p, o, how, theirs);
+        r = listen_for_end(p);
+    if (r == 0)
+        r = ls__child_start(o, how, theirs, &p->pid);
     close_all(theirs);
     close_all(ours);
     if (r < 0) {
         close_streams(p);
-        free(p);
+        if (p->listens)
+            uv_close((uv_handle_t *)&p->signal, handle_closed);
+        else
+            free(p);
         return r;
     }
     ls__owned_init(&p->owned, ls__loop, release_process);
@@ -253,7 +239,8 @@ int ls_process_wait_at(struct ls_site *site, ls_process *p, int64_t timeout_ns)
 static void end_child(struct ls_process *p, struct task *t)
 {
     if (!t) {
-        kill_and_reap(p->pid);
+        kill(p->pid, SIGKILL);
+        reap(p->pid, 0);
         return;
     }
     kill(p->pid, SIGTERM);
@@ -278,6 +265,5 @@ void ls_process_free(ls_process *p)
     p->freed = true;
     while (ls__wake_first(&p->waiters, -EBADF))
         continue;
-    uv_close((uv_handle_t *)&p->poll, handle_closed);
-    close(p->pidfd);
+    uv_close((uv_handle_t *)&p->signal, handle_closed);
 }

@@ -525,8 +525,8 @@ LS_API void ls_addrinfo_free(struct addrinfo *list); // NULL is fine
 // ---- Child processes ----
 //
 // Belongs to the task that started it: when that ends first, the child gets SIGTERM, SIGKILL after
-// 2 s, and is reaped. The program must not reap it (wait(2) for any child), nor ignore SIGCHLD: the
-// status is -ECHILD then.
+// 2 s, and is reaped. The program leaves SIGCHLD to libuv; when it reaps the child itself (wait(2)
+// for any), the status is -ECHILD.
 typedef struct ls_process ls_process;
 
 enum ls_stdio { LS_STDIO_NULL = 0, LS_STDIO_INHERIT = 1, LS_STDIO_PIPE = 2 };

@@ -16,15 +16,10 @@ enum { COL_MARK, COL_TASK, COL_ID, COL_STATE, COL_AGE, COL_AWAITS, COL_RAN, COL_
 static const struct column columns[] = {
     [COL_MARK] = {.title = "", .width = 2},
     [COL_TASK] = {.title = "TASK", .width = 18, .text = true, .flex = true},
-    [COL_ID] = {.title = "ID", .width = 7, .text = true, .right = true, .priority = 4},
+    [COL_ID] = {.title = "ID", .width = 11, .text = true, .right = true, .priority = 4},
     [COL_STATE] = {.title = "STATE", .width = 9, .text = true},
     [COL_AGE] = {.title = "AGE", .width = 6, .right = true, .big_first = true},
-    [COL_AWAITS] = {.title = "AWAITS AT",
-                    .width = 18,
-                    .text = true,
-                    .flex = true,
-                    .tail = true,
-                    .priority = 3},
+    [COL_AWAITS] = {.title = "AWAITS AT", .width = 18, .text = true, .flex = true, .priority = 3},
     [COL_RAN] = {.title = "RAN", .width = 6, .right = true, .priority = 2, .big_first = true},
     [COL_STEPS] = {.title = "STEPS", .width = 6, .right = true, .priority = 5, .big_first = true},
     [COL_FLAGS] = {.title = "FLAGS", .width = 12, .text = true, .priority = 1},
@@ -96,12 +91,23 @@ static const char *awaits_text(const struct snap_task *t, char *buf, size_t size
     return buf;
 }
 
+// In a column: the line first, without its folder, then what for. Both are whole in the detail.
+static const char *awaits_short(const struct snap_task *t, char *buf, size_t size)
+{
+    snprintf(buf, size, "%s%s%s",
+             t->await_site ? text_base(t->await_site)
+             : t->waits_on ? ""
+                           : "-",
+             t->waits_on && t->await_site ? "  " : "", t->waits_on ? t->waits_on : "");
+    return buf;
+}
+
 static const char *text(const struct ui *ui, int i, int column, char *buf, size_t size)
 {
     const struct snap_task *t = at(ui, i);
     switch (column) {
     case COL_STATE: return task_state_name(t->state);
-    case COL_AWAITS: return awaits_text(t, buf, size);
+    case COL_AWAITS: return awaits_short(t, buf, size);
     case COL_FLAGS: return flags_text(t->flags, buf, size);
     case COL_ID: snprintf(buf, size, "#%s", t->id ? t->id : "-"); return buf;
     default: snprintf(buf, size, "%s", t->name ? t->name : "(no name)"); return buf;

@@ -1,8 +1,10 @@
 // One-shot tables as text.
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../snapshot/cycle.h"
 #include "table.h"
 #include "text.h"
 
@@ -181,6 +183,29 @@ static void task_sites(const struct text *t, const struct snap *s)
     table_print(table, t->out, t->table_width, t->o->color);
 }
 
+static void task_cycles(const struct text *t, const struct snap *s)
+{
+    struct table *table = NULL;
+    const char *names[CYCLE_MAX];
+    for (int i = 0; i < s->ntasks; i++) {
+        char line[1000] = "";
+        size_t used = 0;
+        if (!(s->tasks[i].flags & TASKF_CYCLE) || !cycle_begins_at(s, &s->tasks[i]))
+            continue;
+        int n = cycle_names(s, &s->tasks[i], names);
+        for (int k = 0; k < n && used < sizeof(line); k++)
+            used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s", k ? " -> " : "",
+                                     names[k]);
+        if (!table)
+            table = table_new("WAIT FOR EACH OTHER");
+        table_cell(table, line);
+    }
+    if (!table)
+        return;
+    fputc('\n', t->out);
+    table_print(table, t->out, t->table_width, t->o->color);
+}
+
 void text_tasks(const struct text *t, const struct snap *s)
 {
     if (s->ntasks == 0 && s->ntask_sites == 0) {
@@ -201,6 +226,7 @@ void text_tasks(const struct text *t, const struct snap *s)
     table_print(table, t->out, t->table_width, t->o->color);
     if (s->tasks_total != SNAP_UNKNOWN && s->tasks_total > s->ntasks)
         fprintf(t->out, "%d of %s tasks\n", s->ntasks, human_count(s->tasks_total).text);
+    task_cycles(t, s);
 }
 
 static void cell_site(struct table *table, const struct snap_fd_site *f)

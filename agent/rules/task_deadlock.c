@@ -1,3 +1,4 @@
+#include "../snapshot/cycle.h"
 #include "task_flags.h"
 
 #include <math.h>
@@ -12,16 +13,15 @@ static const char *const remedy[] = {
     NULL,
 };
 
-// The chain ends where it begins: the task itself is its outermost frame.
-static void draw(struct draft *d, const struct snap_task *t)
+static void draw(struct draft *d, const struct snap *now, const struct snap_task *t)
 {
     char text[600] = "";
+    const char *names[CYCLE_MAX];
     size_t used = 0;
-    for (int i = t->chain ? t->chain->nframes - 1 : -1; i >= 0 && used < sizeof(text); i--) {
-        const struct frame *f = &t->chain->frames[i];
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
-                                 f->function ? f->function : "?", i > 0 ? " -> " : "");
-    }
+    int n = cycle_names(now, t, names);
+    for (int i = 0; i < n && used < sizeof(text); i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? " -> " : "",
+                                 names[i]);
     if (used > 0)
         draft_evidence(d, "cycle", "", NAN, "%s", text);
 }

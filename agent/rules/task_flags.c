@@ -77,7 +77,7 @@ static void report(struct rules *r, const struct rule *rule, const struct group 
     d->f.duration_is_lower_bound = true;
     put_tasks(d, g);
     if (w->more)
-        w->more(d, t);
+        w->more(d, r->now, t);
     draft_report(r, d);
 }
 

@@ -8,8 +8,9 @@ struct task_words {
     const char *one,
         *many; // "task %s was ...", after the name; "tasks of %s were ...", after the count
     bool (*counts)(const struct snap *now,
-                   const struct snap_task *t);                // NULL: all that have the flag
-    void (*more)(struct draft *d, const struct snap_task *t); // further evidence; NULL: none
+                   const struct snap_task *t); // NULL: all that have the flag
+    // Further evidence; NULL: none.
+    void (*more)(struct draft *d, const struct snap *now, const struct snap_task *t);
 };
 
 // One finding for each spawn site whose tasks have had `flag` for as long as the rule's key "after".

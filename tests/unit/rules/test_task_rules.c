@@ -250,6 +250,30 @@ static void test_cancel_leak_by_its_opener(void **state)
     assert_false(cancel_leaks(0, 0, "/src/app.py:12", 5));
 }
 
+// Two asyncio tasks that await each other: each is the other's awaiter.
+static void test_cycle_is_drawn(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    const char *cycle = NULL;
+    for (int t = 10; t <= 12; t++) {
+        struct snap *s = with_task(t, TASKF_CYCLE, TASK_WAITING);
+        s->tasks[1] = s->tasks[0];
+        s->ntasks = 2;
+        s->tasks[0].parent = s->tasks[1].id = "T2";
+        s->tasks[1].parent = "T1";
+        s->tasks[1].name = "store";
+        rules_judge(r, s);
+        const struct finding *f = facts_finding(s, "task-deadlock");
+        cycle = f ? facts_evidence(f, "cycle") : NULL;
+        assert_true(t < 11 || cycle != NULL);
+        if (cycle)
+            assert_string_equal(cycle, "fetch -> store -> fetch");
+        snap_unref(s);
+    }
+    rules_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_fail_rate),
         cmocka_unit_test(test_self_wake_by_site),
         cmocka_unit_test(test_cancel_leak_by_its_opener),
+        cmocka_unit_test(test_cycle_is_drawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,7 +193,7 @@ static int on_opening(void *arg, void *data, size_t size)
 static int load(struct fd_track *t, int pid)
 {
     int e = try_load(t, pid, true);
-    if (e)
+    if (e && e != -EPERM)
         e = try_load(t, pid, false); // its arguments have changed over the versions
     if (e)
         return e;

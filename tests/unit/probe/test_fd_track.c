@@ -26,6 +26,7 @@
 #define HIGHEST      20480
 #define STOP_WAIT_MS 1000
 #define SKIP         77
+#define PROGRESS     250
 
 static int stops = 40;
 static const char *torture, *wanted;
@@ -163,7 +164,8 @@ static void equals_kernels(enum fd_track_source source, const char *name)
         if (stop(pid)) {
             wrong += compare(t, f, pid, &files);
             wrong_files += files;
-            done++;
+            if (++done % PROGRESS == 0)
+                print_message("%s: %d stops, %d differ\n", name, done, wrong + wrong_files);
         }
         kill(pid, SIGCONT);
     }

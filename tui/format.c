@@ -69,6 +69,18 @@ static struct fmt scaled(int64_t n, double base, int64_t plain_below, const char
     return f;
 }
 
+struct fmt fmt_ago(int64_t ns)
+{
+    struct fmt f;
+    if (ns == SNAP_UNKNOWN)
+        return unknown();
+    if (ns < 1000000000LL)
+        snprintf(f.s, sizeof(f.s), "just now");
+    else
+        snprintf(f.s, sizeof(f.s), "%.20s ago", fmt_ns(ns).s);
+    return f;
+}
+
 struct fmt fmt_count(int64_t n)
 {
     return scaled(n, 1000, 100000, "kMGT");

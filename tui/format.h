@@ -9,6 +9,7 @@ struct fmt { // returned by value: fmt_ns(x).s lives to the end of the full expr
 };
 
 struct fmt fmt_ns(int64_t ns);          // 85us 0.4ms 41ms 2.31s 12.3s 18m 2h14m 3d2h
+struct fmt fmt_ago(int64_t ns);         // just now, 2.31s ago
 struct fmt fmt_count(int64_t n);        // 1204 41k 1.2M
 struct fmt fmt_bytes(int64_t n);        // 612 1.1k 48M
 struct fmt fmt_percent(double ratio);   // 97.2, without the sign

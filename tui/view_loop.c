@@ -161,7 +161,7 @@ static void when_text(const struct ui *ui, struct item it, char *buf, size_t siz
     if (it.stall || (it.finding && it.finding->still_open))
         snprintf(buf, size, "now");
     else if (it.finding)
-        snprintf(buf, size, "%s ago", fmt_ns(ui->snap->now_ns - it.finding->last_seen_ns).s);
+        snprintf(buf, size, "%s", fmt_ago(ui->snap->now_ns - it.finding->last_seen_ns).s);
     else
         snprintf(buf, size, "in %s", fmt_ns(it.calls->window_ns).s);
 }
@@ -272,7 +272,7 @@ static void draw_window(const struct snap_loop *l, struct pane p)
     x = share(p, x, "kernel", w->cpu_kernel_ns, w->window_ns);
     x = share(p, x, "run queue", w->runqueue_ns, w->window_ns);
     x = share(p, x, "poll wait", w->wait_ns, w->window_ns);
-    if (w->starved_by)
+    if (w->starved_by && w->runqueue_ns * 20 > w->window_ns) // less is how computers are
         pane_printf(p, 2, x, STYLE_WARNING, "starved by %s", w->starved_by);
 }
 

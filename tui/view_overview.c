@@ -152,7 +152,7 @@ static void draw_worst_finding(const struct ui *ui, const struct snap_loop *l, s
             continue;
         int x = pane_printf(p, y, 1, style_of(f->severity), "%s %s", mark_of(f->severity),
                             f->title ? f->title : "-");
-        pane_printf(p, y, x, STYLE_DIM, "  (%s ago)", fmt_ns(ui->snap->now_ns - f->last_seen_ns).s);
+        pane_printf(p, y, x, STYLE_DIM, "  (%s)", fmt_ago(ui->snap->now_ns - f->last_seen_ns).s);
         return;
     }
 }
@@ -205,15 +205,15 @@ static void detail_selected(const struct ui *ui, struct pane p)
 
 static void draw_finding(const struct ui *ui, const struct finding *f, struct pane p, int y)
 {
-    char name[128], age[40], text[256];
+    char name[128], text[256];
     int right = p.r.w - 30,
         x = pane_printf(p, y, 0, style_of(f->severity), "%-2s ", mark_of(f->severity));
     pane_field(p, y, x, right - x - 1, false, style_of(f->severity),
                describe_headline(f, text, sizeof(text)));
     pane_field(p, y, right, 18, false, STYLE_SCOPE,
                subject_name(ui, f->pid, f->tid, name, sizeof(name)));
-    snprintf(age, sizeof(age), "%s ago", fmt_ns(ui->snap->now_ns - f->last_seen_ns).s);
-    pane_field(p, y, right + 19, 10, true, STYLE_DIM, f->still_open ? "now" : age);
+    pane_field(p, y, right + 19, 10, true, STYLE_DIM,
+               f->still_open ? "now" : fmt_ago(ui->snap->now_ns - f->last_seen_ns).s);
 }
 
 // Below what is selected: what else is wrong, most severe first, as far as there is room.

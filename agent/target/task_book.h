@@ -34,6 +34,7 @@ struct task_book {
     struct snap *box;        // of the newest reading
     int64_t next_ns, asked_ns, read_ns, period_ns, cost_before_ns;
     bool asking, ever_read;
+    int failures; // readings in a row
     uint64_t next_id;
     int64_t total, unstable, cut;
     int64_t by_state[8];

@@ -13,8 +13,9 @@
 #define PERIOD_MIN_NS (1 * SECOND_NS)
 #define PERIOD_MAX_NS (60 * SECOND_NS)
 #define SCALED_MIN_NS 20000000LL
-#define COST_TIMES    400 // a reading may take a quarter of a percent of a core
-#define SUSPECTS_MAX  500 // rows of suspicious tasks in a snapshot
+#define COST_TIMES    400             // a reading may take a quarter of a percent of a core
+#define SUSPECTS_MAX  500             // rows of suspicious tasks in a snapshot
+#define AGAIN_NS      (2 * SECOND_NS) // a reading failed: tried again soon, then ever more rarely
 #define UNREADABLE_NS (30 * SECOND_NS)
 #define SUSPICIOUS                                                                                 \
     (TASKF_ORPHANED | TASKF_STUCK | TASKF_TIMED_OUT | TASKF_ERROR_UNREAD |                         \
@@ -51,6 +52,13 @@ static int64_t period_of(const struct model *m, const struct task_book *b, int64
     return period > SCALED_MIN_NS ? period : SCALED_MIN_NS;
 }
 
+static void put_off(const struct model *m, struct task_book *b)
+{
+    int64_t pause = AGAIN_NS << (b->failures < 4 ? b->failures : 4);
+    b->failures++;
+    b->next_ns = m->now_ns + (pause < UNREADABLE_NS ? pause : UNREADABLE_NS);
+}
+
 static void answered(void *arg, const struct tasks_answer *a)
 {
     struct asked asked = *(struct asked *)arg;
@@ -63,9 +71,10 @@ static void answered(void *arg, const struct tasks_answer *a)
     b->asking = false;
     if (a->why_not && a->nrows == 0 && a->total <= 0) {
         snprintf(b->why_not, sizeof(b->why_not), "%s", a->why_not);
-        b->next_ns = m->now_ns + UNREADABLE_NS;
+        put_off(m, b);
         return;
     }
+    b->failures = 0;
     book_read(b, a, m->now_ns, m->time_scale);
     b->period_ns = period_of(m, b, stacker_cpu_ns(m->stacker) - b->cost_before_ns);
     b->next_ns = m->now_ns + b->period_ns;
@@ -88,7 +97,7 @@ void tasks_tick(struct model *m, struct proc *p)
     if (stacker_tasks(m->stacker, p->pid, gc, WISH_ROWS_MAX, answered, a) < 0) {
         free(a);
         b->asking = false;
-        b->next_ns = m->now_ns + UNREADABLE_NS;
+        put_off(m, b);
     }
 }
 

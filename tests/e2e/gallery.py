@@ -152,7 +152,8 @@ def judge_wrong(name):
 
 def judge_cured(name, seconds):
     document = check(name, True, seconds)
-    bad = [f for f in document["findings"] if f["severity"] != "info" and f["rule"] not in OF_THE_MACHINE
+    of_the_machine = OF_THE_MACHINE | ({"loop-saturated"} if os.getloadavg()[0] > os.cpu_count() else set())
+    bad = [f for f in document["findings"] if f["severity"] != "info" and f["rule"] not in of_the_machine
            and f["cause"]["kind"] != "runqueue"]
     return "; ".join(f"{f['rule']}: {f['title']}" for f in bad) or None
 

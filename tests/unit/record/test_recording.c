@@ -152,6 +152,14 @@ static void facts_for_rejudging_come_back(void **state)
     struct opts opts = {0};
     struct snap *snap = fixture_rich(0), *s;
     struct replay *r;
+    snap->task_sites[0].busy_looks = 41;
+    snap->task_sites[0].self_wakes = 40;
+    snap->task_sites[0].never_awaited = SNAP_UNKNOWN;
+    snap->task_sites[0].errors_unread = 3;
+    snap->task_sites[0].last_error = "ValueError: no such user";
+    snap->processes[0].misuse.calls = 7;
+    snap->processes[0].misuse.loop_tid = 4411;
+    snap->processes[0].misuse.function = "call_soon";
     write_all(&snap, 1, &opts);
     assert_int_equal(replay_open(&r, path, &err), 0);
     assert_int_equal(replay_next(r, &s, &err), 1);
@@ -173,6 +181,14 @@ static void facts_for_rejudging_come_back(void **state)
                             sizeof(s->loops[i].lag_hist));
     }
     assert_int_equal(s->tasks_total, 6);
+    assert_int_equal(s->task_sites[0].busy_looks, 41);
+    assert_int_equal(s->task_sites[0].self_wakes, 40);
+    assert_true(s->task_sites[0].never_awaited == SNAP_UNKNOWN);
+    assert_int_equal(s->task_sites[0].errors_unread, 3);
+    assert_string_equal(s->task_sites[0].last_error, "ValueError: no such user");
+    assert_int_equal(s->processes[0].misuse.calls, 7);
+    assert_int_equal(s->processes[0].misuse.loop_tid, 4411);
+    assert_string_equal(s->processes[0].misuse.function, "call_soon");
     snap_unref(s);
     snap_unref(snap);
     replay_close(r);

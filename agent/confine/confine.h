@@ -3,7 +3,8 @@
 // It is started with what loading its probes takes (as root: with everything) and goes on with what looking at further
 // processes takes: CAP_BPF and CAP_PERFMON (a probe a process), CAP_SYS_PTRACE (memory and /proc of others),
 // CAP_DAC_READ_SEARCH (files of theirs behind folders that are closed) and CAP_CHECKPOINT_RESTORE (a library that was
-// replaced on disk, by /proc/PID/map_files). Of these it keeps what it has, and nothing else: no capability can be
+// replaced on disk, by /proc/PID/map_files). Of these it keeps what it has, and nothing else
+// (but see `perhaps` in confine.c): no capability can be
 // gained anew (bounding set, no_new_privs), and a system call filter allows what it does from then on. It does not
 // fork, execute, signal another process, trace, write another's memory, connect, or - unless it was told to write
 // somewhere - open any file for writing. So a target is safe from an agent that was taken over, too.
@@ -21,8 +22,8 @@ struct confinement {
     struct spawner *helpers; // starts them; owned by who fills this
     bool writes;             // files are opened for writing, made and removed later
     bool unlinks;            // a socket is removed at the end
-    bool uprobes;            // are attached later (--handles): takes CAP_SYS_ADMIN, which is kept then
-    const char *output;      // a file that is (re)written later; NULL none
+    bool uprobes;       // are attached later (--handles): takes CAP_SYS_ADMIN, which is kept then
+    const char *output; // a file that is (re)written later; NULL none
     bool entered;
 };
 

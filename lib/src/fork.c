@@ -29,7 +29,7 @@ static void show_again(struct task *t)
 static void prepare_again(const struct ls_loop *l, const struct slot_owner *owner,
                           struct ls_abi_task *s)
 {
-    if (owner->id == 0 || l->stacks.poison || owner->task->slot != s)
+    if (!owner->task || l->stacks.poison || owner->task->slot != s)
         return;
     s->loop = l->index;
     s->context = (uint64_t)(uintptr_t)&owner->task->context;

@@ -249,6 +249,8 @@ int ls__table_take_chunk(uint32_t loop, uint32_t *first)
 
 void ls__table_give_chunk(uint32_t first)
 {
+    for (uint32_t i = 0; i < TABLE_CHUNK; i++)
+        ls__table.owners[first + i].task = NULL; // its memory goes with the loop
     pthread_mutex_lock(&ls__table.lock);
     ls__table.loop_of_chunk[first / TABLE_CHUNK] = LOOP_NONE;
     ls__table.free_chunks[ls__table.nfree_chunks++] = first;

@@ -27,7 +27,7 @@ struct task;
 
 struct slot_owner {
     int64_t id;        // of the task in the slot; negative: of the last one; 0: there was none
-    struct task *task; // while id is positive
+    struct task *task; // in the slot, or whose memory keeps it; NULL after its loop
 };
 
 struct table {

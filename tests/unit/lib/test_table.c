@@ -2,6 +2,7 @@
 #include "lib_test.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "table_reader.h"
@@ -360,6 +361,43 @@ TEST(a_forked_child_has_a_table_of_its_own)
     assert_int_equal(ls_await(t), -ECANCELED);
 }
 
+static int64_t makes_some_tasks(void *arg)
+{
+    int64_t r = 0;
+    ls_task t[100];
+    (void)arg;
+    for (int i = 0; i < 100; i++)
+        t[i] = ls_spawn(nothing, NULL);
+    for (int i = 0; i < 100; i++)
+        r |= ls_await(t[i]);
+    return r;
+}
+
+static int64_t forks(void *arg)
+{
+    int status;
+    (void)arg;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    return waitpid(child, &status, 0) == child ? status : -ECHILD;
+}
+
+// The second loop has slots whose tasks were those of the first, and nothing lies where these were.
+static void a_fork_after_a_loop_has_ended(void **state)
+{
+    enum { PIECES = 256, PIECE = 1 << 20 };
+    void *taken[PIECES];
+    (void)state;
+    assert_int_equal(ls_run(makes_some_tasks, NULL), 3);
+    for (int i = 0; i < PIECES; i++)
+        taken[i] = mmap(NULL, PIECE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_int_equal(ls_run(forks, NULL), 0);
+    for (int i = 0; i < PIECES; i++)
+        if (taken[i] != MAP_FAILED)
+            munmap(taken[i], PIECE);
+}
+
 // ---- hooks
 
 static unsigned seen[2];
@@ -402,6 +440,7 @@ int main(void)
         cmocka_unit_test(watching_by_lock_turns_the_ring_on_and_off),
         cmocka_unit_test(reader_process_accepts_no_tear),
         cmocka_unit_test(a_forked_child_has_a_table_of_its_own),
+        cmocka_unit_test(a_fork_after_a_loop_has_ended),
         cmocka_unit_test(hooks_see_a_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

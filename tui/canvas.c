@@ -15,6 +15,30 @@ static const char style_letters[STYLE_COUNT] = {
     [STYLE_HEAT3] = '3',    [STYLE_HEAT4] = '4',
 };
 
+static const uint8_t mono[STYLE_COUNT] = {
+    [STYLE_STRONG] = LOOK_BOLD,
+    [STYLE_CRITICAL] = LOOK_BOLD | LOOK_UNDERLINE,
+    [STYLE_WARNING] = LOOK_BOLD,
+    [STYLE_SCOPE] = LOOK_UNDERLINE,
+    [STYLE_HEADER] = LOOK_BOLD | LOOK_UNDERLINE,
+    [STYLE_TAB] = LOOK_BOLD | LOOK_REVERSE,
+    [STYLE_KEY] = LOOK_BOLD,
+    [STYLE_KEY_LABEL] = LOOK_REVERSE,
+    [STYLE_BANNER] = LOOK_BOLD | LOOK_REVERSE,
+    [STYLE_HEAT3] = LOOK_BOLD,
+    [STYLE_HEAT4] = LOOK_BOLD,
+};
+
+unsigned style_mono(unsigned style)
+{
+    unsigned look = mono[style & 0x3f];
+    if (style & STYLE_SELECTED)
+        look ^= LOOK_REVERSE;
+    if (style & STYLE_MATCH)
+        look |= LOOK_BOLD | LOOK_UNDERLINE | LOOK_REVERSE;
+    return look;
+}
+
 static const struct cell blank = {.ch = ' ', .style = STYLE_TEXT, .width = 1};
 
 struct canvas *canvas_new(int rows, int cols, bool ascii)
@@ -148,6 +172,15 @@ void canvas_print_styles(const struct canvas *c, FILE *out)
         int end = row_end(c, y, true);
         for (int x = 0; x < end; x++)
             fputc(style_letter(canvas_at(c, y, x)), out);
+        fputc('\n', out);
+    }
+}
+
+void canvas_print_mono(const struct canvas *c, FILE *out)
+{
+    for (int y = 0; y < c->rows; y++) {
+        for (int x = 0; x < c->cols; x++)
+            fputc('0' + (int)style_mono(canvas_at(c, y, x)->style), out);
         fputc('\n', out);
     }
 }

@@ -34,6 +34,8 @@ enum style {
     STYLE_HEAT4, // ten times above
     STYLE_COUNT,
 };
+// How a style looks without colours: or-ed. Severity shows in more than its mark.
+enum look { LOOK_BOLD = 1, LOOK_UNDERLINE = 2, LOOK_REVERSE = 4 };
 #define STYLE_SELECTED 0x40 // or-ed: the row under the cursor
 #define STYLE_MATCH    0x80 // or-ed: what was searched for
 
@@ -80,6 +82,9 @@ void canvas_print(const struct canvas *c, FILE *out);
 void canvas_print_colors(const struct canvas *c, FILE *out);
 // The same with one letter a style instead of the glyph: colours as text.
 void canvas_print_styles(const struct canvas *c, FILE *out);
+// The same with a digit a cell: its look without colours, 0 to 7.
+void canvas_print_mono(const struct canvas *c, FILE *out);
+unsigned style_mono(unsigned style);                                // with its flags
 const struct hit *canvas_hit(const struct canvas *c, int y, int x); // NULL: nothing there
 
 struct pane canvas_pane(struct canvas *c, struct rect r);

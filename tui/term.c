@@ -30,30 +30,38 @@ struct terminal {
     short match_pair;
 };
 
-// Colours by meaning: the terminal's own 8, on its own background. 256 only for heat.
-static const struct look {
+// Colours by meaning: the terminal's own 8, on its own background. 256 only for heat. How styles look without
+// colours is in canvas.c.
+static const struct look_in_color {
     short color, rich; // -1: the default; rich: of 256
-    attr_t with, mono; // attributes with colours, without
+    attr_t with;
 } looks[STYLE_COUNT] = {
-    [STYLE_TEXT] = {-1, -1, A_NORMAL, A_NORMAL},
-    [STYLE_DIM] = {-1, -1, A_DIM, A_NORMAL},
-    [STYLE_STRONG] = {-1, -1, A_BOLD, A_BOLD},
-    [STYLE_CRITICAL] = {COLOR_RED, -1, A_BOLD, A_BOLD | A_UNDERLINE},
-    [STYLE_WARNING] = {COLOR_YELLOW, -1, A_NORMAL, A_BOLD},
-    [STYLE_INFO] = {-1, -1, A_NORMAL, A_NORMAL},
-    [STYLE_OK] = {COLOR_GREEN, -1, A_NORMAL, A_NORMAL},
-    [STYLE_SCOPE] = {COLOR_CYAN, -1, A_NORMAL, A_UNDERLINE},
-    [STYLE_HEADER] = {-1, -1, A_BOLD | A_UNDERLINE, A_BOLD | A_UNDERLINE},
-    [STYLE_TAB] = {-1, -1, A_BOLD | A_REVERSE, A_BOLD | A_REVERSE},
-    [STYLE_KEY] = {-1, -1, A_BOLD, A_BOLD},
-    [STYLE_KEY_LABEL] = {-1, -1, A_REVERSE, A_REVERSE},
-    [STYLE_DISABLED] = {-1, -1, A_DIM, A_NORMAL},
-    [STYLE_BANNER] = {COLOR_YELLOW, -1, A_BOLD | A_REVERSE, A_BOLD | A_REVERSE},
-    [STYLE_HEAT1] = {-1, 72, A_NORMAL, A_NORMAL},
-    [STYLE_HEAT2] = {-1, 179, A_NORMAL, A_NORMAL},
-    [STYLE_HEAT3] = {COLOR_YELLOW, 208, A_NORMAL, A_BOLD},
-    [STYLE_HEAT4] = {COLOR_RED, 196, A_BOLD, A_BOLD},
+    [STYLE_TEXT] = {-1, -1, A_NORMAL},
+    [STYLE_DIM] = {-1, -1, A_DIM},
+    [STYLE_STRONG] = {-1, -1, A_BOLD},
+    [STYLE_CRITICAL] = {COLOR_RED, -1, A_BOLD},
+    [STYLE_WARNING] = {COLOR_YELLOW, -1, A_NORMAL},
+    [STYLE_INFO] = {-1, -1, A_NORMAL},
+    [STYLE_OK] = {COLOR_GREEN, -1, A_NORMAL},
+    [STYLE_SCOPE] = {COLOR_CYAN, -1, A_NORMAL},
+    [STYLE_HEADER] = {-1, -1, A_BOLD | A_UNDERLINE},
+    [STYLE_TAB] = {-1, -1, A_BOLD | A_REVERSE},
+    [STYLE_KEY] = {-1, -1, A_BOLD},
+    [STYLE_KEY_LABEL] = {-1, -1, A_REVERSE},
+    [STYLE_DISABLED] = {-1, -1, A_DIM},
+    [STYLE_BANNER] = {COLOR_YELLOW, -1, A_BOLD | A_REVERSE},
+    [STYLE_HEAT1] = {-1, 72, A_NORMAL},
+    [STYLE_HEAT2] = {-1, 179, A_NORMAL},
+    [STYLE_HEAT3] = {COLOR_YELLOW, 208, A_NORMAL},
+    [STYLE_HEAT4] = {COLOR_RED, 196, A_BOLD},
 };
+
+static attr_t mono_attributes(unsigned style)
+{
+    unsigned look = style_mono(style);
+    return (look & LOOK_BOLD ? A_BOLD : 0) | (look & LOOK_UNDERLINE ? A_UNDERLINE : 0) |
+           (look & LOOK_REVERSE ? A_REVERSE : 0);
+}
 
 static bool wants_color(enum color color)
 {
@@ -69,7 +77,7 @@ static void make_looks(struct terminal *t)
     memset(t->pairs, 0, sizeof(t->pairs));
     for (int i = 0; i < STYLE_COUNT; i++) {
         short fg = COLORS >= 256 && looks[i].rich >= 0 ? looks[i].rich : looks[i].color;
-        t->attributes[i] = color ? looks[i].with : looks[i].mono;
+        t->attributes[i] = looks[i].with;
         if (color && fg >= 0 && init_pair((short)(i + 1), fg, -1) == OK)
             t->pairs[i] = (short)(i + 1);
     }
@@ -232,6 +240,8 @@ static void put_cell(struct terminal *t, int y, int x, const struct cell *cell)
         attributes |= A_BOLD | (t->match_pair ? 0 : A_UNDERLINE | A_REVERSE);
         pair = t->match_pair;
     }
+    if (!t->color || t->mono)
+        attributes = mono_attributes(cell->style);
     cchar_t c;
     if (setcchar(&c, text, attributes, pair, NULL) == OK)
         mvadd_wch(y, x, &c); // fails, harmlessly, after writing the last cell of the screen

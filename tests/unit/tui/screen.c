@@ -38,6 +38,7 @@ static char *draw(struct ui *ui, bool ascii, void (*print)(const struct canvas *
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
     ui_prepare(ui);
+    c->braille = ui->braille;
     frame_draw(ui, c);
     print(c, out);
     fclose(out);
@@ -53,6 +54,11 @@ char *screen_text(struct ui *ui, bool ascii)
 char *screen_styles(struct ui *ui)
 {
     return draw(ui, false, canvas_print_styles);
+}
+
+char *screen_mono(struct ui *ui)
+{
+    return draw(ui, false, canvas_print_mono);
 }
 
 static char *read_file(const char *path)

@@ -18,6 +18,7 @@ void screen_open(struct ui *ui, struct snap *s, int rows, int cols); // gives it
 void screen_keys(struct ui *ui, const char *keys);                   // one key a character
 char *screen_text(struct ui *ui, bool ascii);                        // to be freed
 char *screen_styles(struct ui *ui);
+char *screen_mono(struct ui *ui); // a digit a cell: its look without colours
 // Compares with tests/golden/screens/NAME, or writes it when UPDATE_GOLDEN is set.
 void screen_golden(const char *name, const char *text);
 

@@ -158,10 +158,30 @@ static void highlighting_ignores_case(void **state)
     assert_int_equal(n, 8);
 }
 
+static void severity_shows_without_colours(void **state)
+{
+    (void)state;
+    assert_int_not_equal(style_mono(STYLE_CRITICAL), style_mono(STYLE_WARNING));
+    assert_int_not_equal(style_mono(STYLE_WARNING), style_mono(STYLE_TEXT));
+    assert_int_equal(style_mono(STYLE_TEXT | STYLE_SELECTED), LOOK_REVERSE);
+    for (unsigned style = 0; style < STYLE_COUNT; style++) // the cursor and a match are always seen
+        assert_int_not_equal(style_mono(style), style_mono(style | STYLE_SELECTED));
+}
+
+static void braille_has_a_dot_for_each_level(void **state)
+{
+    (void)state;
+    for (int left = 0; left <= 4; left++)
+        for (int right = 0; right <= 4; right++)
+            assert_int_equal(__builtin_popcount(glyph_braille(left, right) - 0x2800), left + right);
+}
+
 int main(void)
 {
     screen_locale();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(severity_shows_without_colours),
+        cmocka_unit_test(braille_has_a_dot_for_each_level),
         cmocka_unit_test(text_is_cut_at_its_pane),
         cmocka_unit_test(a_pane_cannot_grow),
         cmocka_unit_test(a_wide_character_never_shows_half),

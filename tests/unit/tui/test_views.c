@@ -17,6 +17,7 @@ static const struct scene {
     {"findings", "5", 5},      {"finding", "5\n", 5},   {"folded", "\nf", 5},
     {"help", "?", 5},          {"sort", "s", 5},        {"setup", "S", 5},
     {"filter", "\\node\n", 5}, {"search", "5/loop", 5}, {"export", "e", 5},
+    {"rule", "5d", 5},         {"zoomed", "z", 5},      {"braille", "Sj \033", 5},
 };
 
 static void check(const struct scene *scene, int rows, int cols)
@@ -34,6 +35,10 @@ static void check(const struct scene *scene, int rows, int cols)
         if ((unsigned char)*c >= 0x80)
             fail_msg("%s: not ASCII", name);
     snprintf(name, sizeof(name), "%s-%dx%d.ascii", scene->name, cols, rows);
+    screen_golden(name, text);
+    free(text);
+    text = screen_mono(&ui);
+    snprintf(name, sizeof(name), "%s-%dx%d.mono", scene->name, cols, rows);
     screen_golden(name, text);
     free(text);
     ui_finish(&ui);

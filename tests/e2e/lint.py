@@ -13,7 +13,7 @@ EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(harness.HERE)), "lib", "
 
 
 def lint(*args, cwd=None):
-    done = harness.run("lint", *args, "--json", cwd=cwd)
+    done = harness.run("lint", *args, "--json", cwd=cwd, timeout=PATIENCE)
     return json.loads(done.stdout)
 
 
@@ -26,7 +26,8 @@ class FromRecording(unittest.TestCase):
         target = [*command, script, "--log", log, "--min", "300", "--max", "500", "--gap-min", "100",
                   "--gap-max", "200", "--start", "500"]
         causes = {"stall.py": "deep", "stall.js": "exec"}[os.path.basename(script)]
-        done = harness.run("record", "-o", recording, "--for", "5s", "--", *target, "--causes", causes)
+        done = harness.run("record", "-o", recording, "--for", "5s", "--", *target, "--causes", causes,
+                           timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         with open(log) as file:
             notes = [line.split() for line in file]
@@ -56,7 +57,7 @@ class FromRecording(unittest.TestCase):
 
     def link(self, recording, script, rule, line):
         """The finding of check leads to the very finding of lint."""
-        document = json.loads(harness.run("check", recording, "--json").stdout)
+        document = json.loads(harness.run("check", recording, "--json", timeout=PATIENCE).stdout)
         links = [f["lint"] for f in document["findings"] if f["rule"] == rule]
         self.assertEqual(links[0], {"rule": rule, "verify": "loopscope lint " + script})
         found = lint(*links[0]["verify"].split()[2:])["findings"]
@@ -72,13 +73,11 @@ class FromRecording(unittest.TestCase):
 
 # The exhibits whose pitfall stands in the source; the others depend on numbers, on other files or on what comes
 # over the network. No line of a cured half may be among them.
-SEEN = {("child_zombie.c", "loop-sync-io", "start_helper"),
-        ("loop_cpu.c", "loop-cpu", "price_routes"),
-        ("loop_sync_io.c", "loop-sync-io", "fetch_blocking"),
-        ("loop_sync_log.c", "loop-sync-log", "wrong"),
-        ("task_never_awaited.c", "task-never-awaited", "session_wrong"),
-        ("task_orphan.c", "task-never-awaited", "request_wrong"),
-        ("thread_unsafe.c", "thread-unsafe", "scan_disk")}
+SEEN = {("child_zombie.c", "loop-sync-io"), ("loop_cpu.c", "loop-cpu"),
+        ("loop_sync_io.c", "loop-sync-io"), ("loop_sync_log.c", "loop-sync-log"),
+        ("task_never_awaited.c", "task-never-awaited"), ("task_orphan.c", "task-never-awaited"),
+        ("thread_unsafe.c", "thread-unsafe")}
+PATIENCE = 200  # seconds for one command on a loaded machine
 
 
 class Runtime(unittest.TestCase):
@@ -90,7 +89,8 @@ class Runtime(unittest.TestCase):
 
     def test_gallery(self):
         found = lint(EXHIBITS)["findings"]
-        self.assertEqual({(os.path.basename(f["file"]), f["rule"], f["function"]) for f in found}, SEEN)
+        self.assertEqual({(os.path.basename(f["file"]), f["rule"]) for f in found}, SEEN)
+        self.assertEqual([f for f in found if "cured" in f["function"]], [])
         print(f"gallery: {len(found)} findings, none in a cured half")
 
     def test_examples_tell_wrong_from_right(self):

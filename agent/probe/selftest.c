@@ -328,7 +328,10 @@ static void check_sampler(struct report *r, const struct selftest_child *child)
     detail(c, "kernel.perf_event_paranoid is %ld: %s", level,
            found > 0 ? "the computing child was sampled"
                      : (found < 0 ? strerror(-found) : "opened, but no sample came"));
-    remedy(c, "sysctl kernel.perf_event_paranoid=2, or: %s", SETCAP_LINE);
+    if (level > 2) // asks for CAP_SYS_ADMIN
+        remedy(c, "sysctl kernel.perf_event_paranoid=2");
+    else
+        remedy(c, "sysctl kernel.perf_event_paranoid=2, or: %s", SETCAP_LINE);
 }
 
 static void check_files(struct report *r)

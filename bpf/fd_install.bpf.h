@@ -84,6 +84,16 @@ int BPF_PROG(on_close_range)
     return 0;
 }
 
+// What io_uring closed, where its own event does not load.
+SEC("?fexit/__x64_sys_io_uring_enter")
+int BPF_PROG(on_uring_enter)
+{
+    u64 files = my_table();
+    if (files)
+        sync_all(files, 0);
+    return 0;
+}
+
 // The first thread may have left for a table of its own, which is then the one to follow.
 SEC("?fexit/__x64_sys_unshare")
 int BPF_PROG(on_unshare)

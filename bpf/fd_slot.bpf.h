@@ -94,6 +94,16 @@ static __always_inline void mark(u32 fd, bool open)
         __sync_fetch_and_and(bits, ~bit);
 }
 
+// Two that changed the slot one after the other may have marked it the other way round. Whoever marked last looks
+// again, and finds out here.
+static __always_inline void mark_again(u32 fd, bool open)
+{
+    u32 at = fd >> 6;
+    u64 *bits = bpf_map_lookup_elem(&used, &at);
+    if (bits && ((READ_ONCE(*bits) >> (fd & 63)) & 1) != open)
+        mark(fd, open);
+}
+
 static __always_inline u64 wanted_word(struct sync *c, u64 file)
 {
     if (!file)
@@ -114,6 +124,7 @@ static long sync_step(u32 unused, struct sync *c)
         return 1;
     u64 old = READ_ONCE(slot->word), file = file_of(c->files, c->fd);
     if ((old & FILE_MASK) == file && !(c->sure && file)) {
+        mark_again(c->fd, old != 0);
         c->done = 1;
         return 1;
     }

@@ -23,8 +23,9 @@ class FromRecording(unittest.TestCase):
     def record(self, command, folder, script):
         recording = os.path.join(folder, "night.lsr")
         log = os.path.join(folder, "log")
+        # --count: it ends by itself where nobody ends it.
         target = [*command, script, "--log", log, "--min", "300", "--max", "500", "--gap-min", "100",
-                  "--gap-max", "200", "--start", "500"]
+                  "--gap-max", "200", "--start", "500", "--count", "40"]
         causes = {"stall.py": "deep", "stall.js": "exec"}[os.path.basename(script)]
         done = harness.run("record", "-o", recording, "--for", "5s", "--", *target, "--causes", causes,
                            timeout=PATIENCE)

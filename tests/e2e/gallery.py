@@ -79,6 +79,17 @@ def start(name, cured):
     return program
 
 
+def settle(pid):
+    """Waits until the program's own start is over: an interpreter's takes seconds on a busy machine."""
+    asleep = 0
+    for _ in range(100):
+        with open(f"/proc/{pid}/stat") as stat:
+            asleep = asleep + 1 if stat.read().rpartition(")")[2].split()[0] == "S" else 0
+        if asleep == 5:
+            return
+        time.sleep(0.2)
+
+
 def scale_of(name):
     return ["--time-scale", SCALED[name]] if name in SCALED else []
 
@@ -107,6 +118,7 @@ def findings_as_they_come(name, pid):
 def check(name, cured, seconds):
     program = start(name, cured)
     try:
+        settle(program.pid)
         run = subprocess.run([harness.AGENT, "check", str(program.pid), "--for", str(seconds), "--json"] + scale_of(name),
                              capture_output=True, text=True, timeout=seconds + 120)
         return json.loads(run.stdout)

@@ -4,6 +4,7 @@ check finds names the lint rule that finds the same line. Also the runtime's own
 import json
 import os
 import tempfile
+import time
 import unittest
 
 import harness
@@ -29,32 +30,36 @@ class FromRecording(unittest.TestCase):
         causes = {"stall.py": "deep", "stall.js": "exec"}[os.path.basename(script)]
         done = harness.run("record", "-o", recording, "--for", "5s", "--", *target, "--causes", causes,
                            timeout=PATIENCE)
+        over = time.monotonic_ns()
         self.assertEqual(done.returncode, 0, done.stderr)
         with open(log) as file:
             notes = [line.split() for line in file]
         begun = [n for n in notes if n[0] == "begin"]
         ended = {n[1]: int(n[2]) for n in notes if n[0] == "end"}
         self.assertGreaterEqual(len(ended), 2)
-        return recording, begun, sum(ended[n[1]] - int(n[2]) for n in begun if n[1] in ended) / 1e6
+        # At least what was over when the recording ended; at most what had begun, until now.
+        least = sum(ended[n[1]] - int(n[2]) for n in begun if n[1] in ended) / 1e6
+        most = sum(ended.get(n[1], over) - int(n[2]) for n in begun) / 1e6
+        return recording, begun, least, most
 
     def judge(self, command, name, function, rule):
         with tempfile.TemporaryDirectory() as folder:
             script = os.path.join(harness.TARGETS, name)
-            recording, begun, total_ms = self.record(command, folder, script)
+            recording, begun, least, most = self.record(command, folder, script)
             first, _, last = begun[0][-1].partition("-")
             for path, cwd in ((script, folder), (name, harness.TARGETS), (".", harness.TARGETS)):
                 found = lint(path, "--from", recording, cwd=cwd)["findings"]
                 top = found[0]
                 self.assertEqual((top["function"].split(".")[-1], top["rule"]), (function, rule))
                 self.assertTrue(int(first) <= top["line"] <= int(last or first), top)
-                # The last one may not have been over when the recording ended.
-                self.assertGreater(top["blocked_ms"], 0.5 * total_ms - 500)
-                self.assertLess(top["blocked_ms"], total_ms + 1000)
+                self.assertGreater(top["blocked_ms"], 0.5 * least - 500)  # one may be cut at the end
+                # A turn also holds what comes before and after the stall, on a loaded machine not little.
+                self.assertLess(top["blocked_ms"], 1.25 * most + 500)
                 self.assertEqual([f["blocked_ms"] for f in found[1:]], [None] * (len(found) - 1))
                 self.assertGreater(len(found), 3)
             self.link(recording, script, rule, top["line"])
             print(f"{name}: {function} line {top['line']} first of {len(found)},"
-                  f" {top['blocked_ms']:.0f} ms of {total_ms:.0f} ms")
+                  f" {top['blocked_ms']:.0f} ms of {least:.0f} to {most:.0f} ms")
 
     def link(self, recording, script, rule, line):
         """The finding of check leads to the very finding of lint."""

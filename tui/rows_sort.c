@@ -103,6 +103,8 @@ static size_t common_from(const struct text_sort *s, const struct entry *v, int 
     memcpy(first, text_of(s, &v[0], buf, sizeof(buf)), len);
     for (int i = 1; i < n && len > from; i++) {
         const char *text = text_of(s, &v[i], buf, sizeof(buf));
+        if (strncmp(text + from, first + from, len - from) == 0) // the usual case, and quick
+            continue;
         size_t same = from;
         while (same < len &&
                text[same] == first[same]) // a shorter text ends in a NUL, which differs

@@ -7,11 +7,13 @@
 
 // A picture at least so often: whatever moment the recorder is killed at, the file lacks less than a second.
 #define LOOK_APART_MS 700
+#define SOON_NS       350000000LL // after a snapshot: no other is needed unless something happened
 
 struct recording {
     struct collect collect;
     struct recorder *recorder;
     uv_timer_t look;
+    int64_t written_ns; // the newest snapshot's; 0: none yet
     struct error err;
     bool failed;
 };
@@ -36,9 +38,23 @@ static void on_closing(void *arg)
     uv_close((uv_handle_t *)&r->look, NULL);
 }
 
+// One more look into a stall that goes on: the next snapshot has it too.
+static bool can_wait(const struct recording *r, const struct snap *s)
+{
+    if (s->nevents > 0 || s->now_ns - r->written_ns >= SOON_NS)
+        return false;
+    for (int i = 0; i < s->nstalls; i++)
+        if (!s->stalls[i].open)
+            return false;
+    return true;
+}
+
 static void on_snapshot(void *arg, struct snap *s)
 {
     struct recording *r = arg;
+    if (r->written_ns > 0 && can_wait(r, s))
+        return;
+    r->written_ns = s->now_ns;
     uv_timer_start(&r->look, on_look, LOOK_APART_MS, LOOK_APART_MS);
     if (r->failed || record_write(r->recorder, s, &r->err) == 0)
         return;

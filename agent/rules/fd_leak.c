@@ -106,6 +106,12 @@ static void report(struct rules *r, const struct rule *rule, const struct snap_f
              culprit[0] ? culprit
              : s->note  ? place_of(s->note, place, sizeof(place))
                         : "");
+    struct known *known = rules_find(r, rule, s->pid, 0, key);
+    if (known && known->f.open && known->f.stack && !s->stack) {
+        // Told with its stack already, while openers were followed: it goes on.
+        known->held_ns = known->f.last_seen_ns = r->now->now_ns;
+        return;
+    }
     struct draft *d = draft_new(r, rule, s->pid, 0, key);
     struct forecast f = forecast(r, s, c);
     if (f.known && f.expected * 1e9 < rules_value(r, rule, "critical"))

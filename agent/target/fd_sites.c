@@ -143,7 +143,9 @@ static void cohort(const struct fd_clock *clock, struct fd_site *site, int i, in
     if (SPAN_HORIZONS * horizon > span)
         span = SPAN_HORIZONS * horizon;
     *c = (struct fd_cohort){.span_ns = span};
-    if (watched < span || horizon < LOOKS_MIN * clock->period_ns)
+    // What was seen often enough stays so, however rarely we look now.
+    int64_t period = site->until_ns ? site->until_period_ns : clock->period_ns;
+    if (watched < span || horizon < LOOKS_MIN * period)
         return;
     int64_t to = end - 2 * horizon, from = to - span > site->began_ns ? to - span : site->began_ns;
     c->horizon_ns = horizon;

@@ -43,6 +43,7 @@ struct fd_site {
     int64_t began_ns; // watched since
     int64_t
         until_ns; // its openers have not been followed since, what is known stands; 0: still watched
+    int64_t until_period_ns; // how often we looked then
     int64_t opened, closed, open;
     struct fd_life *lives; // oldest first
     struct fd_outlived outlived[FD_HORIZONS];

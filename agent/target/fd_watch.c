@@ -134,8 +134,10 @@ static void stop_following(struct model *m, struct fd_book *b)
         g->known_early = lying_for(m, g, scaled(m, EARLY_AGE_NS));
         if (!g->stack)
             continue;
-        if (!g->site.until_ns)
+        if (!g->site.until_ns) {
             g->site.until_ns = m->now_ns;
+            g->site.until_period_ns = b->clock.period_ns;
+        }
         if (fd_openers_counts(b->openers, g->stack, &opened, &closed))
             g->exact_opened += opened;
     }

@@ -299,7 +299,7 @@ int collect_run(struct collect *c)
     st->for_ns = c->opts->for_ns != OPT_UNSET ? c->opts->for_ns : c->for_ns;
     st->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
     if (c->keep_history)
-        c->history = history_new();
+        c->history = c->for_ns == FOREVER ? history_new_recent() : history_new();
     int rc = start(st);
     if (rc == 0) {
         rc = run(st);

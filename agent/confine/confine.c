@@ -80,7 +80,7 @@ static const struct {
     {CAP_SYS_ADMIN, perf_can_be_used},
 };
 
-#define MAX_KEPT (sizeof(kept) / sizeof(kept[0]) + sizeof(perhaps) / sizeof(perhaps[0]))
+#define MAX_KEPT (sizeof(kept) / sizeof(kept[0]) + sizeof(perhaps) / sizeof(perhaps[0]) + 1)
 
 // 1: it is needed; 0: it is not, or is not there; -errno.
 static int is_needed(const struct confinement *c, size_t i)
@@ -110,6 +110,8 @@ static int drop_capabilities(const struct confinement *c)
         if (r > 0)
             list[n++] = perhaps[i].capability;
     }
+    if (c->uprobes) // perf's, which take no less
+        list[n++] = CAP_SYS_ADMIN;
     return keep(list, n);
 }
 

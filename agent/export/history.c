@@ -13,6 +13,16 @@ struct history *history_new(void)
     h->own = snap_new();
     h->sums = loop_sums_new();
     h->last_second = -1;
+    h->most_stalls = HISTORY_STALLS;
+    h->most_points = HISTORY_POINTS;
+    return h;
+}
+
+struct history *history_new_recent(void)
+{
+    struct history *h = history_new();
+    h->most_stalls = RECENT_STALLS;
+    h->most_points = RECENT_POINTS;
     return h;
 }
 
@@ -29,13 +39,11 @@ void history_free(struct history *h)
     free(h);
 }
 
-// Room for one more; NULL when the bound is reached.
-static void *grow(void *list, int n, int *cap, size_t size, int bound)
+// Room for one more.
+static void *grow(void *list, int n, int *cap, size_t size)
 {
     if (n < *cap)
         return list;
-    if (n >= bound)
-        return NULL;
     *cap = *cap ? *cap * 2 : 64;
     list = realloc(list, size * (size_t)*cap);
     if (!list)
@@ -43,9 +51,18 @@ static void *grow(void *list, int n, int *cap, size_t size, int bound)
     return list;
 }
 
-static void copy_stall(struct history *h, struct snap_stall *to, const struct snap_stall *from)
+// Forgets the older half when `most` are there; returns how many that were.
+static int halve(void *list, int *n, size_t size, int most)
 {
-    struct snap *own = h->own;
+    int drop = *n >= most ? *n / 2 : 0;
+    if (drop > 0)
+        memmove(list, (char *)list + size * (size_t)drop, size * (size_t)(*n - drop));
+    *n -= drop;
+    return drop;
+}
+
+static void copy_stall(struct snap *own, struct snap_stall *to, const struct snap_stall *from)
+{
     *to = *from;
     snap_copy_cause(own, &to->cause, &from->cause);
     snap_copy_task_ref(own, &to->task, &from->task);
@@ -56,6 +73,22 @@ static void copy_stall(struct history *h, struct snap_stall *to, const struct sn
         to->samples[i].why_not = snap_strdup(own, from->samples[i].why_not);
         snap_copy_cause(own, &to->samples[i].cause, &from->samples[i].cause);
     }
+}
+
+// An arena gives nothing back but as a whole: what is kept moves into a new one.
+static void renew(struct history *h)
+{
+    struct snap *own = snap_new();
+    int drop = halve(h->stalls, &h->nstalls, sizeof(*h->stalls), h->most_stalls);
+    h->stalls_left_out += drop;
+    h->first_open = h->first_open > drop ? h->first_open - drop : 0;
+    for (int i = 0; i < h->nstalls; i++) {
+        struct snap_stall old = h->stalls[i];
+        copy_stall(own, &h->stalls[i], &old);
+    }
+    snap_unref(h->own);
+    h->own = own;
+    h->copies = h->nstalls;
 }
 
 static struct snap_stall *find_open(struct history *h, uint64_t id)
@@ -75,10 +108,7 @@ static void count_stall(struct history *h, const struct snap_stall *stall)
     while (i < h->nloops && (h->loops[i].tid != stall->tid || h->loops[i].pid != stall->pid))
         i++;
     if (i == h->nloops) {
-        void *list = grow(h->loops, h->nloops, &h->loops_cap, sizeof(*h->loops), HISTORY_POINTS);
-        if (!list)
-            return;
-        h->loops = list;
+        h->loops = grow(h->loops, h->nloops, &h->loops_cap, sizeof(*h->loops));
         h->loops[h->nloops++] = (struct loop_total){.pid = stall->pid, .tid = stall->tid};
     }
     h->loops[i].stalls++;
@@ -88,30 +118,25 @@ static void add_stall(struct history *h, const struct snap_stall *stall)
 {
     if (stall->id > h->newest_stall)
         count_stall(h, stall);
+    if (h->nstalls >= h->most_stalls || h->copies >= 2 * h->most_stalls)
+        renew(h);
     struct snap_stall *known = find_open(h, stall->id);
-    if (known) {
-        if (known->open)
-            copy_stall(h, known, stall);
+    if (known && !known->open)
         return;
+    h->copies++;
+    if (!known) {
+        h->stalls = grow(h->stalls, h->nstalls, &h->stalls_cap, sizeof(*h->stalls));
+        known = &h->stalls[h->nstalls++];
     }
-    void *list = grow(h->stalls, h->nstalls, &h->stalls_cap, sizeof(*h->stalls), HISTORY_STALLS);
-    if (!list) {
-        h->stalls_left_out++;
-        return;
-    }
-    h->stalls = list;
-    copy_stall(h, &h->stalls[h->nstalls++], stall);
+    copy_stall(h->own, known, stall);
 }
 
 static void add_loop_point(struct history *h, const struct snap *s, const struct snap_loop *l)
 {
-    void *list = grow(h->loop_points, h->nloop_points, &h->loop_points_cap, sizeof(*h->loop_points),
-                      HISTORY_POINTS);
-    if (!list) {
-        h->points_left_out++;
-        return;
-    }
-    h->loop_points = list;
+    h->points_left_out +=
+        halve(h->loop_points, &h->nloop_points, sizeof(*h->loop_points), h->most_points);
+    h->loop_points =
+        grow(h->loop_points, h->nloop_points, &h->loop_points_cap, sizeof(*h->loop_points));
     int64_t worst = l->spark_ns[LOOP_SPARK - 1];
     if (l->blocked_ns > 0 && (worst == SNAP_UNKNOWN || l->blocked_ns > worst))
         worst = l->blocked_ns;
@@ -121,13 +146,10 @@ static void add_loop_point(struct history *h, const struct snap *s, const struct
 
 static void add_process_point(struct history *h, const struct snap *s, const struct snap_process *p)
 {
-    void *list = grow(h->process_points, h->nprocess_points, &h->process_points_cap,
-                      sizeof(*h->process_points), HISTORY_POINTS);
-    if (!list) {
-        h->points_left_out++;
-        return;
-    }
-    h->process_points = list;
+    h->points_left_out +=
+        halve(h->process_points, &h->nprocess_points, sizeof(*h->process_points), h->most_points);
+    h->process_points = grow(h->process_points, h->nprocess_points, &h->process_points_cap,
+                             sizeof(*h->process_points));
     h->process_points[h->nprocess_points++] =
         (struct process_point){s->now_ns, p->pid, p->fd_count, p->ntasks};
 }
@@ -164,10 +186,7 @@ static struct stack_weight *weight_of(struct weigher *w, const struct snap_stall
         if (same && k->pid == stall->pid && k->tid == stall->tid)
             return k;
     }
-    void *list = grow(w->list, w->n, &w->cap, sizeof(*w->list), HISTORY_POINTS);
-    if (!list)
-        return &w->list[w->n - 1];
-    w->list = list;
+    w->list = grow(w->list, w->n, &w->cap, sizeof(*w->list));
     w->list[w->n] = (struct stack_weight){.pid = stall->pid, .tid = stall->tid, .stack = stack};
     return &w->list[w->n++];
 }

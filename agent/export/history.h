@@ -1,16 +1,18 @@
 // What happened over a whole window: a snapshot holds only the stalls of its moment, but a profile, a
 // trace or a timeline needs all of them. Fed with each snapshot as it comes.
 //
-// Bounded: at most HISTORY_STALLS stalls and HISTORY_POINTS points; what is left out is counted, and
-// exporters say so.
+// Bounded: when the most stalls or points are reached, the older half is forgotten; what is left out is counted, and
+// exporters say so. Totals (loops, sums) count all.
 #ifndef LOOPSCOPE_EXPORT_HISTORY_H
 #define LOOPSCOPE_EXPORT_HISTORY_H
 
 #include "../snapshot/snapshot.h"
 #include "loop_sums.h"
 
-#define HISTORY_STALLS 50000
+#define HISTORY_STALLS 50000 // of a report's window: some 30 MB
 #define HISTORY_POINTS 200000
+#define RECENT_STALLS  2000 // of a service that runs for months: some 2 MB
+#define RECENT_POINTS  20000
 
 struct loop_point { // a loop at one tick
     int64_t at_ns;
@@ -32,6 +34,8 @@ struct loop_total { // of one loop, whatever was left out above
 
 struct history {
     struct snap *own; // memory of all below
+    int most_stalls, most_points;
+    int copies; // of stalls in `own`, an open one's former states too
     int nstalls, stalls_cap;
     struct snap_stall *stalls; // each once, as last seen, in order of their first appearance
     int64_t stalls_left_out;
@@ -41,7 +45,7 @@ struct history {
     struct process_point *process_points;
     int64_t points_left_out;
     int64_t last_second; // that has its points: one each, however often snapshots come
-    int first_open; // no stall before this one is still open
+    int first_open;      // no stall before this one is still open
     int nloops, loops_cap;
     struct loop_total *loops;
     uint64_t newest_stall; // ids rise: a higher one is a new stall
@@ -49,7 +53,8 @@ struct history {
 };
 
 struct history *history_new(void);
-void history_free(struct history *h); // NULL is fine
+struct history *history_new_recent(void); // RECENT_STALLS and RECENT_POINTS at most
+void history_free(struct history *h);     // NULL is fine
 void history_add(struct history *h, const struct snap *s);
 
 // Blocked time by stack: each sample of a stall stands for the time until the next one.

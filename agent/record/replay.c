@@ -45,6 +45,15 @@ static uint32_t big_endian(const unsigned char *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+// A recorder killed while it copied its log into the file leaves the file shorter than it says, and the log whole.
+static bool has_log(const char *path)
+{
+    char log[4200];
+    struct stat st;
+    snprintf(log, sizeof(log), "%s-wal", path);
+    return stat(log, &st) == 0;
+}
+
 // Before SQLite sees it: is it ours, and as long as it says?
 static int look_at_head(const char *path, struct error *err)
 {
@@ -67,7 +76,7 @@ static int look_at_head(const char *path, struct error *err)
                          big_endian(head + 60), FORMAT_VERSION);
     uint32_t page = (uint32_t)head[16] << 8 | head[17];
     page = page == 1 ? 65536 : page;
-    if ((uint64_t)st.st_size < (uint64_t)page * big_endian(head + 28))
+    if ((uint64_t)st.st_size < (uint64_t)page * big_endian(head + 28) && !has_log(path))
         return error_set(err, STATUS_NO_ATTACH, EBADMSG, "%.300s is cut short: %lld of %lld bytes",
                          path, (long long)st.st_size,
                          (long long)page * (long long)big_endian(head + 28));
@@ -110,12 +119,9 @@ static int open_uri(struct replay *r, int access, const char *flags)
 // nor its journal mode matters.
 static int open_db(struct replay *r, struct error *err)
 {
-    char log[4200];
-    struct stat st;
-    snprintf(log, sizeof(log), "%s-wal", r->path);
-    bool has_log = stat(log, &st) == 0;
-    int rc = has_log ? open_uri(r, SQLITE_OPEN_READONLY, "?mode=ro") : SQLITE_CANTOPEN;
-    if (has_log && rc != SQLITE_OK)
+    bool log = has_log(r->path);
+    int rc = log ? open_uri(r, SQLITE_OPEN_READONLY, "?mode=ro") : SQLITE_CANTOPEN;
+    if (log && rc != SQLITE_OK)
         rc = open_uri(r, SQLITE_OPEN_READWRITE, "?mode=rw");
     if (rc != SQLITE_OK)
         rc = open_uri(r, SQLITE_OPEN_READONLY, "?mode=ro&immutable=1");

@@ -121,6 +121,8 @@ static void place(struct fd_book *b, struct fd_entry *e, const struct fd_row *ro
     e->task = at.task;
     e->users = at.user;
     e->group = fd_group_of(b, fd_kind_name(e->row.kind), at.stack, what, at.began_ns);
+    if (known == FD_OPENER_KNOWN)
+        fd_site_resume(&e->group->site, at.began_ns);
     fd_opened(&e->group->site, &e->life, at.opened_ns, before);
 }
 

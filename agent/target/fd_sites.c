@@ -83,6 +83,14 @@ void fd_closed(const struct fd_clock *clock, struct fd_life *life, int64_t at_ns
             outlive(clock, &site->outlived[i], i, life->opened_ns, at_ns);
 }
 
+void fd_site_resume(struct fd_site *site, int64_t since_ns)
+{
+    if (!site->until_ns || since_ns < site->until_ns)
+        return;
+    site->until_ns = 0;
+    site->began_ns = since_ns;
+}
+
 void fd_site_tick(const struct fd_clock *clock, struct fd_site *site, int64_t now_ns)
 {
     int64_t window = (int64_t)((double)WINDOW_NS * clock->scale);

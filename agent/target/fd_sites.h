@@ -61,6 +61,8 @@ int64_t fd_horizon_ns(const struct fd_clock *clock, int i); // i < FD_HORIZONS
 void fd_opened(struct fd_site *site, struct fd_life *life, int64_t at_ns, bool before);
 void fd_used(struct fd_life *life, int64_t at_ns);
 void fd_closed(const struct fd_clock *clock, struct fd_life *life, int64_t at_ns);
+// Its openers are followed again, since then: what was not seen in between counts neither way, so the watch begins anew.
+void fd_site_resume(struct fd_site *site, int64_t since_ns);
 // The counts of a window, for growth; call it with each look.
 void fd_site_tick(const struct fd_clock *clock, struct fd_site *site, int64_t now_ns);
 // Fills what is told by numbers: counts, ages, cohorts (room for FD_HORIZONS of them), growth.

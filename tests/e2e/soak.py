@@ -163,10 +163,10 @@ class Agent:
             return
         first, last = self.looks[1] if len(self.looks) > 2 else self.looks[0], self.looks[-1]
         half = self.looks[len(self.looks) // 2:]
-        # Flat: over the second half not more than 2 % + 256 KiB beyond its own start; serve's history keeps, besides,
-        # up to 50 000 stalls (export/history.h), of each of which watch tells at least one line.
+        # Flat: over the second half not more than 2 % + 256 KiB beyond its own start; serve's history, besides, swings
+        # between 1000 and 2000 stalls (export/history.h) of about 1 KiB.
         start, end = half[0][1], half[-1][1]
-        history = 2 * (half[-1][4] - half[0][4]) if self.name == "serve" else 0
+        history = 1024 if self.name == "serve" else 0
         check(len(half) < 3 or end <= start * 1.02 + 256 + history, f"{self.name}: memory grew from {start} to {end} KiB over the second half")
         check(last[2] <= first[2], f"{self.name}: {first[2]} descriptors grew to {last[2]} while it watches nothing")
         check(last[3] <= first[3], f"{self.name}: {first[3]} threads grew to {last[3]}")

@@ -83,6 +83,7 @@ static void starts_clean(void **state)
 {
     (void)state;
     struct spawn_end end;
+    signal(SIGHUP, SIG_DFL); // under nohup it is ignored, which a COMMAND may keep
     int secret = memfd_create("secret", MFD_CLOEXEC);
     const char *script = "! ls -l /proc/$$/fd /proc/$PPID/fd | grep -q memfd:secret && "
                          "grep -q '^SigBlk:\t0*$' /proc/$$/status && "

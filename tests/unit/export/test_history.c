@@ -91,6 +91,36 @@ static void counters_never_fall(void **state)
     history_free(h);
 }
 
+// A service's history keeps the newest, counts all, and does not grow; not by one stall that never ends either.
+static void a_service_keeps_the_newest(void **state)
+{
+    (void)state;
+    struct history *h = history_new_recent();
+    struct snap *s = fixture_rich(0);
+    s->nstalls = 1;
+    s->stalls[0].open = false;
+    for (int i = 0; i < 3 * RECENT_STALLS; i++) {
+        s->stalls[0].id = (uint64_t)i + 1;
+        s->now_ns = i * 1000 * MS;
+        history_add(h, s);
+    }
+    assert_true(h->nstalls <= RECENT_STALLS && h->nstalls >= RECENT_STALLS / 2);
+    assert_int_equal(h->stalls[h->nstalls - 1].id, 3 * RECENT_STALLS);
+    assert_int_equal(h->nstalls + h->stalls_left_out, 3 * RECENT_STALLS);
+    assert_int_equal(h->loops[0].stalls, 3 * RECENT_STALLS);
+    assert_true(h->nloop_points <= RECENT_POINTS);
+    s->stalls[0].id++;
+    s->stalls[0].open = true;
+    for (int i = 0; i < 5 * RECENT_STALLS; i++) {
+        s->stalls[0].duration_ns += MS;
+        history_add(h, s);
+        assert_true(h->copies <= 2 * RECENT_STALLS);
+    }
+    assert_int_equal(h->stalls[h->nstalls - 1].duration_ns, s->stalls[0].duration_ns);
+    snap_unref(s);
+    history_free(h);
+}
+
 static void samples_share_a_stalls_time(void **state)
 {
     (void)state;
@@ -130,7 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_stall_counts_once), cmocka_unit_test(a_second_has_one_point),
         cmocka_unit_test(counters_never_fall),    cmocka_unit_test(samples_share_a_stalls_time),
-        cmocka_unit_test(numbers_read_well),
+        cmocka_unit_test(numbers_read_well),      cmocka_unit_test(a_service_keeps_the_newest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DATA_PAGES 512
+#define DATA_PAGES 4096 // room for all the switches of a start: when it is full, the newest are lost
 #define STACK_DUMP (32 * 1024)
 
 struct capture {

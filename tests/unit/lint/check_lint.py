@@ -174,7 +174,7 @@ class HostileInput(Folder):
         self.write("a.js", "x()\n")
         self.write("b.py", STALL)
         os.makedirs(self.folder + "/bin")
-        os.symlink(shutil.which("python3"), self.folder + "/bin/python3")
+        os.symlink(os.path.realpath(sys.executable), self.folder + "/bin/python3")
         status, doc, err = document(self.folder, env=dict(os.environ, PATH=self.folder + "/bin"))
         self.assertEqual((status, places(doc)), (1, [("b.py", 3, "loop-sync-io")]))
         self.assertIn("there is no node here", err)

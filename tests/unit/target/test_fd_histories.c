@@ -365,9 +365,40 @@ static void test_time_scale_changes_nothing_but_time(void **state)
     check(0.01);
 }
 
+// A site whose openers were followed for a moment, then not, then again, is judged by the second watch alone: what was
+// opened in between is not known, so its beginning is none.
+static void test_a_resumed_watch_begins_anew(void **state)
+{
+    (void)state;
+    enum { FOLLOWED_S = 20, AGAIN_S = 100, END_S = 1000 };
+    const struct fd_clock clock = {.scale = 1, .period_ns = SECOND};
+    struct fd_site site = {.began_ns = SECOND};
+    struct fd_cohort cohorts[FD_HORIZONS];
+    struct snap_fd_site facts = {.cohorts = cohorts};
+    struct fd_life lives[END_S + 1] = {0};
+    for (int t = 1; t <= END_S; t++) {
+        if (t == FOLLOWED_S) {
+            site.until_ns = t * SECOND;
+            site.until_period_ns = SECOND;
+        }
+        fd_site_resume(&site, site.until_ns - 1); // the same watch, told late, resumes nothing
+        if (t == AGAIN_S)
+            fd_site_resume(&site, t * SECOND);
+        if (t < FOLLOWED_S || t >= AGAIN_S)
+            fd_opened(&site, &lives[t], t * SECOND, false);
+        fd_site_tick(&clock, &site, t * SECOND);
+        fd_site_facts(&clock, &site, t * SECOND, &facts);
+        bool judged = t - AGAIN_S >= 300;
+        assert_int_equal(cohorts[0].horizon_ns > 0, judged);
+    }
+    assert_int_equal(facts.watched_ns, (END_S - AGAIN_S) * SECOND);
+    assert_int_equal(facts.open, END_S - AGAIN_S + FOLLOWED_S);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_resumed_watch_begins_anew),
         cmocka_unit_test(test_histories),
         cmocka_unit_test(test_time_scale_changes_nothing_but_time),
     };

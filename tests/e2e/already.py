@@ -39,7 +39,7 @@ class Already(unittest.TestCase):
         return None, None
 
     def check_cause(self, cause, finding):
-        stall = journal.Stall(0, 0, cause, [], "-", (0, 0), 1)
+        stall = journal.Stall(0, 0, cause, {}, "-")
         report = verdict.Report(0, 0, None, finding["rule"], finding["severity"], finding["cause"],
                                 finding["culprit"], None, 0)
         starved = cause in verdict.ON_CPU and finding["cause"]["kind"] == "runqueue"

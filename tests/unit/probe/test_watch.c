@@ -206,11 +206,15 @@ static void check_stall(const struct seen *s, const struct account *a, int stall
     assert_non_null(t);
     int64_t length = t->end_ns - t->begin_ns;
     print_message(
-        "stall %d %s %.1f ms: turn begins %+.1f ends %+.1f top %ld (%.1f ms) runqueue %.1f\n",
+        "stall %d %s %.1f ms: turn begins %+.1f ends %+.1f top %ld (%.1f ms) cpu %.1f runqueue %.1f"
+        " asleep in calls %.1f locks %.1f faults %.1f\n",
         stall, a->asleep[stall] ? "asleep" : "computing",
         (double)(a->end[stall] - a->begin[stall]) / MS,
         (double)(t->begin_ns - a->begin[stall]) / MS, (double)(t->end_ns - a->end[stall]) / MS,
-        t->top_syscall, (double)t->top_ns / MS, (double)t->split.runqueue / MS);
+        t->top_syscall, (double)t->top_ns / MS,
+        (double)(t->split.cpu_user + t->split.cpu_kernel) / MS, (double)t->split.runqueue / MS,
+        (double)t->split.sleep_syscall / MS, (double)t->split.sleep_futex / MS,
+        (double)t->split.sleep_fault / MS);
     assert_in_range(length, STALL_NS - 60 * MS, a->end[stall] - a->begin[stall] + 120 * MS);
     assert_true(sum(&t->split) <= length + 1 * MS);
     assert_true(sum(&t->split) >= length - 20 * MS);

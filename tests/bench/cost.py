@@ -76,6 +76,10 @@ def under_load(name, server, kind, where, rate, connections, count, limit, extra
     try:
         time.sleep(2)
         good = row(name, *pairs([server.pid], load.counter, server.pid, [], count), limit=limit)
+        share = measure.programs_share(server.pid)
+        if share is not None:
+            print(f"| {name + ', by the kernel':<44} |          | {1 + share:.3f} | BPF run time / CPU |    |"
+                  "                   | |", flush=True)
         for word, options in EXTRA if extra else ():
             row(f"{name}, {word}", *pairs([server.pid], load.counter, server.pid, options,
                                           max(3, count // 4)))

@@ -61,7 +61,13 @@ static enum speaks speaks_of_runtime(const char *path)
     return found;
 }
 
-// The compiler's name, the output and the file itself are not for the parser.
+static const char *base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+// The compiler's name, the output and the file itself (by whatever path) are not for the parser.
 static void take_command(const struct clang_api *api, CXCompileCommand command, const char *path,
                          struct arguments *ret)
 {
@@ -74,8 +80,7 @@ static void take_command(const struct clang_api *api, CXCompileCommand command, 
     for (unsigned i = 1; i < n; i++) {
         CXString s = api->CompileCommand_getArg(command, i);
         const char *text = api->getCString(s);
-        const char *slash = strrchr(path, '/');
-        bool is_file = text[0] != '-' && strstr(text, slash ? slash : path);
+        bool is_file = text[0] != '-' && !strcmp(base_of(text), base_of(path));
         if (!strcmp(text, "-o"))
             i++;
         else if (strcmp(text, "-c") != 0 && strcmp(text, "--") != 0 && !is_file)

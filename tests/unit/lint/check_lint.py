@@ -170,6 +170,27 @@ class HostileInput(Folder):
         self.assertIn("TypeScript", told["."])
         self.assertEqual(len(err.splitlines()), len(told))
 
+    def test_c_too(self):
+        """With a database as make's wrappers write it: files by their bare names."""
+        if "C" not in document(PAIRS + "/right/cpu.py")[1]["languages"]:
+            self.skipTest("no libclang")
+        ours = "#include <loopscope/loopscope.h>\n"
+        self.write("broken.c", ours + "int main(void) { return 0\n")
+        self.write("deep.c", ours + "int x = " + "(" * 60000 + "1" + ")" * 60000 + ";\n")
+        self.write("latin.c", ours.encode() + b"int caf\xe9 = 1;\n")
+        self.write("binary.c", ours.encode() + b"\0\1\2\xff" * 500)
+        self.write("zz.c", "#include <unistd.h>\n" + ours + "static int64_t t(void *a)\n{\n    sleep(1);\n"
+                   "    return a != 0;\n}\nint main(void) { return (int)ls_run(t, 0); }\n")
+        include = os.path.abspath(PAIRS + "/../../lib/include")
+        self.write("compile_commands.json", json.dumps(
+            [{"directory": self.folder, "file": name, "command": f"cc -I{include} -c {name} -o x.o"}
+             for name in os.listdir(self.folder)]))
+        status, doc, err = document(self.folder)
+        self.assertEqual((status, places(doc)), (1, [("zz.c", 5, "loop-sync-io")]))
+        told = sorted(os.path.basename(s["file"]) for s in doc["not_checked"])
+        self.assertEqual(told, ["binary.c", "broken.c", "deep.c", "latin.c"])
+        self.assertEqual(len(err.splitlines()), len(told))
+
     def test_without_node(self):
         self.write("a.js", "x()\n")
         self.write("b.py", STALL)

@@ -84,13 +84,19 @@ static void note_end(struct spawner *s, const struct reply *r)
     s->ended[s->nended++] = (struct ended){r->pid, r->end};
 }
 
-// 0: one has come; -EAGAIN: none has; -EPIPE: the spawner is gone.
-static int receive(struct spawner *s, struct reply *r, int flags)
+static bool wait_for_more(const struct spawner *s)
+{
+    struct pollfd p = {.fd = s->fd, .events = POLLIN};
+    return poll(&p, 1, -1) > 0 || errno == EINTR;
+}
+
+// 0: one has come; -EAGAIN: none has, and none is waited for; -EPIPE: the spawner is gone.
+static int receive(struct spawner *s, struct reply *r, bool wait)
 {
     ssize_t n;
-    do
-        n = recv(s->fd, r, sizeof(*r), flags);
-    while (n < 0 && errno == EINTR);
+    do // whoever polls the descriptor may have made it non-blocking (libuv does)
+        n = recv(s->fd, r, sizeof(*r), MSG_DONTWAIT);
+    while (n < 0 && (errno == EINTR || (errno == EAGAIN && wait && wait_for_more(s))));
     if (n < 0)
         return errno == EAGAIN ? -EAGAIN : -EPIPE;
     return n == sizeof(*r) ? 0 : -EPIPE;
@@ -124,7 +130,7 @@ static int obey(struct spawner *s, const struct order *o, int fd)
 {
     struct reply r;
     int err = send_order(s, o, fd);
-    while (!err && !(err = receive(s, &r, 0))) {
+    while (!err && !(err = receive(s, &r, true))) {
         if (r.kind == REPLY_DONE)
             return r.pid;
         note_end(s, &r);
@@ -167,7 +173,7 @@ bool spawner_ended(struct spawner *s, pid_t pid, int wait_ms, struct spawn_end *
     for (;;) {
         struct reply r;
         int err;
-        while (!(err = receive(s, &r, MSG_DONTWAIT)))
+        while (!(err = receive(s, &r, false)))
             note_end(s, &r);
         if (take_end(s, pid, ret))
             return true;

@@ -61,6 +61,22 @@ static void signals_its_own_only(void **state)
     spawner_close(s);
 }
 
+// A loop that polls the descriptor makes it non-blocking; an order's answer is waited for all the same.
+static void answers_whoever_polls(void **state)
+{
+    (void)state;
+    struct spawn_end end;
+    struct spawner *s = open_shell("exit 3", -1);
+    assert_int_equal(fcntl(spawner_fd(s), F_SETFL, O_NONBLOCK), 0);
+    for (int i = 0; i < 20; i++) {
+        pid_t pid = spawner_start(s, -1);
+        assert_true(pid > 0);
+        assert_true(spawner_ended(s, pid, LONG_MS, &end));
+        assert_int_equal(WEXITSTATUS(end.status), 3);
+    }
+    spawner_close(s);
+}
+
 static void passes_one_descriptor(void **state)
 {
     (void)state;
@@ -177,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_the_end),
         cmocka_unit_test(signals_its_own_only),
+        cmocka_unit_test(answers_whoever_polls),
         cmocka_unit_test(passes_one_descriptor),
         cmocka_unit_test(starts_clean),
         cmocka_unit_test(a_failed_start_is_told),

@@ -4,6 +4,7 @@
 // compile_commands.json above the file (or in a build/ there) plain options are tried.
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -182,21 +183,38 @@ static void check_unit(struct lint_report *r, const struct clang_api *api, CXTra
     unit_finish(&u);
 }
 
+// With a command's folder as its working directory libclang leaves the process in that folder.
+static CXTranslationUnit parse(const struct clang_api *api, CXIndex index, const char *path,
+                               const struct arguments *args)
+{
+    CXTranslationUnit tu = NULL;
+    int home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    enum CXErrorCode e = api->parseTranslationUnit2(index, path, (const char *const *)args->list,
+                                                    args->n, NULL, 0, 0, &tu);
+    if (home >= 0 && fchdir(home) < 0)
+        e = CXError_Failure; // the next relative path would be another file's
+    if (home >= 0)
+        close(home);
+    if (e == CXError_Success)
+        return tu;
+    if (tu)
+        api->disposeTranslationUnit(tu);
+    return NULL;
+}
+
 // What only may be ours and cannot be parsed is somebody else's: nothing is said.
 static void check_file(struct lint_report *r, const struct clang_api *api, CXIndex index,
                        const char *path, const struct lint_settings *settings, enum speaks speaks)
 {
     char real[PATH_MAX], why[300];
     struct arguments args = {.n = 0};
-    CXTranslationUnit tu = NULL;
     if (!realpath(path, real)) {
         lint_skip(r, path, strerror(errno));
         return;
     }
     find_arguments(api, real, &args);
-    enum CXErrorCode e = api->parseTranslationUnit2(index, real, (const char *const *)args.list,
-                                                    args.n, NULL, 0, 0, &tu);
-    if (e != CXError_Success || !tu)
+    CXTranslationUnit tu = parse(api, index, real, &args);
+    if (!tu)
         snprintf(why, sizeof(why), "libclang gave up on it");
     else if (!what_failed(api, tu, why, sizeof(why)))
         why[0] = '\0';

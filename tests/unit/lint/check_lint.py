@@ -185,7 +185,9 @@ class HostileInput(Folder):
         self.write("compile_commands.json", json.dumps(
             [{"directory": self.folder, "file": name, "command": f"cc -I{include} -c {name} -o x.o"}
              for name in os.listdir(self.folder)]))
-        status, doc, err = document(self.folder)
+        # By a relative path from elsewhere: libclang goes into the folder that the database names.
+        parent, name = os.path.split(self.folder)
+        status, doc, err = document(name, cwd=parent)
         self.assertEqual((status, places(doc)), (1, [("zz.c", 5, "loop-sync-io")]))
         told = sorted(os.path.basename(s["file"]) for s in doc["not_checked"])
         self.assertEqual(told, ["binary.c", "broken.c", "deep.c", "latin.c"])

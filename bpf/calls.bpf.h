@@ -3,7 +3,7 @@
 #ifndef LOOPSCOPE_BPF_CALLS_H
 #define LOOPSCOPE_BPF_CALLS_H
 
-#include "wait.bpf.h"
+#include "back.bpf.h"
 
 static __always_inline struct ls_slot *current_slot(u32 tid)
 {
@@ -22,6 +22,7 @@ static __always_inline int wait_entered(void)
     if (!kind)
         return 0;
     u64 now = bpf_ktime_get_ns();
+    settle_unseen_return(slot, task, now);
     if (exact || !slot->trust_kind)
         note_wait(slot, kind, &regs, now);
     if (!own_wait(slot, kind, &regs))

@@ -21,6 +21,10 @@ struct mm_struct {
     unsigned long start_stack;
 };
 
+struct sched_entity {
+    u64 sum_exec_runtime; // ns on a CPU, ever
+};
+
 struct sched_info {
     unsigned long long run_delay;
 };
@@ -39,6 +43,7 @@ struct task_struct {
     void *stack;
     struct mm_struct *mm;
     struct signal_struct *signal;
+    struct sched_entity se;
     struct sched_info sched_info;
 };
 

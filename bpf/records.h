@@ -97,6 +97,9 @@ struct ls_slot {
     unsigned long long run_delay;
     unsigned int run_delay_known, pending; // enum ls_off of the sleep it was woken from
     int starver, starver_maybe;            // who had the CPU
+    unsigned long long ran_ns;             // in all, when it last left its CPU
+    unsigned int unseen_returns;           // to its CPU, of which sched_switch told nothing
+    unsigned int run_delay_stale;          // since such a one
 
     // The present turn.
     unsigned int ticks_user, ticks_kernel;

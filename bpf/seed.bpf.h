@@ -34,6 +34,7 @@ int seed(struct bpf_iter__task *ctx)
     slot->off_kind = off_kind(&regs, state);
     slot->prev_state = state;
     slot->off_since = now;
+    slot->ran_ns = task->se.sum_exec_runtime;
     if (kind)
         note_wait(slot, kind, &regs, now);
     __sync_val_compare_and_swap(&slot->off_seq, 0, 1);

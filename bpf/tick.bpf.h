@@ -2,8 +2,8 @@
 #ifndef LOOPSCOPE_BPF_TICK_H
 #define LOOPSCOPE_BPF_TICK_H
 
+#include "back.bpf.h"
 #include "sample.bpf.h"
-#include "wait.bpf.h"
 
 // struct bpf_perf_event_data begins with the registers at the interrupt, in user or kernel mode.
 struct bpf_perf_event_data;
@@ -19,10 +19,13 @@ SEC("perf_event")
 int on_tick(struct bpf_perf_event_data *ctx)
 {
     struct ls_slot *slot = slot_of((u32)bpf_get_current_pid_tgid());
-    if (!slot || !slot->busy_since)
+    if (!slot)
         return 0;
     struct task_struct *task = bpf_get_current_task_btf();
     u64 now = bpf_ktime_get_ns();
+    settle_unseen_return(slot, task, now);
+    if (!slot->busy_since)
+        return 0;
     u32 kernel_mode = (interrupted_cs(ctx) & 3) == 0;
     settle_run_delay(slot, task);
     if (kernel_mode)
@@ -45,15 +48,18 @@ int on_breakpoint(struct bpf_perf_event_data *ctx)
     u32 left = slot->hits_left;
     if (left)
         slot->hits_left = left - 1;
+    struct task_struct *task = bpf_get_current_task_btf();
+    u64 now = bpf_ktime_get_ns();
+    if (settle_unseen_return(slot, task, now))
+        return 1;
     struct ls_regs regs;
-    read_regs(bpf_get_current_task_btf(), &regs);
+    read_regs(task, &regs);
     if (has_fd(slot->trust_kind) ? (int)regs.di != slot->trust_fd : regs.sp + 256 < slot->trust_sp)
         return 1;                               // the same instruction, in a nested loop
     if (!slot->busy_since || slot->at_return) { // it slept, so sched_switch has seen this end
         slot->at_return = 0;
         return 1;
     }
-    u64 now = bpf_ktime_get_ns();
     // A first hit long after the arming ends the turn that was watched all the while.
     u64 armed = slot->proof_at;
     if (left < 2 || now - armed >= armed - slot->busy_since)

@@ -6,8 +6,9 @@
 #include "../snapshot/stack.h"
 #include "mem.h"
 #include "stacker.h"
+#include "text_users.h"
 
-struct native_frame { // leaf first
+struct native_frame {    // leaf first
     uint64_t pc, sp, bp; // bp 0: not known at this frame
     bool activation;     // pc is exact, not a return address
     bool jit;            // anonymous executable memory
@@ -26,6 +27,11 @@ struct lang_process {
     // Which mapping holds the address; false: none. path may come back NULL.
     bool (*mapping)(void *arg, uint64_t address, uint64_t *start, uint64_t *end, bool *exec,
                     const char **path);
+    // Address of a text among the constants, and the functions whose code uses it, as text_users.h has them;
+    // what a stripped file is known by. 0: none.
+    uint64_t (*text)(void *arg, const char *module, const char *text);
+    int (*text_users)(void *arg, const char *module, const char *const *texts, int ntexts,
+                      struct code_range *ret, int max);
 };
 
 struct lang_frame { // the frame replaces (or, several, expands) native frame `at`; leaf first

@@ -238,12 +238,20 @@ bool module_has_section(const struct module *m, const char *name)
     return find_section(m, name, &header) != NULL;
 }
 
-bool module_has_bytes(const struct module *m, const char *section, const char *text)
+const uint8_t *module_bytes(const struct module *m, const char *section, uint64_t *size)
 {
     GElf_Shdr header;
     Elf_Scn *s = find_section(m, section, &header);
-    Elf_Data *data = s ? elf_getdata(s, NULL) : NULL;
-    return data && data->d_buf && memmem(data->d_buf, data->d_size, text, strlen(text));
+    Elf_Data *data = s ? elf_rawdata(s, NULL) : NULL;
+    *size = data && data->d_buf ? data->d_size : 0;
+    return data ? data->d_buf : NULL;
+}
+
+bool module_has_bytes(const struct module *m, const char *section, const char *text)
+{
+    uint64_t size;
+    const uint8_t *bytes = module_bytes(m, section, &size);
+    return bytes && memmem(bytes, size, text, strlen(text));
 }
 
 bool module_needs(const struct module *m, const char *library)

@@ -60,6 +60,8 @@ bool module_symbol_contains(struct module *m, const char *part); // any symbol's
 // An allocated section; 0 when there is none.
 uint64_t module_section(const struct module *m, const char *name, uint64_t *size);
 bool module_has_section(const struct module *m, const char *name); // allocated or not
+// A section's bytes as they lie in the file, which lives as long as the module; NULL: it has none.
+const uint8_t *module_bytes(const struct module *m, const char *section, uint64_t *size);
 bool module_has_bytes(const struct module *m, const char *section, const char *text);
 bool module_needs(const struct module *m, const char *library); // DT_NEEDED contains it
 void module_load_cfi(struct module *m);

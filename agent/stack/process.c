@@ -363,3 +363,29 @@ uint64_t process_section(struct process *p, const char *module, const char *name
             return address + bias;
     return 0;
 }
+
+uint64_t process_text(struct process *p, const char *module, const char *text)
+{
+    struct module *m;
+    uint64_t bias, address;
+    for (int i = 0; (m = next_module(p, module, &i));)
+        if ((address = module_text(m, text)) && process_bias(p, m, &bias))
+            return address + bias;
+    return 0;
+}
+
+int process_text_users(struct process *p, const char *module, const char *const *texts, int ntexts,
+                       struct code_range *ret, int max)
+{
+    struct module *m;
+    uint64_t bias;
+    for (int i = 0; (m = next_module(p, module, &i));) {
+        int n = module_text_users(m, texts, ntexts, ret, max);
+        if (!n || !process_bias(p, m, &bias))
+            continue;
+        for (int k = 0; k < n; k++)
+            ret[k] = (struct code_range){ret[k].start + bias, ret[k].end + bias};
+        return n;
+    }
+    return 0;
+}

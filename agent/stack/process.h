@@ -12,6 +12,7 @@
 #include "mem.h"
 #include "module.h"
 #include "opener.h"
+#include "text_users.h"
 
 struct perf_map;
 struct module_cache;
@@ -89,5 +90,8 @@ void process_preload(
 
 uint64_t process_symbol(struct process *p, const char *module, const char *name);
 uint64_t process_section(struct process *p, const char *module, const char *name, uint64_t *size);
+uint64_t process_text(struct process *p, const char *module, const char *text);
+int process_text_users(struct process *p, const char *module, const char *const *texts, int ntexts,
+                       struct code_range *ret, int max);
 
 #endif

@@ -63,12 +63,19 @@ static void emit_place(struct v8 *v, int at, const struct v8_place *p)
     emit(v, at, &frame);
 }
 
+// Through an exit frame a builtin is seen a second time: by its own C++ function first.
+static bool is_just_out(const struct v8 *v, const char *builtin)
+{
+    const struct frame *last = v->out_count ? &v->out[v->out_count - 1].frame : NULL;
+    return last && !last->file && last->runtime && !strcmp(last->function, builtin);
+}
+
 static void emit_builtin(struct v8 *v, int at, const char *builtin, const char *otherwise)
 {
     char name[128];
     const char *text = otherwise;
     if (builtin && v8_builtin_name(builtin, name, sizeof name))
-        text = keep(v, name);
+        text = is_just_out(v, name) ? NULL : keep(v, name);
     if (!text)
         return;
     struct frame frame = {.function = text, .kind = FRAME_JAVASCRIPT, .runtime = true};
@@ -161,7 +168,8 @@ static bool walk_standard(struct v8 *v, int at, const struct native_frame *f,
         return false;
     if (!function->script) {
         char builtin[96];
-        bool named = v8_builtin_of_symbol(f->symbol, builtin, sizeof builtin);
+        bool named = v8_builtin_of_symbol(f->symbol, builtin, sizeof builtin) ||
+                     v8_builtin_of_function(v, shared, builtin, sizeof builtin);
         emit_builtin(v, at, named ? builtin : NULL, function->name);
         return true;
     }
@@ -222,8 +230,14 @@ static void walk_frame(struct v8 *v, int at, const struct native_frame *f, uint6
         *last_fp = f->bp;
         return;
     }
-    if (f->bp != *last_fp && walk_standard(v, at, f, known ? &code : NULL))
-        *last_fp = f->bp;
+    if (f->bp == *last_fp)
+        return;
+    uint64_t called = f->jit ? 0 : v8_exit_function(v, f->bp);
+    if (called && v8_builtin_of_function(v, called, builtin, sizeof builtin))
+        emit_builtin(v, at, builtin, NULL);
+    else if (!walk_standard(v, at, f, known ? &code : NULL))
+        return;
+    *last_fp = f->bp;
 }
 
 static void walk(void *self, struct mem *m, int tid, const struct native_frame *frames, int n,
@@ -242,7 +256,7 @@ static void walk(void *self, struct mem *m, int tid, const struct native_frame *
     ret->frames = v->out;
     ret->nframes = v->out_count;
     ret->torn = mem_spent(m);
-    ret->gc = v8_collects_garbage(frames, n);
+    ret->gc = v8_collects_garbage(v, frames, v->out_count ? v->out[0].at : n);
     ret->in_language = v->out_count > 0;
 }
 

@@ -28,6 +28,7 @@ struct v8_layout {
     int deopt_literals, deopt_inlined_count, deopt_inlinings, deopt_sfi;
     bool deopt_sfi_wrapped, has_trusted;
     int kind_baseline, kind_mask;
+    int frame_builtin_exit; // the kind of frame through which C++ builtins are called; -1 unknown
     // instance types
     int type_sfi, type_scope, type_script, type_bytecode, type_code, type_stream,
         type_first_context, type_last_context, type_uncompiled_first, type_uncompiled_last;
@@ -54,6 +55,7 @@ struct v8_function { // a SharedFunctionInfo, cached by address
 
 #define V8_SCRIPTS   256
 #define V8_FUNCTIONS 2048
+#define V8_COLLECTOR 16
 
 struct v8 {
     struct v8_layout l;
@@ -64,6 +66,10 @@ struct v8 {
     struct v8_script *scripts[V8_SCRIPTS];
     struct v8_function *functions[V8_FUNCTIONS];
     uint8_t *bytecode_sizes; // 3 rows of l.bytecodes
+    uint64_t builtin_names;  // V8's table of its builtins; 0: not found
+    struct code_range
+        collector[V8_COLLECTOR]; // functions of the collector, where symbols do not tell
+    int ncollector;
     struct lang_frame *out;
     int out_count, out_capacity;
     char *texts; // pool for names made in this walk
@@ -123,7 +129,16 @@ bool v8_vlq(const uint8_t *bytes, size_t n, size_t *at, int64_t *ret);
 bool v8_builtin_name(const char *builtin, char *buf, size_t n);
 // The builtin that a symbol of the executable implements, e.g. "JsonParse"; false: none.
 bool v8_builtin_of_symbol(const char *symbol, char *buf, size_t n);
-bool v8_collects_garbage(const struct native_frame *frames, int n);
+// The same, by what the function holds; shared: of a function without a script.
+bool v8_builtin_of_function(struct v8 *v, uint64_t shared, char *buf, size_t n);
+bool v8_builtin_by_number(struct v8 *v, int32_t number, char *buf, size_t n);
+void v8_find_builtin_names(struct v8 *v, const char *module);
+// The SharedFunctionInfo of the C++ builtin that is called through the frame at fp; 0: it is not such a frame.
+uint64_t v8_exit_function(struct v8 *v, uint64_t fp);
+
+// Whether one of the frames, which lie between the leaf and the innermost JavaScript frame, is the collector's.
+bool v8_collects_garbage(const struct v8 *v, const struct native_frame *frames, int n);
+void v8_find_collector(struct v8 *v, const char *module);
 
 // Reads the layout; false: not a V8 we can read (note says so when there is one).
 bool v8_read_layout(struct v8 *v, const struct lang_process *p, char *note, char *version);

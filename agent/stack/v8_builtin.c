@@ -101,14 +101,33 @@ static bool is_collector(const char *symbol)
     return false;
 }
 
-// Between the leaf and the innermost JavaScript frame.
-bool v8_collects_garbage(const struct native_frame *frames, int n)
+// V8 sends these events from within the function that collects and from the steps of its marking.
+void v8_find_collector(struct v8 *v, const char *module)
+{
+    static const char *const events[] = {"MinorGC", "V8.GCIncrementalMarking"};
+    const struct lang_process *p = &v->process;
+    if (p->symbol(p->arg, module, "_ZN2v88internal4Heap8TearDownEv"))
+        return; // its functions have names
+    v->ncollector = p->text_users(p->arg, module, events, sizeof events / sizeof *events,
+                                  v->collector, V8_COLLECTOR);
+}
+
+static bool is_in_collector(const struct v8 *v, uint64_t pc)
+{
+    for (int i = 0; i < v->ncollector; i++)
+        if (pc > v->collector[i].start && pc <= v->collector[i].end)
+            return true;
+    return false;
+}
+
+bool v8_collects_garbage(const struct v8 *v, const struct native_frame *frames, int n)
 {
     for (int i = 0; i < n && !frames[i].jit; i++) {
         const char *s = frames[i].symbol;
         if (s && !strncmp(s, "Builtins_Interpreter", 20))
             return false;
-        if (s && !strncmp(s, "_ZN2v88internal", 15) && is_collector(s))
+        if (s ? !strncmp(s, "_ZN2v88internal", 15) && is_collector(s)
+              : is_in_collector(v, frames[i].pc))
             return true;
     }
     return false;

@@ -55,6 +55,7 @@ static const struct constant constants[] = {
     {AT(deopt_literals), 2, {"DeoptimizationDataLiteralArrayIndex"}},
     {AT(deopt_inlined_count), 1, {"DeoptimizationDataInlinedFunctionCountIndex"}},
     {AT(deopt_inlinings), 7, {"DeoptimizationDataInliningPositionsIndex"}},
+    {AT(frame_builtin_exit), -1, {"frametype_BuiltinExitFrame"}},
     {AT(kind_baseline), 11, {"CodeKindBaseline"}},
     {AT(kind_mask), 15, {"CodeKindFieldMask"}},
     {AT(type_sfi), NONE, {"type_SharedFunctionInfo__SHARED_FUNCTION_INFO_TYPE"}},
@@ -234,5 +235,7 @@ bool v8_read_layout(struct v8 *v, const struct lang_process *p, char *note, char
     }
     read_code_layout(&r, &v->l);
     read_bytecode_sizes(&r, v);
+    v8_find_builtin_names(v, r.module);
+    v8_find_collector(v, r.module);
     return true;
 }

@@ -45,6 +45,17 @@ static bool find_mapping(void *arg, uint64_t address, uint64_t *start, uint64_t 
     return true;
 }
 
+static uint64_t find_text(void *arg, const char *module, const char *text)
+{
+    return process_text(arg, module, text);
+}
+
+static int find_text_users(void *arg, const char *module, const char *const *texts, int ntexts,
+                           struct code_range *ret, int max)
+{
+    return process_text_users(arg, module, texts, ntexts, ret, max);
+}
+
 static int count_code(const struct process *p)
 {
     int n = 0;
@@ -80,7 +91,8 @@ void walkers_refresh(struct process *p)
         w = p->walkers = calloc(1, sizeof(*w));
         if (!w)
             return;
-        w->seen = (struct lang_process){p->pid, p, find_symbol, find_section, find_mapping};
+        w->seen = (struct lang_process){p->pid,       p,         find_symbol,    find_section,
+                                        find_mapping, find_text, find_text_users};
         w->code_mappings = -1;
     }
     int code = count_code(p);

@@ -155,6 +155,34 @@ static bool mapping(void *arg, uint64_t address, uint64_t *start, uint64_t *end,
     return true;
 }
 
+static uint64_t text(void *arg, const char *module, const char *text)
+{
+    struct recording *r = arg;
+    struct answer *a = find_answer(r, module, text);
+    if (!a && r->live) {
+        a = new_answer(r, module, text);
+        a->address = r->live->text(r->live->arg, module, text);
+    }
+    return a ? a->address : 0;
+}
+
+// Of an answer here address and size are those of the first function; one is enough.
+static int text_users(void *arg, const char *module, const char *const *texts, int ntexts,
+                      struct code_range *ret, int max)
+{
+    struct recording *r = arg;
+    struct answer *a = find_answer(r, module, texts[0]);
+    if (!a && r->live) {
+        a = new_answer(r, module, texts[0]);
+        if (r->live->text_users(r->live->arg, module, texts, ntexts, ret, 1))
+            a->address = ret->start, a->size = ret->end - ret->start;
+    }
+    if (!a || !a->address || max < 1)
+        return 0;
+    *ret = (struct code_range){a->address, a->address + a->size};
+    return 1;
+}
+
 static void begin(struct mem *m, const struct sample *s, int64_t ns)
 {
     mem_begin(m, s->stack_base, s->stack, s->stack_len, BUDGET, now_ns() + ns);
@@ -173,7 +201,7 @@ struct damaged { // one input's view of a recording
 static void walk_all(struct recording *r, struct mem *m, struct damaged *damaged, bool gc_walk,
                      int64_t ns)
 {
-    struct lang_process p = {r->tid, r, symbol, section, mapping};
+    struct lang_process p = {r->tid, r, symbol, section, mapping, text, text_users};
     char note[160] = "", version[32] = "";
     begin(m, &r->sample, ns);
     if (damaged)

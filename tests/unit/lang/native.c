@@ -50,6 +50,17 @@ static bool mapping(void *arg, uint64_t address, uint64_t *start, uint64_t *end,
     return true;
 }
 
+static uint64_t text(void *arg, const char *module, const char *text)
+{
+    return process_text(arg, module, text);
+}
+
+static int text_users(void *arg, const char *module, const char *const *texts, int ntexts,
+                      struct code_range *ret, int max)
+{
+    return process_text_users(arg, module, texts, ntexts, ret, max);
+}
+
 struct native *native_open(int pid)
 {
     struct native *n = calloc(1, sizeof *n);
@@ -61,7 +72,7 @@ struct native *native_open(int pid)
     n->process = process_new(pid, &files, &n->memory, n->cache, &n->opener);
     if (!n->process || process_refresh(n->process) < 0)
         goto fail;
-    n->lang = (struct lang_process){pid, n->process, symbol, section, mapping};
+    n->lang = (struct lang_process){pid, n->process, symbol, section, mapping, text, text_users};
     native_begin(n, NULL, 2000);
     return n;
 fail:

@@ -56,6 +56,19 @@ static bool mapping(void *arg, uint64_t address, uint64_t *start, uint64_t *end,
     return false;
 }
 
+static uint64_t text(void *arg, const char *module, const char *text)
+{
+    (void)arg, (void)module, (void)text;
+    return 0;
+}
+
+static int text_users(void *arg, const char *module, const char *const *texts, int ntexts,
+                      struct code_range *ret, int max)
+{
+    (void)arg, (void)module, (void)texts, (void)ntexts, (void)ret, (void)max;
+    return 0;
+}
+
 static void set32(struct fake *f, const char *name, uint32_t value)
 {
     memcpy(f->page + (symbol(f, NULL, name) - BASE), &value, sizeof value);
@@ -63,7 +76,7 @@ static void set32(struct fake *f, const char *name, uint32_t value)
 
 static void *attach(struct fake *f, const char *lang, char *note)
 {
-    struct lang_process p = {1, f, symbol, section, mapping};
+    struct lang_process p = {1, f, symbol, section, mapping, text, text_users};
     struct mem *m = mem_new(fetch, f);
     char version[32] = "";
     void *self = NULL;

@@ -156,10 +156,28 @@ static void test_gc(void **state)
         {.symbol = "_ZN2v88internal4Heap14CollectGarbageENS0_15AllocationSpaceE"},
         {.jit = true},
     };
-    assert_true(v8_collects_garbage(f, 4));
-    assert_false(v8_collects_garbage(f, 1));
+    struct v8 *v = calloc(1, sizeof *v);
+    assert_true(v8_collects_garbage(v, f, 4));
+    assert_false(v8_collects_garbage(v, f, 1));
     f[0].jit = true; // JavaScript that runs inside (a callback) is not the collector
-    assert_false(v8_collects_garbage(f, 4));
+    assert_false(v8_collects_garbage(v, f, 4));
+    free(v);
+}
+
+// Without symbols the collector is known by where its functions lie.
+static void test_gc_without_symbols(void **state)
+{
+    (void)state;
+    struct v8 *v = calloc(1, sizeof *v);
+    struct native_frame f[] = {{.symbol = "memcpy", .pc = 0x2001}, {.pc = 0x2000}, {.pc = 0x1000}};
+    v->collector[v->ncollector++] = (struct code_range){0x1f00, 0x2010};
+    assert_true(v8_collects_garbage(v, f, 3));
+    assert_false(v8_collects_garbage(v, f, 1)); // a named function is what its name says
+    f[1].pc = 0x2011;
+    assert_false(v8_collects_garbage(v, f, 3));
+    f[1].pc = 0x1f00; // returns to a function's first byte: the call was the one before's
+    assert_false(v8_collects_garbage(v, f, 3));
+    free(v);
 }
 
 int main(void)
@@ -171,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_builtin_names),
         cmocka_unit_test(test_builtin_symbols),
         cmocka_unit_test(test_gc),
+        cmocka_unit_test(test_gc_without_symbols),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,8 @@ struct history *history_new(void)
         abort();
     h->own = snap_new();
     h->sums = loop_sums_new();
+    h->fds = site_sums_new();
+    h->tasks = site_sums_new();
     h->last_second = -1;
     h->most_stalls = HISTORY_STALLS;
     h->most_points = HISTORY_POINTS;
@@ -36,6 +38,8 @@ void history_free(struct history *h)
     free(h->process_points);
     free(h->loops);
     loop_sums_free(h->sums);
+    site_sums_free(h->fds);
+    site_sums_free(h->tasks);
     free(h);
 }
 
@@ -158,6 +162,8 @@ void history_add(struct history *h, const struct snap *s)
 {
     uint64_t newest = h->newest_stall;
     loop_sums_add(h->sums, s);
+    site_sums_add_fds(h->fds, s);
+    site_sums_add_tasks(h->tasks, s);
     for (int i = 0; i < s->nstalls; i++) {
         add_stall(h, &s->stalls[i]);
         newest = s->stalls[i].id > newest ? s->stalls[i].id : newest;

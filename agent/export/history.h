@@ -2,12 +2,13 @@
 // trace or a timeline needs all of them. Fed with each snapshot as it comes.
 //
 // Bounded: when the most stalls or points are reached, the older half is forgotten; what is left out is counted, and
-// exporters say so. Totals (loops, sums) count all.
+// exporters say so. Totals (loops, sums, fds, tasks) count all.
 #ifndef LOOPSCOPE_EXPORT_HISTORY_H
 #define LOOPSCOPE_EXPORT_HISTORY_H
 
 #include "../snapshot/snapshot.h"
 #include "loop_sums.h"
+#include "site_sums.h"
 
 #define HISTORY_STALLS 50000 // of a report's window: some 30 MB
 #define HISTORY_POINTS 200000
@@ -50,6 +51,7 @@ struct history {
     struct loop_total *loops;
     uint64_t newest_stall; // ids rise: a higher one is a new stall
     struct loop_sums *sums;
+    struct site_sums *fds, *tasks;
 };
 
 struct history *history_new(void);

@@ -20,6 +20,7 @@ struct metrics {
     bool open; // OpenMetrics
     const struct snap *s;
     const struct history *h;
+    const struct site_sums *fds, *tasks;
 };
 
 enum kind { COUNTER, GAUGE, HISTOGRAM, INFO };
@@ -203,102 +204,87 @@ static void put_loops(const struct metrics *m)
     free(rows);
 }
 
-struct task_row {
-    const char *process;
-    int64_t spawned, orphaned;
-};
-
-static int task_rows(const struct metrics *m, struct task_row *rows)
+// Of a name that is still watched: a monitoring system drops what is no longer told.
+static bool is_watched(const struct snap *s, const char *process)
 {
-    int n = 0;
-    for (int i = 0; i < m->s->ntask_sites; i++) {
-        const struct snap_task_site *t = &m->s->task_sites[i];
-        const char *process = process_name(m->s, t->pid);
-        int k = 0;
-        while (k < n && strcmp(rows[k].process, process) != 0)
-            k++;
-        if (k == MAX_ROWS)
-            continue;
-        if (k == n)
-            rows[n++] = (struct task_row){.process = process};
-        rows[k].spawned += t->spawned > 0 ? t->spawned : 0;
-        rows[k].orphaned += t->orphaned > 0 ? t->orphaned : 0;
+    for (int i = 0; i < s->nprocesses; i++)
+        if (!strcmp(process_name(s, s->processes[i].pid), process))
+            return true;
+    return false;
+}
+
+static void counters(const struct metrics *m, const struct site_sums *sums, const char *name,
+                     bool closed)
+{
+    int n;
+    const struct site_sum *list = site_sums_list(sums, &n);
+    for (int i = 0; i < n; i++) {
+        const char *type = list[i].type[0] ? "type" : NULL;
+        if (list[i].counted && is_watched(m->s, list[i].process))
+            sample(
+                m, name,
+                (struct labels[]){{"process", list[i].process}, {type, list[i].type}, {NULL, NULL}},
+                (double)(closed ? list[i].closed : list[i].opened));
     }
+}
+
+static int64_t orphans_of(const struct snap *s, const char *process)
+{
+    int64_t n = 0;
+    for (int i = 0; i < s->ntask_sites; i++)
+        if (s->task_sites[i].orphaned > 0 &&
+            !strcmp(process_name(s, s->task_sites[i].pid), process))
+            n += s->task_sites[i].orphaned;
     return n;
 }
 
 static void put_tasks(const struct metrics *m)
 {
-    struct task_row *rows = calloc(MAX_ROWS, sizeof(*rows));
-    if (!rows)
-        abort();
-    int n = task_rows(m, rows);
+    int n;
+    const struct site_sum *list = site_sums_list(m->tasks, &n);
     family(m, "tasks", GAUGE, NULL, "Tasks by state.");
     for (int i = TASK_NEW; i <= TASK_CANCELLED; i++)
         if (m->s->tasks_by_state[i] != SNAP_UNKNOWN)
             sample(m, "tasks",
                    (struct labels[]){{"state", task_state_name((enum task_state)i)}, {NULL, NULL}},
                    (double)m->s->tasks_by_state[i]);
-#define EACH_PROCESS(name, value)                                                                  \
-    for (int i = 0; i < n; i++)                                                                    \
-    sample(m, name, (struct labels[]){{"process", rows[i].process}, {NULL, NULL}}, (double)(value))
     family(m, "tasks_spawned", COUNTER, NULL, "Tasks spawned at known sites.");
-    EACH_PROCESS("tasks_spawned_total", rows[i].spawned);
+    counters(m, m->tasks, "tasks_spawned_total", false);
     family(m, "tasks_orphaned", GAUGE, NULL, "Tasks that nobody can await.");
-    EACH_PROCESS("tasks_orphaned", rows[i].orphaned);
-#undef EACH_PROCESS
-    free(rows);
+    for (int i = 0; i < n; i++)
+        if (is_watched(m->s, list[i].process))
+            sample(m, "tasks_orphaned",
+                   (struct labels[]){{"process", list[i].process}, {NULL, NULL}},
+                   (double)orphans_of(m->s, list[i].process));
 }
 
-struct fd_row {
-    const char *process, *type;
-    int64_t open, opened, closed;
-    bool counted;
-};
-
-static int fd_rows(const struct metrics *m, struct fd_row *rows)
+static int64_t open_of(const struct snap *s, const struct site_sum *sum)
 {
-    int n = 0;
-    for (int i = 0; i < m->s->nfds; i++) {
-        const struct snap_fd_site *f = &m->s->fds[i];
-        const char *process = process_name(m->s, f->pid), *type = f->kind ? f->kind : "other";
-        int k = 0;
-        while (k < n && (strcmp(rows[k].process, process) || strcmp(rows[k].type, type)))
-            k++;
-        if (k == MAX_ROWS)
-            continue;
-        if (k == n)
-            rows[n++] = (struct fd_row){.process = process, .type = type};
-        rows[k].open += f->open > 0 ? f->open : 0;
-        if (f->opened == SNAP_UNKNOWN)
-            continue;
-        rows[k].counted = true;
-        rows[k].opened += f->opened;
-        rows[k].closed += f->closed > 0 ? f->closed : 0;
+    int64_t n = 0;
+    for (int i = 0; i < s->nfds; i++) {
+        const struct snap_fd_site *f = &s->fds[i];
+        if (!f->is_handle && f->open > 0 && !strcmp(f->kind ? f->kind : "other", sum->type) &&
+            !strcmp(process_name(s, f->pid), sum->process))
+            n += f->open;
     }
     return n;
 }
 
 static void put_fds(const struct metrics *m)
 {
-    struct fd_row *rows = calloc(MAX_ROWS, sizeof(*rows));
-    if (!rows)
-        abort();
-    int n = fd_rows(m, rows);
-#define EACH_FD(condition, name, value)                                                            \
-    for (int i = 0; i < n; i++)                                                                    \
-        if (condition)                                                                             \
-    sample(m, name,                                                                                \
-           (struct labels[]){{"process", rows[i].process}, {"type", rows[i].type}, {NULL, NULL}},  \
-           (double)(value))
+    int n;
+    const struct site_sum *list = site_sums_list(m->fds, &n);
     family(m, "fds", GAUGE, NULL, "Open descriptors by type.");
-    EACH_FD(true, "fds", rows[i].open);
-    family(m, "fds_opened", COUNTER, NULL, "Descriptors opened while their openers were watched.");
-    EACH_FD(rows[i].counted, "fds_opened_total", rows[i].opened);
+    for (int i = 0; i < n; i++)
+        if (is_watched(m->s, list[i].process))
+            sample(m, "fds",
+                   (struct labels[]){
+                       {"process", list[i].process}, {"type", list[i].type}, {NULL, NULL}},
+                   (double)open_of(m->s, &list[i]));
+    family(m, "fds_opened", COUNTER, NULL, "Descriptors seen to be opened since the attach.");
+    counters(m, m->fds, "fds_opened_total", false);
     family(m, "fds_closed", COUNTER, NULL, "Of these, those closed.");
-    EACH_FD(rows[i].counted, "fds_closed_total", rows[i].closed);
-#undef EACH_FD
-    free(rows);
+    counters(m, m->fds, "fds_closed_total", true);
 }
 
 static bool named_before(const struct snap *s, int i)
@@ -309,28 +295,46 @@ static bool named_before(const struct snap *s, int i)
     return false;
 }
 
-// Of several processes of one name, the one that is nearest to its limit speaks.
-static int64_t lowest_limit(const struct snap *s, const char *name)
+// Unknown counts come last.
+static double fullness(const struct snap_process *p)
 {
-    int64_t lowest = SNAP_UNKNOWN;
+    return p->fd_count < 0 ? -1 : (double)p->fd_count / (double)p->fd_limit;
+}
+
+// Of several processes of one name, the one that is nearest to its limit speaks; NULL: no limit is known.
+static const struct snap_process *fullest(const struct snap *s, const char *name)
+{
+    const struct snap_process *most = NULL;
     for (int i = 0; i < s->nprocesses; i++) {
-        int64_t limit = s->processes[i].fd_limit;
-        bool same = !strcmp(process_name(s, s->processes[i].pid), name);
-        if (same && limit != SNAP_UNKNOWN && (lowest == SNAP_UNKNOWN || limit < lowest))
-            lowest = limit;
+        const struct snap_process *p = &s->processes[i];
+        if (p->fd_limit <= 0 || strcmp(process_name(s, p->pid), name) != 0)
+            continue;
+        if (!most || fullness(p) > fullness(most) ||
+            (fullness(p) == fullness(most) && p->fd_limit < most->fd_limit))
+            most = p;
     }
-    return lowest;
+    return most;
 }
 
 static void put_limits(const struct metrics *m)
 {
-    family(m, "fd_limit", GAUGE, NULL, "Limit of open descriptors (RLIMIT_NOFILE).");
-    for (int i = 0; i < m->s->nprocesses; i++) {
-        const char *name = process_name(m->s, m->s->processes[i].pid);
-        int64_t limit = lowest_limit(m->s, name);
-        if (limit != SNAP_UNKNOWN && !named_before(m->s, i))
+    const struct snap *s = m->s;
+    family(m, "fd_limit", GAUGE, NULL,
+           "RLIMIT_NOFILE of the process of that name that is nearest to it.");
+    for (int i = 0; i < s->nprocesses; i++) {
+        const char *name = process_name(s, s->processes[i].pid);
+        const struct snap_process *p = named_before(s, i) ? NULL : fullest(s, name);
+        if (p)
             sample(m, "fd_limit", (struct labels[]){{"process", name}, {NULL, NULL}},
-                   (double)limit);
+                   (double)p->fd_limit);
+    }
+    family(m, "fd_limit_used_ratio", GAUGE, "ratio", "Share of it that is open in that process.");
+    for (int i = 0; i < s->nprocesses; i++) {
+        const char *name = process_name(s, s->processes[i].pid);
+        const struct snap_process *p = named_before(s, i) ? NULL : fullest(s, name);
+        if (p && p->fd_count >= 0)
+            sample(m, "fd_limit_used_ratio", (struct labels[]){{"process", name}, {NULL, NULL}},
+                   fullness(p));
     }
 }
 
@@ -391,14 +395,30 @@ static int put_all(const struct metrics *m)
     return ferror(m->out) ? -EIO : 0;
 }
 
+static int put(struct metrics *m)
+{
+    struct site_sums *fds = NULL, *tasks = NULL;
+    if (m->h) {
+        m->fds = m->h->fds;
+        m->tasks = m->h->tasks;
+    } else {
+        m->fds = fds = site_sums_new();
+        m->tasks = tasks = site_sums_new();
+        site_sums_add_fds(fds, m->s);
+        site_sums_add_tasks(tasks, m->s);
+    }
+    int r = put_all(m);
+    site_sums_free(fds);
+    site_sums_free(tasks);
+    return r;
+}
+
 int export_openmetrics(const struct snap *s, const struct export_opts *o, FILE *out)
 {
-    struct metrics m = {.out = out, .open = true, .s = s, .h = o->history};
-    return put_all(&m);
+    return put(&(struct metrics){.out = out, .open = true, .s = s, .h = o->history});
 }
 
 int export_prometheus(const struct snap *s, const struct export_opts *o, FILE *out)
 {
-    struct metrics m = {.out = out, .open = false, .s = s, .h = o->history};
-    return put_all(&m);
+    return put(&(struct metrics){.out = out, .open = false, .s = s, .h = o->history});
 }

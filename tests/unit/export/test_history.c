@@ -91,6 +91,66 @@ static void counters_never_fall(void **state)
     history_free(h);
 }
 
+// What a process has opened, spawned: its sites leave the picture, one of two processes of a name ends, and another
+// begins under its number.
+static void add_up(struct history *h, struct snap *s, const int64_t opened[2], int64_t *ret_fds,
+                   int64_t *ret_tasks)
+{
+    s->processes[1].name = s->processes[0].name;
+    s->nfds = s->ntask_sites = 0;
+    for (int i = 0; i < 2; i++) {
+        if (opened[i] == 0)
+            continue;
+        s->fds[s->nfds++] = (struct snap_fd_site){
+            .pid = s->processes[i].pid, .kind = "file", .opened = opened[i], .closed = 1};
+        s->task_sites[s->ntask_sites++] = (struct snap_task_site){
+            .pid = s->processes[i].pid, .site = "a.py:1", .spawned = opened[i]};
+    }
+    history_add(h, s);
+    *ret_fds = counted(s, h, "loopscope_fds_opened_total{process=\"billing\",type=\"file\"} ");
+    *ret_tasks = counted(s, h, "loopscope_tasks_spawned_total{process=\"billing\"} ");
+}
+
+static void sites_counters_never_fall(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t opened[2], sum; // 0: none of it is open now
+        bool anew, gone;        // the second process: another of its number, not there
+    } ticks[] = {
+        {{100, 50}, 150, false, false}, {{100, 0}, 150, false, false},
+        {{110, 55}, 165, false, false}, {{111, 0}, 166, false, true},
+        {{112, 9}, 176, true, false},   {{112, 4}, 176, true, false}, // its count begins anew
+        {{0, 6}, 178, true, false},     {{113, 0}, 179, true, false},
+    };
+    struct history *h = history_new();
+    for (size_t i = 0; i < sizeof(ticks) / sizeof(*ticks); i++) {
+        int64_t fds, tasks;
+        struct snap *s = fixture_rich((int)i);
+        s->processes[1].started_unix_ns += ticks[i].anew;
+        if (ticks[i].gone)
+            s->nprocesses = 1;
+        add_up(h, s, ticks[i].opened, &fds, &tasks);
+        assert_int_equal(fds, ticks[i].sum);
+        assert_int_equal(tasks, ticks[i].sum);
+        snap_unref(s);
+    }
+    history_free(h);
+}
+
+// Ten workers of one name that use a tenth each are nowhere near their limit.
+static void the_fullest_speaks_for_its_name(void **state)
+{
+    (void)state;
+    struct snap *s = fixture_rich(0);
+    s->processes[1].name = s->processes[0].name;
+    s->processes[0].fd_count = 10, s->processes[0].fd_limit = 100;
+    s->processes[1].fd_count = 500, s->processes[1].fd_limit = 1000;
+    assert_int_equal(counted(s, NULL, "loopscope_fd_limit{process=\"billing\"} "), 1000);
+    assert_int_equal(counted(s, NULL, "loopscope_fd_limit_used_ratio{process=\"billing\"} 0."), 5);
+    snap_unref(s);
+}
+
 // A service's history keeps the newest, counts all, and does not grow; not by one stall that never ends either.
 static void a_service_keeps_the_newest(void **state)
 {
@@ -158,9 +218,14 @@ static void numbers_read_well(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_stall_counts_once), cmocka_unit_test(a_second_has_one_point),
-        cmocka_unit_test(counters_never_fall),    cmocka_unit_test(samples_share_a_stalls_time),
-        cmocka_unit_test(numbers_read_well),      cmocka_unit_test(a_service_keeps_the_newest),
+        cmocka_unit_test(each_stall_counts_once),
+        cmocka_unit_test(a_second_has_one_point),
+        cmocka_unit_test(counters_never_fall),
+        cmocka_unit_test(sites_counters_never_fall),
+        cmocka_unit_test(the_fullest_speaks_for_its_name),
+        cmocka_unit_test(samples_share_a_stalls_time),
+        cmocka_unit_test(numbers_read_well),
+        cmocka_unit_test(a_service_keeps_the_newest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,6 +116,7 @@ void inspector_preload(struct inspector *i, int pid, struct writer *ret)
     if (!err) {
         begin(p, SETUP_PAGES, SETUP_NS);
         process_preload(p);
+        begin(p, SETUP_PAGES, SETUP_NS); // opening took its time from a bound of its own
         walkers_refresh(p);
     }
     put_u32(ret, (uint32_t)err);
@@ -248,8 +249,10 @@ void inspector_identify(struct inspector *i, int pid, struct writer *ret)
     if (!known)
         return;
     begin(p, SETUP_PAGES, SETUP_NS);
-    if (first)
+    if (first) {
         process_preload(p);
+        begin(p, SETUP_PAGES, SETUP_NS);
+    }
     walkers_refresh(p);
     identify(p, &id);
     put_identity(ret, &id);

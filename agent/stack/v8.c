@@ -78,7 +78,8 @@ static void emit_builtin(struct v8 *v, int at, const char *builtin, const char *
         text = is_just_out(v, name) ? NULL : keep(v, name);
     if (!text)
         return;
-    struct frame frame = {.function = text, .kind = FRAME_JAVASCRIPT, .runtime = true};
+    struct frame frame = {
+        .function = text, .module = "V8", .kind = FRAME_JAVASCRIPT, .runtime = true};
     emit(v, at, &frame);
 }
 

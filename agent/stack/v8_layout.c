@@ -220,9 +220,9 @@ bool v8_read_layout(struct v8 *v, const struct lang_process *p, char *note, char
     int major = read_number(&r, major_name);
     int minor = read_number(&r, "_ZN2v88internal7Version6minor_E");
     int build = read_number(&r, "_ZN2v88internal7Version6build_E");
-    snprintf(version, 32, "%d.%d.%d", major, minor, build);
-    if (major < 0 || major > 1000 || minor < 0 || minor > 99)
+    if (major <= 0 || major > 1000 || minor < 0 || minor > 99) // 0: not readable, not a version
         return false;
+    snprintf(version, 32, "%d.%d.%d", major, minor, build);
     v->l.version = major * 100 + minor;
     v->process = *p;
     if (v->l.version < 1002 || v->l.version > 1306) {

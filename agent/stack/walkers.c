@@ -6,6 +6,7 @@
 #include "process.h"
 
 #define MAX_LANGS 8
+#define MAX_TRIES 8 // of an attach that ran out of time
 
 struct attached {
     const struct lang *lang;
@@ -17,6 +18,7 @@ struct walkers {
     int n;
     struct attached list[MAX_LANGS];
     int code_mappings; // at the last try: files that can hold an interpreter
+    int tries;         // left, of a try that ran out of time; 0: done
     char note[160], version[32];
 };
 
@@ -72,16 +74,20 @@ static bool is_attached(const struct walkers *w, const struct lang *lang)
     return false;
 }
 
-static void try_lang(struct walkers *w, const struct lang *lang, struct mem *m)
+// false: what the process holds could not be read in time (a busy machine), so nothing was learnt.
+static bool try_lang(struct walkers *w, const struct lang *lang, struct mem *m)
 {
     char note[160] = "", version[32] = "";
     void *self = lang->attach(&w->seen, m, note, version);
+    if (!self && mem_spent(m))
+        return false;
     if (*note)
         memcpy(w->note, note, sizeof(note));
     if (*version && !*w->version)
         memcpy(w->version, version, sizeof(version));
     if (self)
         w->list[w->n++] = (struct attached){lang, self};
+    return true;
 }
 
 void walkers_refresh(struct process *p)
@@ -96,12 +102,17 @@ void walkers_refresh(struct process *p)
         w->code_mappings = -1;
     }
     int code = count_code(p);
-    if (code == w->code_mappings)
+    if (code != w->code_mappings)
+        w->tries = MAX_TRIES;
+    else if (!w->tries)
         return;
     w->code_mappings = code;
+    w->tries--;
+    bool done = true;
     for (int i = 0; all_langs[i] && w->n < MAX_LANGS; i++)
-        if (!is_attached(w, all_langs[i]))
-            try_lang(w, all_langs[i], p->mem);
+        done &= is_attached(w, all_langs[i]) || try_lang(w, all_langs[i], p->mem);
+    if (done)
+        w->tries = 0;
 }
 
 void walkers_free(struct walkers *w)

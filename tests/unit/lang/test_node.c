@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "../../../agent/stack/process.h"
+#include "../../../agent/stack/walkers.h"
 #include "interpreters.h"
 #include "live.h"
 
@@ -113,6 +115,26 @@ static void test_mode(void **state)
     assert_true(each_interpreter("LOOPSCOPE_TEST_NODES", "node", run) > 0);
 }
 
+// A machine too busy to read the process in time says nothing of its version: the next look tries again.
+static void test_attach_in_time(void **state)
+{
+    (void)state;
+    struct live *l = calloc(1, sizeof *l);
+    const char *argv[] = {"node", STALLS_JS, "exec", NULL};
+    assert_true(live_start(l, argv));
+    struct process *p = native_process(l->native)->arg;
+    process_begin(p, 0, NULL, 0, 0, 1000000000);
+    walkers_refresh(p);
+    assert_int_equal(walkers_count(p->walkers), 0);
+    assert_string_equal(walkers_note(p->walkers), "");
+    native_begin(l->native, NULL, 5000);
+    walkers_refresh(p);
+    assert_int_equal(walkers_count(p->walkers), 1);
+    assert_true(atoi(walkers_version(p->walkers)) >= 10);
+    live_stop(l);
+    free(l);
+}
+
 int main(void)
 {
     struct capture *c = capture_open(getpid());
@@ -128,7 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MODE("spin"),      MODE("json"),   MODE("fifo"),     MODE("exec"),
         MODE("pbkdf2"),    MODE("regex"),  MODE("sort"),     MODE("gc"),
-        MODE("optimised"), MODE("method"), MODE("inferred"),
+        MODE("optimised"), MODE("method"), MODE("inferred"), cmocka_unit_test(test_attach_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -342,6 +342,8 @@ const struct option_spec cli_options[] = {
     CALL("state", 0, set_state, "STATE", "tasks", "only tasks in this state"),
     FLAG("fd-stacks", 0, fd_stacks, LIVE, "find the stacks that open descriptors"),
     FLAG("handles", 0, handles, LIVE, "find libuv handles never closed (probes its functions)"),
+    FLAG("thread-checks", 0, thread_checks, LIVE,
+         "find libuv called from a wrong thread (probes its functions)"),
     TEXT("output", 0, output, "FILE", "record report check lint", "write there instead of stdout"),
     CALL("format", 0, set_format, "FORMAT", "report check lint", "how to write it"),
     FLAG("json-schema", 0, json_schema, "report", "print the schema of the JSON output"),

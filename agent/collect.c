@@ -57,6 +57,8 @@ void collect_wish(struct collect *c, const struct wishes *w)
         to->fd_stacks_until_ns = w->fd_stacks_until_ns;
     if (w->handles_until_ns > to->handles_until_ns)
         to->handles_until_ns = w->handles_until_ns;
+    if (w->thread_checks_until_ns > to->thread_checks_until_ns)
+        to->thread_checks_until_ns = w->thread_checks_until_ns;
     if (w->gc_walk_until_ns > to->gc_walk_until_ns)
         to->gc_walk_until_ns = w->gc_walk_until_ns;
 }
@@ -170,6 +172,8 @@ static void wish(struct state *st)
         w->fd_stacks_until_ns = INT64_MAX;
     if (o->handles)
         w->handles_until_ns = INT64_MAX;
+    if (o->thread_checks)
+        w->thread_checks_until_ns = INT64_MAX;
     if (o->gc_walk)
         w->gc_walk_until_ns = INT64_MAX;
 }

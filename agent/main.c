@@ -66,7 +66,7 @@ static int run_confined(struct cli *c)
     bool screen = c->command->run == cmd_top; // exports, records and keeps its settings
     struct confinement confinement = {.writes = o->output || screen,
                                       .unlinks = o->socket,
-                                      .uprobes = o->handles,
+                                      .uprobes = o->handles || o->thread_checks,
                                       .output = o->output};
     if (stacker_spawner(&confinement.helpers, &err) < 0)
         return fail(&err);

@@ -43,7 +43,7 @@ struct opts {
     enum color color;
     bool json, exact, native, gc_walk, verbose, strict;
     bool once, plain, ascii; // top
-    bool tree, by_site, orphans, fd_stacks, handles, json_schema, rejudge, redact, cured;
+    bool tree, by_site, orphans, fd_stacks, handles, thread_checks, json_schema, rejudge, redact, cured;
     const char *state, *format, *output, *listen, *socket, *exec, *baseline;
     uint32_t *allowed; // --allow-uid, --allow-user
     int nallowed;

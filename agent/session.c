@@ -21,6 +21,7 @@
 #include "target/spin.h"
 #include "target/stalls.h"
 #include "target/tasks.h"
+#include "target/thread_calls.h"
 #include "target/threads.h"
 #include "target/trust.h"
 #include "target/window.h"
@@ -280,6 +281,7 @@ static void read_more(struct session *s)
     for (struct proc *p = m->procs; p; p = p->hh.next) {
         tasks_tick(m, p);
         live_tick(m, p);
+        thread_calls_tick(m, p);
     }
     fds_tick(m);
 }
@@ -288,6 +290,7 @@ static int64_t next_reading(const struct session *s)
 {
     const struct model *m = &s->model;
     int64_t next = sooner(tasks_next_ns(m), sooner(fds_next_ns(m), live_next_ns(m)));
+    next = sooner(next, thread_calls_next_ns(m));
     return next > s->next_reading ? next : s->next_reading;
 }
 

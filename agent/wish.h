@@ -20,8 +20,9 @@ struct wish_rows {    // a page of rows; sorted and filtered in target
 
 struct wishes {
     struct wish_rows tasks, fds;
-    int64_t fd_stacks_until_ns; // attach opener probes
-    int64_t handles_until_ns;   // and probes on libuv's handles, from the tracker's attach on
+    int64_t fd_stacks_until_ns;     // attach opener probes
+    int64_t handles_until_ns;       // and probes on libuv's handles, from the tracker's attach on
+    int64_t thread_checks_until_ns; // probes on libuv's functions, for calls from other threads
     int64_t gc_walk_until_ns;
 };
 

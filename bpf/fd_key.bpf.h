@@ -20,11 +20,10 @@
 
 #include "fd_records.h"
 #include "records.h"
+#include "stack_copy.bpf.h"
 
 enum {
     TOP_WORDS = 512, // of the stack, that are looked through at most
-    CHUNK = 1024,
-    PAGE = 4096,
     WORDS_A_STEP = 4,
 };
 
@@ -134,12 +133,6 @@ static long hash_words(u32 i, struct hashing *h)
     return 0;
 }
 
-// What can be read where more cannot: stacks of tasks lie side by side with guards between. 0 to PAGE - 1.
-static __always_inline u32 to_page_end(u64 sp)
-{
-    return (PAGE - (sp & (PAGE - 1))) & (PAGE - 1);
-}
-
 static __always_inline u64 hash_stack(struct top *top, u32 nr)
 {
     u32 words = top_words;
@@ -182,21 +175,6 @@ static __always_inline u64 take_frames(u64 hash, struct taken *t)
         frame = read_user(frame, place.previous);
     }
     return mix(hash, 1);
-}
-
-static __always_inline u32 copy_stack(u8 *to, u64 sp)
-{
-    u32 len = 0;
-    for (u32 i = 0; i < LS_FD_STACK / CHUNK; i++) {
-        if (bpf_probe_read_user(to + i * CHUNK, CHUNK, (const void *)(sp + i * CHUNK))) {
-            u32 rest = to_page_end(sp + i * CHUNK) & (CHUNK - 1);
-            if (!bpf_probe_read_user(to + i * CHUNK, rest, (const void *)(sp + i * CHUNK)))
-                len += rest;
-            break;
-        }
-        len = (i + 1) * CHUNK;
-    }
-    return len;
 }
 
 // A new key is known only once its stack has found room on the way to user space.

@@ -22,7 +22,7 @@ struct confinement {
     struct spawner *helpers; // starts them; owned by who fills this
     bool writes;             // files are opened for writing, made and removed later
     bool unlinks;            // a socket is removed at the end
-    bool uprobes;       // are attached later (--handles): takes CAP_SYS_ADMIN, which is kept then
+    bool uprobes; // are attached later (--handles, --thread-checks): takes CAP_SYS_ADMIN, which is kept
     const char *output; // a file that is (re)written later; NULL none
     bool entered;
 };

@@ -1,14 +1,10 @@
-// libuv's handles: which library file the process has it in, the uprobes, and the list of what is open.
+// libuv's handles: the uprobes, and the list of what is open.
 #include <bpf/bpf.h>
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "fd_track_internal.h"
-
-#define LINE_MAX_ 1024
+#include "uv_file.h"
 
 static const struct {
     const char *function, *type;
@@ -31,8 +27,16 @@ static struct bpf_link *attach(struct bpf_program *prog, int pid, const char *pa
     return bpf_program__attach_uprobe_opts(prog, pid, path, 0, &opts);
 }
 
-static bool attach_file(struct fd_track *t, int pid, const char *path)
+struct attaching {
+    struct fd_track *t;
+    int pid;
+};
+
+static bool attach_file(void *arg, const char *path)
 {
+    const struct attaching *to = arg;
+    struct fd_track *t = to->t;
+    int pid = to->pid;
     struct bpf_link *link = attach(t->skel->progs.on_handle_close, pid, path, "uv_close", 0);
     if (!link)
         return false;
@@ -47,35 +51,10 @@ static bool attach_file(struct fd_track *t, int pid, const char *path)
     return true;
 }
 
-// libuv lies in a library of its own, or in the program's file.
-static bool may_hold_libuv(const char *name, const char *exe)
-{
-    const char *last = strrchr(name, '/');
-    return last && (strncmp(last, "/libuv", 6) == 0 || strncmp(last, "/libnode", 8) == 0 ||
-                    strcmp(name, exe) == 0);
-}
-
 int fd_handles_attach(struct fd_track *t, int pid)
 {
-    char path[LINE_MAX_ + 64], line[LINE_MAX_], name[LINE_MAX_], exe[LINE_MAX_] = "";
-    snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-    ssize_t n = readlink(path, exe, sizeof(exe) - 1);
-    exe[n > 0 ? n : 0] = '\0';
-    snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return -errno;
-    bool found = false;
-    while (!found && fgets(line, sizeof(line), f)) {
-        char mode[8];
-        if (sscanf(line, "%*s %7s %*s %*s %*s %1023s", mode, name) != 2 || mode[2] != 'x' ||
-            !may_hold_libuv(name, exe))
-            continue;
-        snprintf(path, sizeof(path), "/proc/%d/root%s", pid, name);
-        found = attach_file(t, pid, path);
-    }
-    fclose(f);
-    return found ? 0 : -ENOENT;
+    struct attaching to = {t, pid};
+    return uv_file_find(pid, attach_file, &to) ? 0 : -ENOENT;
 }
 
 bool fd_track_has_handles(const struct fd_track *t)

@@ -151,7 +151,8 @@ static const struct column process_columns[] = {
     NAMED("misuse_tid", COL_INT, snap_process, misuse.tid, 4, OPEN),
     NAMED("misuse_loop_tid", COL_INT, snap_process, misuse.loop_tid, 4, OPEN),
     NAMED("misuse_function", COL_TEXT, snap_process, misuse.function, 8, OPEN),
-    NAMED("misuse_site", COL_TEXT, snap_process, misuse.site, 8, SECRET)};
+    NAMED("misuse_site", COL_TEXT, snap_process, misuse.site, 8, SECRET),
+    NAMED("misuse_why_not", COL_TEXT, snap_process, misuse.why_not, 8, OPEN)};
 static const struct table processes = {.key = &process_columns[0],
                                        .name = "processes",
                                        ARRAY(snap, struct snap_process, processes, nprocesses),
@@ -228,6 +229,15 @@ static const struct table calls = {.key = &call_columns[13], // its stack
                                    .name = "calls",
                                    ARRAY(snap, struct snap_calls, calls, ncalls),
                                    COLUMNS(call_columns)};
+
+static const struct column misuse_columns[] = {
+    INT(snap_misuse, pid),       INT(snap_misuse, tid),        INT(snap_misuse, loop_tid),
+    TEXT(snap_misuse, function), SECRET(snap_misuse, thread),  TEXT(snap_misuse, loop),
+    I64(snap_misuse, calls),     MOMENT(snap_misuse, last_ns), STACK(snap_misuse, stack)};
+static const struct table misuses = {.key = &misuse_columns[8], // its stack
+                                     .name = "misuses",
+                                     ARRAY(snap, struct snap_misuse, misuses, nmisuses),
+                                     COLUMNS(misuse_columns)};
 
 // Lists of strings: the element is the pointer itself.
 static const struct column word_columns[] = {{"text", COL_TEXT, 0, OPEN}};
@@ -398,8 +408,8 @@ static const struct table not_judged = {.name = "not_judged",
 
 // The order is the order of the counts in a `snapshots` row: append only.
 const struct table *const record_tables[] = {
-    &session,  &host,  &agent,      &task_totals, &processes, &loops,      &stalls, &calls,
-    &findings, &tasks, &task_sites, &fd_sites,    &events,    &not_judged, NULL,
+    &session,  &host,  &agent,      &task_totals, &processes, &loops,      &stalls,  &calls,
+    &findings, &tasks, &task_sites, &fd_sites,    &events,    &not_judged, &misuses, NULL,
 };
 
 char *table_list(const struct table *t, const void *parent)

@@ -85,6 +85,10 @@ static const struct {
      "dns.lookup, fs, crypto and zlib share one small pool: dns.resolve needs none, long jobs "
      "belong in a worker_threads Worker"},
 
+    {"thread-unsafe", 2, RUNTIME_NODE,
+     "an addon calls into the loop through napi_threadsafe_function or uv_async_send: nothing else "
+     "of libuv may be called by another thread"},
+
     {"task-unbounded", 0, RUNTIME_LOOPSCOPE,
      "bound how many run at once: ls_group_open with a limit, or an ls_sem"},
     {"task-orphan", 0, RUNTIME_LOOPSCOPE,

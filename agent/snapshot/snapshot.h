@@ -124,6 +124,14 @@ struct snap_calls {
     int64_t window_ns, calls, total_ns, max_ns;
 };
 
+// Calls of libuv from a thread that is not the loop's, from one place: where they are looked for (--thread-checks).
+struct snap_misuse {
+    int pid, tid, loop_tid; // who called, whose loop it was; of the newest
+    const char *function, *thread, *loop; // thread: the caller's name; loop: its address
+    int64_t calls, last_ns; // since it is watched; the newest's point in time
+    struct stack *stack;    // of the caller; NULL unknown
+};
+
 // What a loop did over a sliding window (10 s unless younger).
 struct loop_window {
     int64_t window_ns; // covered
@@ -181,6 +189,7 @@ struct snap_process {
         int64_t calls;                // since it began; UNKNOWN where nobody counts, 0 none
         int tid, loop_tid;            // of the newest: who called, and whose loop it was; 0 unknown
         const char *function, *site;  // of the newest
+        const char *why_not;          // why calls of its libuv from other threads are not seen; NULL
     } misuse;
 };
 
@@ -355,7 +364,7 @@ struct snap {
     struct snap_host host;
     struct snap_agent agent;
     int nprocesses, nloops, nstalls, ncalls, nfindings, ntasks, ntask_sites, nfds, nevents,
-        nnot_judged;
+        nnot_judged, nmisuses;
     struct snap_process *processes;
     struct snap_loop *loops;
     struct snap_stall *stalls;
@@ -365,6 +374,7 @@ struct snap {
     struct snap_task_site *task_sites;
     struct snap_fd_site *fds;
     struct snap_event *events;
+    struct snap_misuse *misuses;
     struct not_judged *not_judged;
     int64_t tasks_total, tasks_by_state[8]; // UNKNOWN where unknown
     struct arena *arena;

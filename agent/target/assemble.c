@@ -13,6 +13,7 @@
 #include "spin.h"
 #include "stalls.h"
 #include "tasks.h"
+#include "thread_calls.h"
 #include "threads.h"
 #include "window.h"
 
@@ -190,6 +191,7 @@ static void put_process(const struct model *m, struct proc *p, struct snap *s)
     };
     put_loops(m, p, s, to);
     live_put_totals(p, s, to);
+    thread_calls_put(m, p, to, s);
     // A wait that is a loop's, in a program of no make that we know.
     if (to->runtime == RUNTIME_UNKNOWN && to->nloops > 0)
         to->runtime = RUNTIME_EPOLL;
@@ -315,6 +317,7 @@ void assemble(struct model *m, struct snap *s)
     put_processes(m, s);
     tasks_assemble(m, s);
     fds_assemble(m, s);
+    thread_calls_assemble(m, s);
     put_stalls(m, s);
     put_calls(m, s);
     put_events(m, s);

@@ -34,6 +34,7 @@ struct proc;
 struct interned;
 struct task_book;
 struct fd_book;
+struct thread_calls;
 struct fds;
 struct live;
 
@@ -161,8 +162,9 @@ struct proc {
     struct task_book *tasks; // NULL: none can be read
     struct live *live;       // live tables of our runtime; NULL: none
     int64_t live_find_ns, live_pause_ns;
-    struct fd_book *fds; // NULL: not looked at yet
-    int64_t pool_all_ns; // all workers of its pool have been at work since; 0 not
+    struct fd_book *fds;               // NULL: not looked at yet
+    struct thread_calls *thread_calls; // NULL: not looked for
+    int64_t pool_all_ns;               // all workers of its pool have been at work since; 0 not
     // capture budget
     int64_t budget_second, budget_used;
 };

@@ -11,6 +11,7 @@
 #include "procs.h"
 #include "stalls.h"
 #include "tasks.h"
+#include "thread_calls.h"
 #include "trust.h"
 #include "window.h"
 
@@ -161,6 +162,7 @@ void proc_remove(struct model *m, struct proc *p)
     tasks_free(p->tasks);
     live_free(p->live);
     fd_book_free(p->fds);
+    thread_calls_free(p->thread_calls);
     proc_free(p);
 }
 
@@ -209,6 +211,8 @@ static void process_execed(struct model *m, struct proc *p)
     p->live = NULL;
     p->live_find_ns = p->live_pause_ns = 0;
     fd_book_execed(p->fds);
+    thread_calls_free(p->thread_calls);
+    p->thread_calls = NULL;
     stacker_add_process(m->stacker, p->pid, &err);
     ask_identity(m, p);
     model_add_thread(m, p, p->pid);

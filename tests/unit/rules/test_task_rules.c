@@ -274,9 +274,65 @@ static void test_cycle_is_drawn(void **state)
     rules_free(r);
 }
 
+// One call that was proved, `ago_s` before now.
+static struct snap *with_misuse(double now_s, double ago_s)
+{
+    struct snap *s = facts_new(now_s);
+    s->processes[0].misuse.calls = 0;
+    s->misuses = snap_alloc(s, sizeof(*s->misuses) * 2);
+    s->misuses[s->nmisuses++] = (struct snap_misuse){.pid = FACTS_PID,
+                                                     .tid = 4720,
+                                                     .loop_tid = FACTS_PID,
+                                                     .function = "uv_write",
+                                                     .thread = "worker",
+                                                     .loop = "0x1000",
+                                                     .calls = 3,
+                                                     .last_ns = (int64_t)((now_s - ago_s) * 1e9)};
+    return s;
+}
+
+static void test_a_call_from_a_wrong_thread_is_told_while_it_is_new(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = with_misuse(100, 1);
+    rules_judge(r, s);
+    const struct finding *f = facts_finding(s, "thread-unsafe");
+    assert_non_null(f);
+    assert_non_null(strstr(f->title, "uv_write called from thread 4720 (worker)"));
+    assert_non_null(strstr(facts_evidence(f, "owner"), "0x1000 belongs to thread 4711"));
+    assert_non_null(strstr(f->remedy[0], "uv_async_send"));
+    assert_non_null(strstr(f->verify, "--thread-checks"));
+    snap_unref(s);
+    rules_free(r);
+
+    r = facts_rules(NULL);
+    s = with_misuse(100, 61); // the window is a minute
+    rules_judge(r, s);
+    assert_null(facts_finding(s, "thread-unsafe"));
+    assert_false(facts_not_judged(s, "thread-unsafe"));
+    snap_unref(s);
+    rules_free(r);
+}
+
+static void test_a_libuv_that_is_not_watched_is_not_judged(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(100);
+    s->processes[0].misuse.calls = SNAP_UNKNOWN;
+    s->processes[0].misuse.why_not = "only with --thread-checks";
+    rules_judge(r, s);
+    assert_true(facts_not_judged(s, "thread-unsafe"));
+    snap_unref(s);
+    rules_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_call_from_a_wrong_thread_is_told_while_it_is_new),
+        cmocka_unit_test(test_a_libuv_that_is_not_watched_is_not_judged),
         cmocka_unit_test(test_flags_fire_after_their_time),
         cmocka_unit_test(test_healthy_twins_do_not),
         cmocka_unit_test(test_a_flag_that_comes_and_goes_starts_anew),

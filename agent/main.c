@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "confine/confine.h"
+#include "probe/perf.h"
 #include "rules/rule.h"
 #include "stack/stacker.h"
 
@@ -70,9 +71,17 @@ static int run_confined(struct cli *c)
                                       .output = o->output};
     if (stacker_spawner(&confinement.helpers, &err) < 0)
         return fail(&err);
+    int r = opener_needed() ? opener_open(&confinement.events, perf_open_order) : 0;
+    if (r < 0) {
+        spawner_close(confinement.helpers);
+        error_set(&err, STATUS_INTERNAL, -r, "cannot start what opens perf events: %s",
+                  strerror(-r));
+        return fail(&err);
+    }
     o->confinement = &confinement;
     int status = c->command->run(o);
     o->confinement = NULL;
+    opener_close(confinement.events);
     spawner_close(confinement.helpers);
     return status;
 }

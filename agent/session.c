@@ -119,7 +119,9 @@ static int open_probe(struct session *s, struct error *err)
                                                      .lost = on_lost};
     struct probe_config config = {.backend = s->opts->backend,
                                   .threshold_ns = s->model.threshold_ns,
-                                  .exact = s->opts->exact};
+                                  .exact = s->opts->exact,
+                                  .opener =
+                                      s->opts->confinement ? s->opts->confinement->events : NULL};
     return probe_open(&s->model.probe, &config, &callbacks, s, err);
 }
 

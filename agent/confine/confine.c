@@ -3,11 +3,9 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(LOOPSCOPE_COVERAGE)
@@ -55,61 +53,32 @@ static bool output_can_be_written(const struct confinement *c)
     return !c->output || may_write_in_folder_of(c->output);
 }
 
-static bool perf_can_be_used(const struct confinement *c)
+// Root writes into anybody's folder by CAP_DAC_OVERRIDE: kept only where it was told to and where trying without it
+// fails. 1: it is needed; 0: it is not, or is not there; -errno.
+static int override_is_needed(const struct confinement *c)
 {
-    (void)c;
-    struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
-                                   .size = sizeof(attr),
-                                   .config = PERF_COUNT_SW_CPU_CLOCK,
-                                   .exclude_kernel = 1,
-                                   .disabled = 1};
-    int fd = (int)syscall(SYS_perf_event_open, &attr, getpid(), -1, -1, PERF_FLAG_FD_CLOEXEC);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
-// What only some machines ask for is kept there and nowhere else: whether it is needed is tried without it.
-//  - root writes into anybody's folder by CAP_DAC_OVERRIDE;
-//  - Debian's kernels with perf_event_paranoid at 3, their default, refuse perf events to CAP_PERFMON.
-static const struct {
-    unsigned capability;
-    bool (*works)(const struct confinement *c);
-} perhaps[] = {
-    {CAP_DAC_OVERRIDE, output_can_be_written},
-    {CAP_SYS_ADMIN, perf_can_be_used},
-};
-
-#define MAX_KEPT (sizeof(kept) / sizeof(kept[0]) + sizeof(perhaps) / sizeof(perhaps[0]) + 1)
-
-// 1: it is needed; 0: it is not, or is not there; -errno.
-static int is_needed(const struct confinement *c, size_t i)
-{
-    unsigned capability = perhaps[i].capability;
-    if (!capng_have_capability(CAPNG_EFFECTIVE, capability) || !perhaps[i].works(c))
+    if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_DAC_OVERRIDE) || !output_can_be_written(c))
         return 0;
-    capng_update(CAPNG_DROP, CAPNG_EFFECTIVE, capability);
+    capng_update(CAPNG_DROP, CAPNG_EFFECTIVE, CAP_DAC_OVERRIDE);
     if (capng_apply(CAPNG_SELECT_CAPS) != 0)
         return -EPERM;
-    bool without = perhaps[i].works(c);
-    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, capability);
+    bool without = output_can_be_written(c);
+    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, CAP_DAC_OVERRIDE);
     return capng_apply(CAPNG_SELECT_CAPS) != 0 ? -EPERM : !without;
 }
 
 static int drop_capabilities(const struct confinement *c)
 {
-    unsigned list[MAX_KEPT];
+    unsigned list[sizeof(kept) / sizeof(kept[0]) + 2];
     size_t n = sizeof(kept) / sizeof(kept[0]);
     memcpy(list, kept, sizeof(kept));
     if (capng_get_caps_process() != 0)
         return -EPERM;
-    for (size_t i = 0; i < sizeof(perhaps) / sizeof(perhaps[0]); i++) {
-        int r = is_needed(c, i);
-        if (r < 0)
-            return r;
-        if (r > 0)
-            list[n++] = perhaps[i].capability;
-    }
+    int r = override_is_needed(c);
+    if (r < 0)
+        return r;
+    if (r > 0)
+        list[n++] = CAP_DAC_OVERRIDE;
     if (c->uprobes) // perf's, which take no less
         list[n++] = CAP_SYS_ADMIN;
     return keep(list, n);

@@ -157,7 +157,8 @@ static void bpf_seed(struct probe *p, struct process *process, struct thread *on
 
 static void bpf_trust(struct probe *p, struct thread *t)
 {
-    t->tick_fd = perf_open_tick(t->tid, bpf_program__fd(backend(p)->skel->progs.on_tick));
+    t->tick_fd =
+        perf_open_tick(p->config.opener, t->tid, bpf_program__fd(backend(p)->skel->progs.on_tick));
     t->blind_why = NULL;
     if (t->tick_fd == -EMFILE || t->tick_fd == -ENFILE)
         t->blind_why = "too few file descriptors for an event a thread (ulimit -n)";

@@ -11,7 +11,7 @@ bool peek_running(struct probe *p, struct thread *t, struct probe_sample *ret)
 {
     struct sampler_sample taken;
     if (!t->peek) {
-        if (p->npeeks < PEEKS_MAX && sampler_open(&t->peek, t->tid) == 0)
+        if (p->npeeks < PEEKS_MAX && sampler_open(&t->peek, p->config.opener, t->tid) == 0)
             p->npeeks++;
         return false;
     }

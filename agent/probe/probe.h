@@ -128,7 +128,8 @@ struct probe_config {
     enum backend backend;
     int64_t threshold_ns;
     bool exact;
-    int max_threads; // slots; 0: default 4096
+    int max_threads;       // slots; 0: default 4096
+    struct opener *opener; // opens perf events; NULL: this process does. Stays the caller's
 };
 
 struct probe_callbacks {

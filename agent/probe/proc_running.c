@@ -33,7 +33,7 @@ static void watch_breakpoint(struct probe *p, struct thread *t, int64_t begin)
             set_proof(t, t->break_fd >= 0 ? p->now_ns : begin);
         return;
     }
-    t->break_fd = perf_open_breakpoint(t->tid, pc, -1);
+    t->break_fd = perf_open_breakpoint(p->config.opener, t->tid, pc, -1);
     if (t->break_fd >= 0 && !perf_arm(t->break_fd, 1)) {
         set_proof(t, now_ns());
         return;
@@ -47,7 +47,7 @@ static void open_sampler(struct probe *p, struct thread *t)
     struct proc_thread *pt = proc_thread(t);
     if (pt->sampler || p->now_ns - pt->sampler_opened_ns < PAUSE_NS)
         return;
-    pt->sampler_error = sampler_open(&pt->sampler, t->tid);
+    pt->sampler_error = sampler_open(&pt->sampler, p->config.opener, t->tid);
     pt->sampler_opened_ns = now_ns();
     pt->taken_cpu_ns = pt->last.sched.cpu_ns;
 }

@@ -37,7 +37,8 @@ static bool open_breakpoint(struct probe *p, struct thread *t, uint64_t pc)
     proof_stop(p, t);
     t->break_pc = pc;
     t->slot->at_return = 0;
-    t->break_fd = perf_open_breakpoint(t->tid, pc, bpf_program__fd(b->skel->progs.on_breakpoint));
+    t->break_fd = perf_open_breakpoint(p->config.opener, t->tid, pc,
+                                       bpf_program__fd(b->skel->progs.on_breakpoint));
     if (t->break_fd < 0)
         return false;
     __atomic_store_n(&t->slot->hits_left, HITS, __ATOMIC_RELEASE);

@@ -7,20 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "perf.h"
 
 enum {
     RING_SIZE = 65536, // three samples; unprivileged users may lock some 500 KB
-    STACK_SIZE = 16384,
-    RECORD_MAX = STACK_SIZE + 1024,
+    RECORD_MAX = SAMPLED_STACK + 1024,
 };
-
-// All general registers, without the segments that nobody needs.
-#define REGS_MASK (0xff0fffULL)
 
 struct sampler {
     int fd;
@@ -35,34 +29,14 @@ struct sampled_regs {
         r15;
 };
 
-static int open_event(int tid)
-{
-    struct perf_event_attr attr = {
-        .type = PERF_TYPE_SOFTWARE,
-        .config = PERF_COUNT_SW_TASK_CLOCK,
-        .size = sizeof(attr),
-        .sample_period = TICK_PERIOD_NS,
-        .sample_type = PERF_SAMPLE_TIME | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER,
-        .sample_regs_user = REGS_MASK,
-        .sample_stack_user = STACK_SIZE,
-        .use_clockid = 1,
-        .clockid = CLOCK_MONOTONIC,
-        .exclude_kernel = 1,
-        .exclude_hv = 1,
-        .exclude_callchain_kernel = 1,
-    };
-    int fd = (int)syscall(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
-int sampler_open(struct sampler **ret, int tid)
+int sampler_open(struct sampler **ret, struct opener *opener, int tid)
 {
     struct sampler *s = calloc(1, sizeof(*s));
     if (!s)
         return -ENOMEM;
     s->page = sysconf(_SC_PAGESIZE);
     s->map_size = s->page + RING_SIZE;
-    s->fd = open_event(tid);
+    s->fd = perf_open_samples(opener, tid);
     if (s->fd < 0) {
         int err = s->fd;
         free(s);

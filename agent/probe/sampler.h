@@ -10,6 +10,7 @@
 #include "../../bpf/records.h"
 
 struct sampler;
+struct opener;
 
 struct sampler_sample {
     int64_t at_ns;
@@ -18,7 +19,7 @@ struct sampler_sample {
     size_t stack_len;
 };
 
-int sampler_open(struct sampler **ret, int tid);
+int sampler_open(struct sampler **ret, struct opener *opener, int tid); // opener: see perf.h
 void sampler_close(struct sampler *s);
 // The newest sample since the last call: 1 there is one, 0 none.
 int sampler_newest(struct sampler *s, struct sampler_sample *ret);

@@ -203,6 +203,9 @@ static void load_remedy(struct probe_check *c, const struct trial *t)
                "a kernel built with CONFIG_BPF_SYSCALL, CONFIG_BPF_EVENTS and CONFIG_PERF_EVENTS");
 }
 
+// What was not even tried does not say why else it could be missing.
+static const char untried[] = "not tried: the probes do not load";
+
 static void check_bpf_parts(struct report *r, const struct trial *t)
 {
     struct probe_check *c = check(r, "sched_switch", "seeing threads sleep and wake", t->waits > 0);
@@ -213,21 +216,28 @@ static void check_bpf_parts(struct report *r, const struct trial *t)
     load_remedy(c, t);
 
     c = check(r, "ring_buffer", "records from the kernel", t->turns > 0);
-    detail(c, c->ok ? "%d long turns of the child told" : "nothing came (%d)", t->turns);
+    if (t->opened)
+        detail(c, c->ok ? "%d long turns of the child told" : "nothing came (%d)", t->turns);
+    else
+        detail(c, "%s", untried);
     load_remedy(c, t);
 
     c = check(r, "ticks", "the stack of a computing thread", t->running_stack);
     if (c->ok)
         detail(c, "taken %.1f ms after the threshold", (double)t->running_late_ns / 1e6);
-    else
+    else if (t->opened)
         detail(c, "%s", t->running_why ? t->running_why : "no sample of the computing child");
+    else
+        detail(c, "%s", untried);
     load_remedy(c, t);
 
     c = check(r, "sleeping_stack", "the stack of a sleeping thread", t->sleeping_stack);
     if (c->ok)
         detail(c, "read %.1f ms after the threshold", (double)t->sleeping_late_ns / 1e6);
-    else
+    else if (t->opened)
         detail(c, "%s", t->sleeping_why ? t->sleeping_why : "no sample of the sleeping child");
+    else
+        detail(c, "%s", untried);
     load_remedy(c, t);
 }
 
@@ -240,25 +250,29 @@ static void check_turn_sources(struct report *r, const struct trial *t)
     else if (t->opened)
         detail(c, "this kernel refuses it; turns are estimated by %s", t->source);
     else
-        detail(c, "not tried: the probes do not load");
-    remedy(
-        c,
-        "nothing is lost but exact turn counts (--exact has them, at a cost); needs a kernel with "
-        "CONFIG_FUNCTION_TRACER and CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS");
+        detail(c, "%s", untried);
+    if (t->opened)
+        remedy(c, "nothing is lost but exact turn counts (--exact has them, at a cost); needs a "
+                  "kernel with CONFIG_FUNCTION_TRACER and "
+                  "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS");
+    else
+        load_remedy(c, t);
 
     c = check(r, "tracepoints", "--exact, and telling a saturated loop from a stuck one",
               t->traced);
     if (c->ok)
         detail(c, "attached to the system calls and detached");
     else
-        detail(c, "%s",
-               t->opened ? strerror(t->traced_errno) : "not tried: the probes do not load");
-    remedy(c, "a kernel built with CONFIG_FTRACE_SYSCALLS");
+        detail(c, "%s", t->opened ? strerror(t->traced_errno) : untried);
+    if (t->opened)
+        remedy(c, "a kernel built with CONFIG_FTRACE_SYSCALLS");
+    else
+        load_remedy(c, t);
 }
 
 static void check_breakpoint(struct report *r, const struct selftest_child *child)
 {
-    int fd = perf_open_breakpoint(child->pid, child->step_address, -1);
+    int fd = perf_open_breakpoint(NULL, child->pid, child->step_address, -1);
     int64_t hits = fd < 0 ? fd : perf_arm(fd, 1);
     for (int i = 0; i < 50 && hits == 0; i++) {
         usleep(10000);
@@ -315,7 +329,7 @@ static void check_sampler(struct report *r, const struct selftest_child *child)
     long level = sysctl_number("/proc/sys/kernel/perf_event_paranoid");
     struct sampler *sampler;
     struct sampler_sample sample;
-    int found = sampler_open(&sampler, child->pid);
+    int found = sampler_open(&sampler, NULL, child->pid);
     if (!found) {
         for (int i = 0; i < 60 && !found; i++) {
             usleep(10000);
@@ -325,9 +339,13 @@ static void check_sampler(struct report *r, const struct selftest_child *child)
     }
     struct probe_check *c =
         check(r, "perf_event_paranoid", "proc backend: the stack of a computing thread", found > 0);
-    detail(c, "kernel.perf_event_paranoid is %ld: %s", level,
+    detail(c, "kernel.perf_event_paranoid is %ld: %s%s", level,
            found > 0 ? "the computing child was sampled"
-                     : (found < 0 ? strerror(-found) : "opened, but no sample came"));
+                     : (found < 0 ? strerror(-found) : "opened, but no sample came"),
+           found > 0 && opener_needed()
+               ? "; it asks for CAP_SYS_ADMIN, which a process of its own keeps to open events for "
+                 "the agent"
+               : "");
     if (level > 2) // asks for CAP_SYS_ADMIN
         remedy(c, "sysctl kernel.perf_event_paranoid=2");
     else

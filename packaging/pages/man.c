@@ -197,6 +197,11 @@ static void privileges(FILE *out)
     roff_text(out, "To watch every process: root, or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and "
                    "CAP_DAC_READ_SEARCH. With none, `--backend proc` watches processes of the same "
                    "user. `loopscope doctor` tells what works here, and how to get the rest.");
+    roff_text(out, "Once attached it keeps these (and CAP_CHECKPOINT_RESTORE) at most, and lives "
+                   "under a system call filter. Debian's kernels at kernel.perf_event_paranoid 3, "
+                   "their default, grant perf events to CAP_SYS_ADMIN alone: as root, a process of "
+                   "its own (loopscope-perf) keeps it and can do nothing but open them; without "
+                   "root, computing threads have no stack there until it is set to 2.");
 }
 
 void man_program(FILE *out)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,18 @@ static int64_t clock_ns(clockid_t clock)
 int64_t now_ns(void)
 {
     return clock_ns(CLOCK_MONOTONIC);
+}
+
+static int64_t timeval_ns(struct timeval t)
+{
+    return t.tv_sec * 1000000000LL + t.tv_usec * 1000LL;
+}
+
+static struct cpu_times cpu_times(void)
+{
+    struct rusage used = {0};
+    getrusage(RUSAGE_THREAD, &used);
+    return (struct cpu_times){timeval_ns(used.ru_utime), timeval_ns(used.ru_stime)};
 }
 
 static uint64_t next_random(struct plan *p) // splitmix64: the same on every machine
@@ -172,13 +185,17 @@ long plan_gap_ms(struct plan *p)
 
 void plan_begin(struct plan *p, const char *cause, const struct plan_site *at)
 {
+    p->at_begin = cpu_times();
     note(p, "begin %d %lld %s %s %s %d-%d\n", p->made, (long long)now_ns(), cause, at->function,
          at->file, at->line, at->last_line);
 }
 
 void plan_end(struct plan *p)
 {
-    note(p, "end %d %lld\n", p->made++, (long long)now_ns());
+    int64_t ended = now_ns();
+    struct cpu_times cpu = cpu_times();
+    note(p, "end %d %lld %lld %lld\n", p->made++, (long long)ended,
+         (long long)(cpu.user - p->at_begin.user), (long long)(cpu.kernel - p->at_begin.kernel));
 }
 
 void plan_done(struct plan *p)

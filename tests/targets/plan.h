@@ -22,6 +22,10 @@ struct plan_site {
     int line, last_line;
 };
 
+struct cpu_times { // ns
+    int64_t user, kernel;
+};
+
 struct plan {
     uint64_t seed, rng;
     int count;                            // stalls to make, 0: until killed
@@ -32,6 +36,7 @@ struct plan {
     const char *causes[PLAN_MAX_CAUSES];
     int order[PLAN_MAX_CAUSES], next; // each round visits every cause once, in a new order
     int log_fd, made;
+    struct cpu_times at_begin; // of the stall that lasts
 };
 
 // --seed --count --min --max --gap-min --gap-max --start (ms) --causes a,b --endless --log FILE.

@@ -220,21 +220,9 @@ static uint64_t set_of(const char *name)
 
 #define KEPT (1ull << 39 | 1ull << 38 | 1ull << 19 | 1ull << 2 | 1ull << 40)
 
-// Debian's kernels at 3 refuse perf events to CAP_PERFMON: there CAP_SYS_ADMIN stays.
-static uint64_t may_keep(void)
-{
-    int level = 0;
-    FILE *f = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
-    if (f && fscanf(f, "%d", &level) != 1)
-        level = 0;
-    if (f)
-        fclose(f);
-    return level > 2 ? KEPT | 1ull << 21 : KEPT;
-}
-
 static int keeps_at_most_five(void)
 {
-    bool right = !(set_of("CapEff") & ~may_keep()) && !(set_of("CapPrm") & ~may_keep()) &&
+    bool right = !(set_of("CapEff") & ~KEPT) && !(set_of("CapPrm") & ~KEPT) &&
                  set_of("CapInh") == 0 && set_of("CapAmb") == 0 && set_of("NoNewPrivs") == 1;
     if (geteuid() == 0)
         right = right && set_of("CapBnd") == 0;

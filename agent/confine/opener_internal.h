@@ -1,0 +1,17 @@
+// What both sides of an opener need. An answer is an int, with the descriptor when it is not negative.
+#ifndef LOOPSCOPE_CONFINE_OPENER_INTERNAL_H
+#define LOOPSCOPE_CONFINE_OPENER_INTERNAL_H
+
+#include <sys/socket.h>
+
+#include "opener.h"
+
+union one_descriptor {
+    char space[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+};
+
+// The opener's life; never returns.
+void opener_live(int fd, opener_fn *open) __attribute__((noreturn));
+
+#endif

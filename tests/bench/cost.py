@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What loopscope costs. usage: cost.py redis|node|others|agent [--pairs N]
+"""What loopscope costs. usage: cost.py redis|node|others|agent|tasks|calls [--pairs N]
 
 CPU time per request of the target with loopscope attached, against without, in interleaved pairs;
 the same for programs that are not watched; and what the agent itself takes.
@@ -204,7 +204,78 @@ def bench_agent(count):
     return share <= 0.01 and after <= 30e6
 
 
-PARTS = {"redis": bench_redis, "node": bench_node, "others": bench_others, "agent": bench_agent}
+class TasksLoad:
+    def __init__(self, mode, waiting):
+        self.counter = Counter()
+        self.process = subprocess.Popen([tool("tasks_load"), mode, str(waiting), self.counter.path])
+        until = time.monotonic() + 120
+        while not self.counter.read():
+            if time.monotonic() > until or self.process.poll() is not None:
+                raise SystemExit("bench: the tasks were not spawned")
+            time.sleep(0.1)
+        self.pid = self.process.pid
+
+    def end(self):
+        self.process.kill()  # a million tasks take their time to be cancelled
+        self.process.wait()
+        self.counter.close()
+
+
+def refresh(tasks, limit_ms):
+    """CPU of the agent for one look at so many tasks."""
+    load = TasksLoad("wait", tasks)
+    try:
+        told = subprocess.run([tool("table"), str(load.pid), "8"], capture_output=True, text=True, check=True).stdout
+    finally:
+        load.end()
+    total, first, later = (float(word) for word in told.split())
+    good = total >= tasks and (limit_ms is None or max(first, later) <= limit_ms)
+    limit = "" if limit_ms is None else f", at most {limit_ms}: {'yes' if good else 'NO'}"
+    print(f"{total:.0f} tasks read: {first:.1f} ms of the agent's CPU the first time, {later:.1f} ms each later one"
+          f"{limit}", flush=True)
+    return good
+
+
+def available_bytes():
+    with open("/proc/meminfo") as info:
+        return next(int(line.split()[1]) * 1024 for line in info if line.startswith("MemAvailable"))
+
+
+def bench_tasks(count):
+    """A program on our runtime that spawns and awaits tasks without end, beside many that wait, while all are read."""
+    good = True
+    for waiting in (1000, 100000):
+        load = TasksLoad("spawn", waiting)
+        try:
+            good &= row(f"a task spawned and awaited, beside {waiting}", *pairs([load.pid], load.counter, load.pid, [],
+                                                                               count), limit=1.01)
+        finally:
+            load.end()
+    good &= refresh(100000, 100)
+    if available_bytes() > 10e9:  # 4.3 KB a task
+        good &= refresh(1000000, None)
+    else:
+        print("1000000 tasks: skipped, too little memory")
+    return good
+
+
+def bench_calls(count):
+    """Calls of libuv by the loop's own thread with --thread-checks, and without the agent."""
+    for which, name in ((0, "uv_timer_start, uv_timer_stop"), (1, "uv_update_time")):
+        load = TasksLoad("calls", which)
+        try:
+            ratios, plain, _ = pairs([load.pid], load.counter, load.pid, ["--thread-checks"], count)
+        finally:
+            load.end()
+        probed = [ratio * ns for ratio, ns in zip(ratios, plain)]
+        low, high = measure.interval(probed)
+        print(f"a call of {name}: {measure.median(plain):.0f} ns, with --thread-checks {measure.median(probed):.0f} ns"
+              f" ({low:.0f} to {high:.0f}), {len(plain)} pairs", flush=True)
+    return True
+
+
+PARTS = {"redis": bench_redis, "node": bench_node, "others": bench_others, "agent": bench_agent,
+         "tasks": bench_tasks, "calls": bench_calls}
 
 
 def main():
@@ -212,7 +283,7 @@ def main():
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--pairs", type=int, default=20)
     options = parser.parse_args()
-    if options.part != "agent":
+    if options.part not in ("agent", "calls"):
         measure.head()
     return 0 if PARTS[options.part](options.pairs) else 1
 

@@ -136,10 +136,10 @@ static void put_tasks(const struct snap *s, FILE *out)
 
 static void put_head(const struct snap *s, FILE *out)
 {
-    char when[48];
+    char when[48], watched[500];
     format_time(s->started_unix_ns, when);
     fputs("# loopscope: ", out);
-    put_text(out, s->source);
+    put_text(out, watched_name(s, watched, sizeof(watched)));
     fprintf(out, "\n\n%s from %.19sZ", human_ns(s->now_ns).text, when);
     if (s->host.hostname) {
         fputs(" on ", out);

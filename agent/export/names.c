@@ -30,6 +30,17 @@ const char *process_name(const struct snap *s, int pid)
     return p && p->name ? p->name : "process";
 }
 
+const char *watched_name(const struct snap *s, char *buf, size_t size)
+{
+    const char *source = s->source ? s->source : "";
+    const char *name = s->nprocesses == 1 ? s->processes[0].name : NULL;
+    if (!name || !*name || strstr(source, name))
+        snprintf(buf, size, "%.*s", (int)size - 1, source);
+    else
+        snprintf(buf, size, "%.100s (%.300s)", name, source);
+    return buf;
+}
+
 const char *thread_name(const struct snap *s, int tid)
 {
     const struct snap_loop *l = loop_at(s, tid);

@@ -8,6 +8,8 @@ const struct snap_process *process_at(const struct snap *s, int pid); // NULL: n
 const struct snap_loop *loop_at(const struct snap *s, int tid);
 const char *process_name(const struct snap *s, int pid); // never NULL
 const char *thread_name(const struct snap *s, int tid);  // never NULL
+// What was watched, as a person would say it: "node (29119)", where TARGET was a number.
+const char *watched_name(const struct snap *s, char *buf, size_t size);
 // A frame in one word: its function, else module+0xoffset. Clean, never empty.
 const char *frame_word(const struct frame *f, char *buf, size_t size);
 

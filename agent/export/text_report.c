@@ -7,18 +7,19 @@
 
 #include "history.h"
 #include "json.h"
+#include "names.h"
 #include "text.h"
 
 void text_header(const struct text *t, const struct snap *s)
 {
-    char *line = NULL, when[48];
+    char *line = NULL, when[48], watched[500];
     size_t size;
     FILE *f = open_memstream(&line, &size);
     if (!f)
         abort();
     format_time(s->started_unix_ns, when);
     fprintf(f, "loopscope %s: %s, %s from %.19sZ", s->agent.version ? s->agent.version : "",
-            s->source ? s->source : "", human_ns(s->now_ns).text, when);
+            watched_name(s, watched, sizeof(watched)), human_ns(s->now_ns).text, when);
     if (s->host.hostname)
         fprintf(f, " on %s", s->host.hostname);
     if (s->host.kernel)

@@ -75,12 +75,14 @@ def check_json(program, fixture):
 
 
 def check_text(program, fixture):
-    text_of(run(program, fixture, "text"))
+    text = text_of(run(program, fixture, "text"))
+    assert fixture != "quiet" or ": redis-server (6003), " in text.splitlines()[0], text.splitlines()[0]
 
 
 def check_markdown(program, fixture):
     text = text_of(run(program, fixture, "markdown"))
     assert text.startswith("# loopscope")
+    assert fixture != "quiet" or text.splitlines()[0].endswith(": redis-server (6003)"), text.splitlines()[0]
     assert not re.search(r"(?<!\\)<", re.sub(r"(?m)^    .*$", "", text)), "raw HTML"
 
 

@@ -7,6 +7,8 @@
 #include "cli.h"
 #include "collect.h"
 #include "export/doc.h"
+#include "export/json.h"
+#include "export/names.h"
 #include "export/text.h"
 #include "filter.h"
 
@@ -139,10 +141,26 @@ static void print_loops(const struct snap *a, const struct snap *b)
         }
 }
 
+static void print_side(const struct text *t, const char *side, const struct opts *opts,
+                       const struct snap *s)
+{
+    char when[48], watched[500];
+    format_time(s->started_unix_ns, when);
+    ink(t, INK_DIM);
+    printf("%s  ", side);
+    clean_print(stdout, opts->text, t->o->ascii);
+    fputs(": ", stdout);
+    clean_print(stdout, watched_name(s, watched, sizeof(watched)), t->o->ascii);
+    printf(", %s from %.19sZ\n", human_ns(s->now_ns).text, when);
+    ink(t, INK_NONE);
+}
+
 static void print_text(const struct comparison *c, const struct opts *opts)
 {
     struct export_opts o = export_opts_of(opts, PART_ALL);
     struct text t = text_begin(stdout, &o);
+    print_side(&t, "A", opts, c->a.last);
+    print_side(&t, "B", &c->opts_b, c->b.last);
     if (c->npairs == 0)
         puts("no findings in either");
     for (int i = 0; i < c->npairs; i++)

@@ -77,6 +77,16 @@ static void on_snapshot(void *arg, struct snap *snap)
         socket_show(s->socket, snap);
 }
 
+// Who asks for a recording's figures asks after its last picture has come.
+static void on_played(void *arg)
+{
+    struct serving *s = arg;
+    if (isatty(STDERR_FILENO))
+        fputs("the recording is at its end: its last picture is served until ^C\n", stderr);
+    if (s->http)
+        http_ended(s->http);
+}
+
 static void on_closing(void *arg)
 {
     struct serving *s = arg;
@@ -93,6 +103,7 @@ int cmd_serve(const struct opts *opts)
                                     .opening = on_opening,
                                     .snapshot = on_snapshot,
                                     .closing = on_closing,
+                                    .played = on_played,
                                     .arg = &s}};
     int status = STATUS_CLEAN;
     if (collect_run(&s.collect) < 0 || s.collect.err.text[0])

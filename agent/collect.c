@@ -219,9 +219,14 @@ static void on_snapshot(void *arg, struct snap *s)
 static void on_end(void *arg, const struct error *err)
 {
     struct state *st = arg;
-    st->c->ended = true;
+    struct collect *c = st->c;
+    c->ended = true;
+    if (!err && c->opts->target == TARGET_RECORDING && c->played) {
+        c->played(c->arg);
+        return;
+    }
     if (err)
-        st->c->err = *err;
+        c->err = *err;
     stop(st);
 }
 

@@ -26,6 +26,7 @@ struct collect {
     void (*snapshot)(void *arg, struct snap *s);  // NULL is fine
     int (*opening)(void *arg, struct error *err); // when the loop is there; NULL is fine
     void (*closing)(void *arg); // before the loop winds down: close your handles; NULL is fine
+    void (*played)(void *arg); // a recording is at its end, and what it showed stays; NULL: it ends
     void *arg;
     // Out:
     struct snap *last; // one reference, NULL when none came

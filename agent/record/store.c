@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-// "disk I/O error" does not say that the disk is full.
+// "disk I/O error" does not say that the disk is full, "unable to open" not that the folder is missing.
 static const char *reason(sqlite3 *db)
 {
     if (!db)
         return "out of memory";
-    int system = sqlite3_errcode(db) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
+    int code = sqlite3_errcode(db);
+    bool is_systems = code == SQLITE_IOERR || code == SQLITE_CANTOPEN;
+    int system = is_systems ? sqlite3_system_errno(db) : 0;
     return system ? strerror(system) : sqlite3_errmsg(db);
 }
 

@@ -131,6 +131,21 @@ class Contract(unittest.TestCase):
         self.assertEqual(again["stacks"], document["stacks"])
         self.assertEqual(harness.run("top", file, "--once").returncode, 0)
 
+    def test_diff_says_what_it_compares_and_what_is_worse(self):
+        quiet, noisy = os.path.join(self.folder, "quiet.lsr"), os.path.join(self.folder, "noisy.lsr")
+        beside = subprocess.Popen([harness.AGENT, "record", str(self.healthy.pid), "-o", quiet, "--for", "2s"])
+        harness.run("record", self.pid, "-o", noisy, "--for", "2s")
+        beside.wait(60)
+        worse, same = harness.run("diff", quiet, noisy), harness.run("diff", noisy, noisy)
+        self.assertEqual((worse.returncode, same.returncode), (1, 0), worse.stdout + same.stdout)
+        lines = worse.stdout.splitlines()
+        self.assertRegex(lines[0], r"^A  .*quiet\.lsr: .*healthy_c \(\d+\), ")
+        self.assertRegex(lines[1], r"^B  .*noisy\.lsr: .*stall_c \(\d+\), ")
+        self.assertRegex(lines[2], r"^new ")
+        self.assertEqual((lines[-1], same.stdout.splitlines()[-1]), ("B is worse", "B is not worse"))
+        document = json.loads(harness.run("diff", quiet, noisy, "--json").stdout)
+        self.assertEqual((document["schema"], document["worse"]), ("loopscope-diff/1", True))
+
     def test_a_command_is_started_and_ended(self):
         document = self.document("check", "--for", "3s", "--json", "--", harness.program("healthy_c"),
                                  status=0)

@@ -7,12 +7,14 @@ import os
 import pwd
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -262,12 +264,6 @@ def hostile_servers(folder, layout):
                 (b"", "nothing", "no loopscope answers"))])
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def wait_for_port(port, process):
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
@@ -283,12 +279,38 @@ def ask_http(port, path):
         return answer.read().decode()
 
 
+def status_of(port, path):
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30).status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def served_recording(folder, pid):
+    """A recording's last picture is served until ^C, and /healthz says that no more will come."""
+    path, port = os.path.join(folder, "served.lsr"), harness.free_port()
+    harness.run("record", pid, "-o", path, "--for", "3s")
+    serve = subprocess.Popen([harness.AGENT, "serve", path, "--listen", f"127.0.0.1:{port}"], stderr=subprocess.DEVNULL)
+    try:
+        wait_for_port(port, serve)
+        until = time.monotonic() + 60
+        while serve.poll() is None and status_of(port, "/healthz") != 503 and time.monotonic() < until:
+            time.sleep(0.05)
+        expect("a recording: /healthz says that it is at its end", serve.poll() is None and status_of(port, "/healthz") == 503)
+        expect("a recording: its figures are served", "loopscope_loop_stalls_total" in ask_http(port, "/metrics"))
+        expect("a recording: its page is served", "<html" in ask_http(port, "/report.html"))
+        serve.send_signal(signal.SIGINT)
+        expect("a recording: ^C ends it with 0", serve.wait(30) == 0, serve.returncode)
+    finally:
+        harness.end(serve)
+
+
 def deaf_listener(folder):
     """/events to somebody who never reads: cut off when 1 MB behind, while others are served."""
     log = os.path.join(folder, "busy.journal")
     target = harness.start_target("c", log, "--causes", "spin,nanosleep,fifo,flock,mutex", "--min", "5", "--max", "8",
                                   "--gap-min", "2", "--gap-max", "4", "--start", "10")
-    port = free_port()
+    port = harness.free_port()
     serve = subprocess.Popen([harness.AGENT, "serve", str(target.pid), "--listen", f"127.0.0.1:{port}", "--threshold", "3ms"],
                              stderr=subprocess.DEVNULL)
     try:
@@ -329,7 +351,7 @@ def main():
             serve.end()
             beside([lambda: see(folder, target.pid), lambda: users(folder, target.pid),
                     lambda: hostile_clients(folder, target.pid, "--long" in sys.argv),
-                    lambda: hostile_servers(folder, layout)])
+                    lambda: hostile_servers(folder, layout), lambda: served_recording(folder, target.pid)])
             if "--long" in sys.argv:
                 deaf_listener(folder)
         finally:

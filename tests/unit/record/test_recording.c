@@ -695,6 +695,16 @@ static void what_is_no_recording_is_refused(void **state)
     refuse("newer");
 }
 
+static void a_missing_folder_is_told(void **state)
+{
+    (void)state;
+    struct opts opts = {0};
+    struct recorder *r;
+    assert_true(record_open(&r, "/no/such/folder/x.lsr", &opts, &err) < 0);
+    assert_string_equal(err.text,
+                        "/no/such/folder/x.lsr: cannot be created: No such file or directory");
+}
+
 static void foreign_files_are_not_overwritten(void **state)
 {
     (void)state;
@@ -779,6 +789,7 @@ int main(void)
         cmocka_unit_test(killed_recorder_leaves_a_file),
         cmocka_unit_test(what_only_the_log_holds_counts),
         cmocka_unit_test(what_is_no_recording_is_refused),
+        cmocka_unit_test(a_missing_folder_is_told),
         cmocka_unit_test(foreign_files_are_not_overwritten),
         cmocka_unit_test(truncated_is_refused),
         cmocka_unit_test(damage_never_crashes),

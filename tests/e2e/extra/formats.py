@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -37,12 +36,6 @@ def have(program, package):
         return True
     print(f"skipped: {program} ({package}) is not installed" + (" and cannot be" if LONG else "; --long installs it"))
     return False
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def export(recording, folder, name):
@@ -151,7 +144,7 @@ def poll(port, words, seconds):
 def prometheus_server(target, folder):
     if not have("prometheus", "prometheus"):
         return
-    port, web = free_port(), free_port()
+    port, web = harness.free_port(), harness.free_port()
     config = os.path.join(folder, "prometheus.yml")
     with open(config, "w") as file:
         file.write("global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: loopscope\n  static_configs: "
@@ -245,6 +238,10 @@ def page(recording, folder):
         return
     dom, console, asked = browse(folder, "file://" + path, "--dump-dom")
     expect("the page shows its findings", "<svg" in dom or "<canvas" in dom or "loop-" in dom, dom[:300])
+    said = re.search(r'<p class="short">(In [\d.]+ m?s the loop of .*? was blocked for [\d.]+ m?s.*?)</p><ul>(.*?)</ul>', dom, re.S)
+    expect("the page says first what happened", said, dom[:300])
+    ways = re.findall(r'href="#(.*?)"', said[2]) if said else []
+    expect(f"and shows the way to {len(ways)} findings", ways and all(f'id="{way}"' in dom for way in ways), ways)
     expect("no console message", not console, console)
     expect("no network request", not asked, asked)
     for scheme, number in (("dark", 0), ("light", 1)):

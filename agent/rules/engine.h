@@ -80,6 +80,7 @@ void draft_title(struct draft *d, const char *fmt, ...) __attribute__((format(pr
 void draft_remedy(struct draft *d, const struct rule *rule); // that rule's instead of its own
 void draft_remedy_of_call(struct draft *d, const struct cause *cause); // what suits the call better
 // remedies.c: one of a rule's sentences, in the words of the runtime where there are such.
+bool waits_for_interpreter(const struct cause *cause); // another thread runs Python meanwhile
 const char *remedy_of(const struct rule *rule, int which, enum runtime_kind runtime);
 const char *remedy_of_call(const struct cause *cause,
                            enum runtime_kind runtime); // NULL: the rule's

@@ -134,14 +134,25 @@ static const struct {
     {"wait", RUNTIME_ASYNCIO,
      "start the child with asyncio.create_subprocess_exec and await its communicate or wait"},
     {"wait", RUNTIME_LIBUV, "start the child with uv_spawn and act in its exit callback"},
+    {"GIL", RUNTIME_UNKNOWN,
+     "move the holder's work to a process (ProcessPoolExecutor), or cut it into shorter calls: one "
+     "call into C keeps the interpreter's lock until it returns, a regular expression for "
+     "instance"},
     {"wait", RUNTIME_UNKNOWN,
      "do not wait for children on the loop: a pidfd or SIGCHLD in its poll tells when they end"},
 };
 
-// One name for what sleeps and one for what waits for a child.
+bool waits_for_interpreter(const struct cause *c)
+{
+    return c->kind == CAUSE_LOCK && c->lock && strcmp(c->lock, "GIL") == 0;
+}
+
+// One name for what sleeps and one for what waits for a child; and the lock that is no lock of the program's.
 static const char *kind_of_call(const struct cause *c)
 {
     static const char *const waits[] = {"wait4", "waitid", "vfork"};
+    if (waits_for_interpreter(c))
+        return "GIL";
     if (!c->syscall)
         return NULL;
     if (strcmp(c->syscall, "nanosleep") == 0 || strcmp(c->syscall, "clock_nanosleep") == 0)

@@ -172,7 +172,7 @@ static struct draft *draft_of(struct rules *r, const struct rule *rule, const st
         draft_remedy(d, &rule_loop_starved);
     else if (rule == &rule_loop_starved)
         draft_remedy(d, &rule_loop_blocked);
-    else if (rule == &rule_loop_sync_io)
+    else if (rule == &rule_loop_sync_io || waits_for_interpreter(&s->cause))
         draft_remedy_of_call(d, &s->cause);
     if (s->cause.kind != CAUSE_RUNQUEUE && starved_share(s) >= SHARE_TOLD)
         draft_title(d, "%s; %.0f %% of it without a CPU", d->f.title, starved_share(s) * 100);

@@ -53,6 +53,7 @@ void put_stack(struct writer *w, const struct merged *m, const struct stack_fact
 {
     put_text(w, facts->why_not);
     put_text(w, facts->lock);
+    put_text(w, facts->holder);
     put_task(w, &facts->task);
     put_bytes(w, &facts->place, sizeof(facts->place));
     put_u32(w, (uint32_t)facts->torn | (uint32_t)facts->live_reads << 1 |
@@ -81,6 +82,7 @@ bool get_stack(struct reader *r, struct stack_answer *ret)
 {
     *ret = (struct stack_answer){.why_not = get_text(r)};
     ret->lock = get_text(r);
+    ret->holder = get_text(r);
     get_task(r, &ret->task);
     get_bytes(r, &ret->place, sizeof(ret->place));
     uint32_t bits = get_u32(r);

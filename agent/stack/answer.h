@@ -10,7 +10,7 @@
 
 struct stack_facts { // beside the frames
     bool torn, live_reads, in_language, gc;
-    const char *why_not, *lock;
+    const char *why_not, *lock, *holder;
     struct task_ref task;
     struct frame_place place;
 };

@@ -101,6 +101,7 @@ static void apply_debug_offsets(struct cpython *py)
     override(&py->o.is_next, interpreter[2]);
     override(&py->o.is_threads, interpreter[3]);
     override(&py->o.is_modules, interpreter[later ? 6 : 5]);
+    override(&py->o.is_gil, interpreter[later ? 9 : 8]);
     override(&py->o.ts_next, thread[2]);
     override(&py->o.ts_frame, thread[4]);
     if (py->o.version < 0x030f)
@@ -246,30 +247,6 @@ static void merge(struct cpython *py, const struct native_frame *native, int n,
     }
 }
 
-// The thread wants the interpreter's lock. take_gil is a static function that stripped builds do
-// not name: there, a condition variable waited for directly under the calls that take the lock says
-// it.
-static bool waits_for_gil(const struct native_frame *frames, int n)
-{
-    static const char *const takers[] = {"PyEval_RestoreThread",     "PyEval_AcquireThread",
-                                         "PyEval_AcquireLock",       "_PyThreadState_Attach",
-                                         "_PyEval_EvalFrameDefault", "PyGILState_Ensure"};
-    bool cond = false;
-    for (int i = 0; i < n && i < 8; i++) {
-        const char *s = frames[i].symbol;
-        if (has_prefix(s, "take_gil"))
-            return true;
-        if (s && strstr(s, "pthread_cond_"))
-            cond = true;
-        for (size_t k = 0; s && cond && k < sizeof takers / sizeof *takers; k++)
-            if (has_prefix(s, takers[k]))
-                return true;
-        if (is_eval(&frames[i]) || has_prefix(s, "PyThread_"))
-            return false;
-    }
-    return false;
-}
-
 static bool ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text), k = strlen(end);
@@ -363,10 +340,12 @@ static void walk(void *self, struct mem *m, int tid, const struct native_frame *
     ret->nframes = py->out_count;
     ret->in_language = is_in_program(py, native, n);
     ret->gc = collects_garbage(native, n);
-    ret->lock = waits_for_gil(native, n) ? "GIL" : NULL;
+    ret->lock = py_waits_for_gil(py, native, n) ? "GIL" : NULL;
     uint64_t task = taken ? 0 : asyncio_running(py, thread, frames, nframes);
     if (task)
         asyncio_task_ref(py, task, &ret->task);
+    if (ret->lock) // last: it looks at the process anew
+        ret->holder = py_gil_holder(py, thread);
 }
 
 const struct lang cpython_lang = {

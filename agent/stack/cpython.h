@@ -84,6 +84,8 @@ struct cpython {
     struct taken_frame taken[TAKEN_FRAMES]; // for the next walk
     int ntaken;
     char texts[3][PY_NAME_MAX + 64]; // task_ref of the present walk
+    uint64_t interpreter;            // of the thread found last; 0 none
+    char holder[3 * PY_NAME_MAX];    // of the interpreter's lock, of the present walk
 };
 
 struct py_frame { // one Python frame of a thread, leaf first
@@ -127,6 +129,12 @@ void py_codes_free(struct cpython *py);
 uint64_t py_thread_of(struct cpython *py, int tid, uint64_t stack_low); // 0 none
 int py_thread_frames(struct cpython *py, uint64_t thread, struct py_frame *frames, int max,
                      bool *torn);
+
+// The thread whose native frames these are wants the interpreter's lock.
+bool py_waits_for_gil(struct cpython *py, const struct native_frame *frames, int n);
+// "thread NAME in FUNCTION (FILE:LINE)" for the thread that holds the interpreter's lock, which `waiter` waits for;
+// NULL: not known, or it is free again. Lives until the next walk. Forgets the pages read so far.
+const char *py_gil_holder(struct cpython *py, uint64_t waiter);
 
 // asyncio. The task that runs on this thread, as its frames show it; 0 none.
 uint64_t asyncio_running(struct cpython *py, uint64_t thread, const struct py_frame *frames, int n);

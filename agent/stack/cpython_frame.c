@@ -54,8 +54,10 @@ static uint64_t find_thread(struct cpython *py, int tid, uint64_t stack_low)
     for (int i = 0; interpreter && i < MAX_INTERPRETERS; i++) {
         uint64_t thread = py_pointer(py, interpreter + py->o.is_threads);
         for (; thread && threads < MAX_THREADS && !mem_spent(py->m); threads++) {
-            if (stack_low ? uses_stack(py, thread, stack_low) : is_thread(py, thread, tid))
+            if (stack_low ? uses_stack(py, thread, stack_low) : is_thread(py, thread, tid)) {
+                py->interpreter = interpreter;
                 return thread;
+            }
             thread = py_pointer(py, thread + py->o.ts_next);
         }
         interpreter = py_pointer(py, interpreter + py->o.is_next);

@@ -11,6 +11,8 @@ struct cpython_offsets {
     int16_t is_next;
     int16_t is_threads;
     int16_t is_modules;
+    int16_t rt_gil;
+    int16_t is_gil;
     int16_t is_gc;
     int16_t is_gc_permanent;
     int16_t is_tasks;

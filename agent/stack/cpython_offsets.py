@@ -20,6 +20,8 @@ rt_interp_head    _PyRuntimeState.interpreters.head
 is_next           PyInterpreterState.next
 is_threads        PyInterpreterState.threads.head PyInterpreterState.tstate_head
 is_modules        PyInterpreterState.imports.modules PyInterpreterState.modules
+rt_gil            _PyRuntimeState.ceval.gil
+is_gil            PyInterpreterState.ceval.gil
 is_gc             PyInterpreterState.gc.generations
 is_gc_permanent   PyInterpreterState.gc.permanent_generation
 is_tasks          PyInterpreterState.asyncio_tasks_head

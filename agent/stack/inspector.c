@@ -158,8 +158,10 @@ static void ask_walkers(struct process *p, const struct stack_request *request,
         take_language(part, &r, n, a);
         facts->torn |= r.torn;
         facts->gc |= r.gc;
-        if (r.lock)
+        if (r.lock) {
             facts->lock = r.lock;
+            facts->holder = r.holder;
+        }
         if (r.place.thread)
             facts->place = r.place;
         if (r.task.id)

@@ -44,7 +44,7 @@ struct lang_result {
     struct lang_frame *frames; // sorted by at
     bool torn;                 // stopped midway
     bool gc, in_language;
-    const char *lock;
+    const char *lock, *holder; // what it waits for, and who has it; NULL
     struct task_ref task;
     struct frame_place place;
 };

@@ -55,6 +55,7 @@ struct stack_answer {
     bool in_language;     // a wait under a language call (execSync): see architecture 2
     bool gc;              // the runtime collects garbage here
     const char *lock;     // what a futex is part of, "GIL", "a semaphore"; NULL: nothing tells
+    const char *holder;   // of that lock: "thread NAME in FUNCTION (FILE:LINE)"; NULL unknown
     struct task_ref task; // asyncio's running task; id NULL: none
     struct frame_place place;
 };

@@ -226,6 +226,8 @@ static void take_answer(struct model *m, struct stall *s, const struct look *l,
     s->gc[l->sample] = a->gc;
     if (a->lock && k->cause.lock && k->cause.holder_tid == SNAP_UNKNOWN && in_futex(k))
         k->cause.lock = lock_text(s->box, a->lock, k->cause.lock);
+    if (a->holder && k->cause.lock && !k->cause.peer)
+        k->cause.peer = snap_strdup(s->box, a->holder);
     if (a->gc && (k->cause.kind == CAUSE_CPU_USER || k->cause.kind == CAUSE_LOCK))
         k->cause.kind = CAUSE_GC;
     if (a->task.id && !s->facts.task.id)

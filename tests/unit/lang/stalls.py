@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 
-LONG = 0.6
+LONG = 4  # ended by the test as soon as it has seen enough
 
 
 def stall(lines=1):
@@ -43,7 +43,7 @@ def block_json():
 
 def block_hash():
     stall()
-    hashlib.pbkdf2_hmac("sha512", b"a", b"b", 400000)
+    hashlib.pbkdf2_hmac("sha512", b"a", b"b", 3000000)
 
 
 def block_file():
@@ -89,8 +89,13 @@ def block_method():  # a C function (sort) between the two Python frames
     sorted([1, 2, 3, 4], key=Service().compare)
 
 
-def block_gil():  # another thread holds the interpreter's lock in a match that never gives it up
-    hog = threading.Thread(target=lambda: re.match(r"(a+)+$", "a" * 24 + "b"))
+
+def hold_interpreter():  # a match never gives up the interpreter's lock
+    re.match(r"(a+)+$", "a" * 27 + "b")
+
+
+def block_gil():
+    hog = threading.Thread(target=hold_interpreter, name="hog")
     stall(2)
     hog.start()
     time.sleep(0.01)

@@ -43,6 +43,17 @@ static void check_places(struct live *l)
     assert_true(l->result.frames[1].at - l->result.frames[0].at > 1);
 }
 
+static void check_interpreter_lock(const struct live *l)
+{
+    if (!l->result.holder)
+        live_print(l);
+    assert_non_null(l->result.lock);
+    assert_string_equal(l->result.lock, "GIL");
+    assert_non_null(l->result.holder);
+    if (strncmp(l->result.holder, "thread hog in hold_interpreter (stalls.py:", 42) != 0)
+        fail_msg("held by %s", l->result.holder);
+}
+
 static void run(const char *program)
 {
     struct live *l = calloc(1, sizeof *l);
@@ -53,10 +64,8 @@ static void run(const char *program)
     assert_true(live_stall(l));
     check_culprit(l);
     assert_true(l->result.in_language);
-    if (!strcmp(mode, "gil")) {
-        assert_non_null(l->result.lock);
-        assert_string_equal(l->result.lock, "GIL");
-    }
+    if (!strcmp(mode, "gil"))
+        check_interpreter_lock(l);
     if (!strcmp(mode, "task"))
         check_task(l);
     if (!strcmp(mode, "method"))

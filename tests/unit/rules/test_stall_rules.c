@@ -180,6 +180,28 @@ static void test_remedies_speak_the_runtimes_language(void **state)
     assert_non_null(strstr(remedy_on(RUNTIME_LIBUV, "wait4", buf, sizeof(buf)), "uv_spawn"));
 }
 
+// Another thread runs Python: a lock that no lock of asyncio can take the place of.
+static void test_interpreter_lock(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    struct snap *s = facts_new(20);
+    s->processes[0].runtime = RUNTIME_ASYNCIO;
+    struct snap_stall *stall = facts_stall(s, 1, 150, CAUSE_LOCK, "futex");
+    facts_look(s, stall, "run");
+    stall->cause.lock = "GIL";
+    stall->cause.peer = "thread uploads in check (app.py:3)";
+    rules_judge(r, s);
+    const struct finding *f = facts_finding(s, "loop-lock");
+    assert_non_null(f);
+    assert_non_null(
+        strstr(f->title, "waiting for GIL, held by thread uploads in check (app.py:3)"));
+    assert_non_null(strstr(f->remedy[0], "ProcessPoolExecutor"));
+    assert_int_equal(f->nremedy, 1);
+    snap_unref(s);
+    rules_free(r);
+}
+
 static void test_severity_by_length(void **state)
 {
     (void)state;
@@ -455,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_block_from_before_the_attach),
         cmocka_unit_test(test_no_stack_is_said),
         cmocka_unit_test(test_holder_is_named),
+        cmocka_unit_test(test_interpreter_lock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

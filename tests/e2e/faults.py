@@ -7,9 +7,12 @@ strace makes the calls fail (-e inject), so that the program itself is the one t
 """
 
 import os
+import pty
 import re
 import resource
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,6 +72,14 @@ def orphaned_programs():
     return found
 
 
+def nothing_left(name):
+    for _ in range(100):
+        if not ours():
+            return
+        time.sleep(0.05)
+    failures.append(f"{name}: left processes {ours()}")
+
+
 def run(name, args, prefix=(), statuses=(0, 1, 3, 5), said=None, stdout=subprocess.PIPE, **options):
     """The agent under a fault; returns what it printed."""
     global tries
@@ -90,11 +101,7 @@ def run(name, args, prefix=(), statuses=(0, 1, 3, 5), said=None, stdout=subproce
         check(1 <= len(lines) <= 2 and lines[0].startswith("loopscope: "), f"{name}: not one line and a hint: {lines[:4]}")
     if said:
         check(re.search(said, err), f"{name}: does not say /{said}/: {err[:200]}")
-    for _ in range(20):
-        if not ours():
-            break
-        time.sleep(0.05)
-    check(not ours(), f"{name}: left processes {ours()}")
+    nothing_left(name)
     return out.stdout or ""
 
 
@@ -176,6 +183,31 @@ def outputs(target, tmp):
     os.close(writer)
 
 
+def terminal(target):
+    """The terminal of the dashboard goes away, before its first picture and after: it detaches and dies of SIGHUP, or has not begun."""
+    global tries
+    for name, bytes_seen, ends in (("at once", 0, (0, 2)), ("after a picture", 500, ())):
+        tries += 1
+        mine, its = pty.openpty()
+        process = subprocess.Popen([AGENT, "top", str(target)], stdin=its, stdout=its, stderr=subprocess.PIPE, start_new_session=True)
+        os.close(its)
+        seen, end = 0, time.monotonic() + 30
+        while seen < bytes_seen and time.monotonic() < end:
+            if select.select([mine], [], [], 1)[0]:
+                seen += len(os.read(mine, 4096))
+        check(seen >= bytes_seen, f"a terminal that goes away {name}: no picture")
+        os.close(mine)
+        try:
+            _, err = process.communicate(timeout=40)
+            check(process.returncode in (-signal.SIGHUP, *ends), f"a terminal that goes away {name}: status {process.returncode}")
+            check(not SIGNS_OF_A_CRASH.search(err.decode(errors="replace")), f"a terminal that goes away {name}: {err[:200]}")
+        except subprocess.TimeoutExpired:
+            failures.append(f"a terminal that goes away {name}: does not end")
+            process.kill()
+            process.communicate()
+        nothing_left(f"a terminal that goes away {name}")
+
+
 def limits(target):
     def set_to(kind, value):
         return lambda: resource.setrlimit(kind, (value, value))
@@ -195,7 +227,7 @@ if os.getuid() != 0:
 programs = orphaned_programs()
 parts = {"syscalls": lambda: syscalls(target.pid), "memory": lambda: memory(target.pid),
          "allocations": lambda: allocations(target.pid, tmp), "recordings": lambda: recordings(target.pid, tmp), "outputs": lambda: outputs(target.pid, tmp),
-         "limits": lambda: limits(target.pid)}
+         "terminal": lambda: terminal(target.pid), "limits": lambda: limits(target.pid)}
 with tempfile.TemporaryDirectory() as tmp:
     AGENT = shutil.copy(os.path.realpath(harness.AGENT), tmp)  # a program of its own: what is left behind is ours
     target = subprocess.Popen([harness.program("stall_c"), "--causes", "spin,nanosleep", "--gap-min", "200", "--gap-max", "400",

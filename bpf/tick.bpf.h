@@ -1,4 +1,4 @@
-// What perf events of one thread bring: ticks of its CPU time, and hits of its breakpoint.
+// What perf events bring: ticks of a CPU, and hits of one thread's breakpoint.
 #ifndef LOOPSCOPE_BPF_TICK_H
 #define LOOPSCOPE_BPF_TICK_H
 
@@ -14,11 +14,12 @@ static __always_inline u64 interrupted_cs(struct bpf_perf_event_data *ctx)
     return *(volatile u64 *)((u8 *)ctx + __builtin_offsetof(struct ls_regs, cs));
 }
 
-// Every 10 ms of CPU time of a trusted thread.
+// Every 10 ms of a CPU on which a trusted thread may run, whoever runs there.
 SEC("perf_event")
 int on_tick(struct bpf_perf_event_data *ctx)
 {
-    struct ls_slot *slot = slot_of((u32)bpf_get_current_pid_tgid());
+    u32 tid = (u32)bpf_get_current_pid_tgid();
+    struct ls_slot *slot = perhaps(tid_filter, tid) ? slot_of(tid) : NULL;
     if (!slot)
         return 0;
     struct task_struct *task = bpf_get_current_task_btf();

@@ -3,7 +3,7 @@
 // Debian's kernels at their default (kernel.perf_event_paranoid 3) ask for CAP_SYS_ADMIN, which is far more than
 // an attached agent should hold. There an opener is forked before the agent sheds it; it holds that one capability,
 // and a system call filter leaves it perf_event_open and the two calls that talk to the agent. An order says which
-// of the few events, of which thread and at which address; what the event is was told at its birth. An agent that is
+// of the few events, of which thread or CPU and at which address; what the event is was told at its birth. An agent that is
 // taken over gains from it no more than another such event, which can only look.
 //
 // It ends with the agent. Once it does not answer, no order is given any more (-EPIPE).
@@ -20,7 +20,7 @@ struct opener;
 
 struct opener_order { // all bytes of it come from the agent, which may have been taken over
     uint32_t kind;
-    int32_t tid;
+    int32_t tid, cpu; // one of them; -1 not
     uint64_t address;
 };
 

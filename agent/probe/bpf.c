@@ -10,8 +10,6 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "perf.h"
-
 static struct bpf_backend *backend(struct probe *p)
 {
     return p->backend;
@@ -20,6 +18,7 @@ static struct bpf_backend *backend(struct probe *p)
 static void free_backend(struct probe *p)
 {
     struct bpf_backend *b = backend(p);
+    ticks_close(&b->ticks);
     bpf_unload(b);
     free(b->free_slots);
     free(b);
@@ -32,6 +31,7 @@ static int bpf_open(struct probe *p, struct error *err)
     if (!b)
         return error_set(err, STATUS_INTERNAL, ENOMEM, "out of memory");
     p->backend = b;
+    ticks_init(&b->ticks);
     b->max_threads = p->config.max_threads;
     b->free_slots = calloc(b->max_threads, sizeof(int));
     int e = -ENOMEM;
@@ -155,23 +155,11 @@ static void bpf_seed(struct probe *p, struct process *process, struct thread *on
     run_seed(backend(p), single ? (only ? only : process->threads)->tid : 0);
 }
 
-static void bpf_trust(struct probe *p, struct thread *t)
-{
-    t->tick_fd =
-        perf_open_tick(p->config.opener, t->tid, bpf_program__fd(backend(p)->skel->progs.on_tick));
-    t->blind_why = NULL;
-    if (t->tick_fd == -EMFILE || t->tick_fd == -ENFILE)
-        t->blind_why = "too few file descriptors for an event a thread (ulimit -n)";
-    else if (t->tick_fd < 0)
-        t->blind_why = "perf_event_open is refused";
-}
-
 static void bpf_untrust(struct probe *p, struct thread *t)
 {
-    if (t->tick_fd >= 0)
-        close(t->tick_fd);
-    t->tick_fd = -1;
     proof_stop(p, t);
+    if (!p->trusted)
+        ticks_close(&backend(p)->ticks);
 }
 
 // News of threads was lost: what is there is looked up.
@@ -218,6 +206,8 @@ static void bpf_look_slowly(struct probe *p, struct thread *t)
 {
     if (p->estimated)
         proof_learn_waits(p, t);
+    if (t->kind != WAIT_NONE && p->now_ns >= t->ticks_again_ns)
+        ticks_cover(p, t);
 }
 
 static void bpf_drain(struct probe *p)
@@ -225,7 +215,7 @@ static void bpf_drain(struct probe *p)
     ring_buffer__consume(backend(p)->ring);
 }
 
-// Its own tick takes the sample, where it could be opened.
+// The tick of its CPU takes the sample, where it could be opened.
 static bool bpf_sample_running(struct probe *p, struct thread *t)
 {
     return t->blind_why && sample_blindly(p, t, t->blind_why);
@@ -250,7 +240,7 @@ const struct probe_ops probe_bpf_ops = {
     .process_new = bpf_process_new,
     .process_free = bpf_process_free,
     .seed = bpf_seed,
-    .trust = bpf_trust,
+    .trust = ticks_cover,
     .untrust = bpf_untrust,
     .scan = bpf_scan,
     .drain = bpf_drain,

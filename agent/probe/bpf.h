@@ -4,6 +4,8 @@
 
 #include <bpf/libbpf.h>
 
+#include <sched.h>
+
 #include "internal.h"
 #include "probe.skel.h"
 
@@ -13,6 +15,10 @@ struct tracing { // the wait calls, by tracepoints
     bool on;
     struct bpf_link *links[2];
     int64_t since_ns;
+};
+
+struct ticks {
+    int fds[CPU_SETSIZE]; // by CPU; negative: none, or why not
 };
 
 struct bpf_backend {
@@ -28,6 +34,7 @@ struct bpf_backend {
     struct tracing tracing;
     int64_t trace_again_ns; // not before
     unsigned int lost_before;
+    struct ticks ticks;
 };
 
 // bpf_load.c
@@ -38,6 +45,11 @@ void wait_calls_untrace(struct bpf_backend *b);
 
 // bpf_drain.c
 int bpf_record(void *arg, void *data, size_t size);
+
+// ticks.c
+void ticks_init(struct ticks *ticks);
+void ticks_close(struct ticks *ticks);
+void ticks_cover(struct probe *p, struct thread *t); // that thread can be sampled where it runs
 
 // proof.c: has the turn of a busy thread ended unseen?
 void proof_watch(struct probe *p, struct thread *t);

@@ -56,8 +56,9 @@ struct thread {
     struct sampler *peek;  // of a running thread that is to be looked at; NULL
     const char *blind_why; // why its registers cannot be had while it runs; NULL they can
 
-    // bpf: events of this thread; -1 none.
-    int tick_fd, break_fd;
+    // bpf
+    int64_t ticks_again_ns; // when to look again whether ticks cover its CPUs
+    int break_fd;           // event of this thread; -1 none
     uint64_t break_pc;
     int64_t break_used_ns, break_again_ns;
     int seen_running, learnt;   // looks in a row; attempts to learn its waits while it runs

@@ -13,7 +13,7 @@ enum event_kind { EVENT_TICK, EVENT_BREAKPOINT, EVENT_SAMPLES };
 static const struct perf_event_attr tick = {
     .size = sizeof(tick),
     .type = PERF_TYPE_SOFTWARE,
-    .config = PERF_COUNT_SW_TASK_CLOCK,
+    .config = PERF_COUNT_SW_CPU_CLOCK,
     .sample_period = TICK_PERIOD_NS,
 };
 
@@ -46,7 +46,8 @@ static const struct perf_event_attr samples = {
 int perf_open_order(const struct opener_order *o)
 {
     struct perf_event_attr attr;
-    if (o->tid <= 0) // 0 and -1 mean oneself and everybody
+    bool of_cpu = o->kind == EVENT_TICK;
+    if (of_cpu ? o->tid != -1 || o->cpu < 0 : o->tid <= 0 || o->cpu != -1) // 0: oneself
         return -EINVAL;
     switch (o->kind) {
     case EVENT_TICK: attr = tick; break;
@@ -56,7 +57,7 @@ int perf_open_order(const struct opener_order *o)
     }
     if (o->kind == EVENT_BREAKPOINT)
         attr.bp_addr = o->address;
-    int fd = (int)syscall(SYS_perf_event_open, &attr, o->tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+    int fd = (int)syscall(SYS_perf_event_open, &attr, o->tid, o->cpu, -1, PERF_FLAG_FD_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
@@ -72,20 +73,23 @@ static int perf_open(struct opener *opener, const struct opener_order *order, in
     return fd;
 }
 
-int perf_open_tick(struct opener *opener, int tid, int prog_fd)
+int perf_open_tick(struct opener *opener, int cpu, int prog_fd)
 {
-    return perf_open(opener, &(struct opener_order){.kind = EVENT_TICK, .tid = tid}, prog_fd);
+    const struct opener_order order = {.kind = EVENT_TICK, .tid = -1, .cpu = cpu};
+    return perf_open(opener, &order, prog_fd);
 }
 
 int perf_open_breakpoint(struct opener *opener, int tid, uint64_t pc, int prog_fd)
 {
-    const struct opener_order order = {.kind = EVENT_BREAKPOINT, .tid = tid, .address = pc};
+    const struct opener_order order = {
+        .kind = EVENT_BREAKPOINT, .tid = tid, .cpu = -1, .address = pc};
     return perf_open(opener, &order, prog_fd);
 }
 
 int perf_open_samples(struct opener *opener, int tid)
 {
-    return perf_open(opener, &(struct opener_order){.kind = EVENT_SAMPLES, .tid = tid}, -1);
+    const struct opener_order order = {.kind = EVENT_SAMPLES, .tid = tid, .cpu = -1};
+    return perf_open(opener, &order, -1);
 }
 
 int perf_arm(int fd, int hits)

@@ -38,7 +38,7 @@ void wake_at(struct probe *p, int64_t at_ns)
         set_timer(p);
 }
 
-// An event a thread of a process with a thousand of them.
+// An event a CPU, a breakpoint a busy loop, and what each process takes to be read.
 static void raise_file_limit(void)
 {
     struct rlimit limit;

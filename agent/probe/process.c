@@ -47,7 +47,7 @@ struct thread *thread_add(struct probe *p, struct process *process, int tid)
     t->tid = tid;
     t->process = process;
     t->added_ns = now_ns();
-    t->tick_fd = t->break_fd = -1;
+    t->break_fd = -1;
     t->iteration = t->iteration_before = INT64_MIN;
     if (p->ops->slot_new(p, t)) {
         free(t);

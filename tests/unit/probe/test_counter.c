@@ -49,7 +49,6 @@ static void begin(int64_t at_ms)
                              .slot = &slot,
                              .counter_address = 4096,
                              .iteration = INT64_MIN,
-                             .tick_fd = -1,
                              .break_fd = -1};
     probe = (struct probe){.config.threshold_ns = 100 * NS_PER_MS, .callbacks.turn = on_turn};
     turns_told = 0;

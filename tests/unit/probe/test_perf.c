@@ -1,4 +1,4 @@
-// Orders to an opener are foreign bytes: what is opened is one of three events of one thread, or nothing.
+// Orders to an opener are foreign bytes: what is opened is one of three events, or nothing.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,13 +19,23 @@
 static void foreign_orders_open_nothing(void **state)
 {
     (void)state;
+    const int self = getpid();
     const struct opener_order orders[] = {
-        {.kind = 3, .tid = getpid()},  {.kind = UINT32_MAX, .tid = getpid()},
-        {.kind = 0, .tid = 0},         {.kind = 1, .tid = -1},
-        {.kind = 2, .tid = INT32_MIN}, {.kind = 0x80000000u, .tid = -1, .address = UINT64_MAX}};
+        {.kind = 3, .tid = self, .cpu = -1},
+        {.kind = UINT32_MAX, .tid = self, .cpu = -1},
+        {.kind = 0, .tid = 0, .cpu = 0}, // ticks are of a CPU, all else of a thread
+        {.kind = 0, .tid = self, .cpu = -1},
+        {.kind = 0, .tid = self, .cpu = 0},
+        {.kind = 0, .tid = -1, .cpu = -1},
+        {.kind = 1, .tid = -1, .cpu = 0},
+        {.kind = 1, .tid = self, .cpu = 0},
+        {.kind = 2, .tid = INT32_MIN, .cpu = -1},
+        {.kind = 2, .tid = -1, .cpu = 0},
+        {.kind = 0x80000000u, .tid = -1, .cpu = -1, .address = UINT64_MAX}};
     for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
         assert_int_equal(perf_open_order(&orders[i]), -EINVAL);
-    const struct opener_order kernel = {.kind = 1, .tid = getpid(), .address = UINT64_MAX - 0xfff};
+    const struct opener_order kernel = {
+        .kind = 1, .tid = self, .cpu = -1, .address = UINT64_MAX - 0xfff};
     int fd = perf_open_order(&kernel); // a breakpoint in the kernel is not for exclude_kernel
     if (fd >= 0)
         close(fd);

@@ -322,6 +322,7 @@ void frame_draw_text(struct ui *ui, struct canvas *c, enum view_id view, bool ti
     ui->nav.view = view;
     ui_changed(ui);
     rows_update(ui, v->table(ui));
+    rows_settle(ui, v->table(ui), 0, ui_table(ui)->n);
     int items = ui_table(ui)->n, y = title ? 2 : 0;
     int rows = y + (v->head ? v->head_rows + 1 : 0) + 1 + (items > 3 ? items : 14);
     if (v->detail && items > 0)

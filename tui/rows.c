@@ -1,9 +1,10 @@
 // The order of a table's rows.
 //
 // A snapshot may hold 100 000 spawn sites, and a frame may cost 5 ms: so rows are made anew only when
-// the picture, the filter or the sort changes; each item is visited once, in the order of the memory; and
-// what depends on texts alone (a filter, an order by name) is kept from picture to picture as long as a
-// hash of the texts tells that they are the same.
+// the picture, the filter or the sort changes; each item is visited once, in the order of the memory; an
+// order by text is made only where it is looked at (rows_text.c); and what depends on texts alone (a filter,
+// an order by name) is kept from picture to picture as long as a hash of the texts tells that they are the
+// same.
 //
 // The cursor sticks to its item, and for some snapshots after a key rows keep the order they had, so
 // that nothing jumps away under the hand.
@@ -33,7 +34,7 @@ uint64_t hash_text(uint64_t h, const char *text)
     return h ^ h >> 32;
 }
 
-static bool descending(const struct table_state *t, const struct table *table)
+bool rows_descending(const struct table_state *t, const struct table *table)
 {
     bool down = t->sort >= 0 && table->columns[t->sort].big_first;
     return down != t->invert;
@@ -42,14 +43,6 @@ static bool descending(const struct table_state *t, const struct table *table)
 static bool sorts_by_text(const struct table_state *t, const struct table *table)
 {
     return t->sort >= 0 && table->columns[t->sort].text;
-}
-
-static void sort_rows(const struct ui *ui, const struct table *table, struct table_state *t)
-{
-    if (sorts_by_text(t, table))
-        rows_sort_by_text(ui, table, t, descending(t, table));
-    else
-        rows_sort(t->order, t->spare, t->n);
 }
 
 static void *grown(void *old, size_t size)
@@ -78,56 +71,91 @@ void rows_finish(struct table_state *t)
     free(t->order);
     free(t->spare);
     free(t->kept.stamps);
+    free(t->runs.v);
 }
 
+// One visit of all items.
+struct sweep {
+    const struct ui *ui;
+    const struct table *table;
+    struct table_state *t;
+    struct matcher m;
+    bool down, by_text, keep;
+    bool text_keys; // they are made: there is no order yet that may still be good
+    struct text_keys keys;
+};
+
 // A hash of all that a filter or an order by text sees of an item; its lowest bit is free.
-static uint64_t stamp_of(const struct ui *ui, const struct table *table, int index)
+static uint64_t stamp_of(const struct sweep *s, int index)
 {
     char buf[256];
     uint64_t h = HASH_START;
-    for (int c = 0; c < table->ncolumns; c++)
-        if (table->columns[c].text)
-            h = hash_text(h, table->text(ui, index, c, buf, sizeof(buf)));
+    for (int c = 0; c < s->table->ncolumns; c++)
+        if (s->table->columns[c].text && (s->t->filter[0] || c == s->t->sort))
+            h = hash_text(h, s->table->text(s->ui, index, c, buf, sizeof(buf)));
     return h << 1;
 }
 
 // Does the item pass the filter? Asks the filter only when its texts are not what they were.
-static bool passes_again(const struct ui *ui, const struct table *table, struct table_state *t,
-                         struct matcher *m, int index)
+static bool passes_again(struct sweep *s, int index)
 {
-    uint64_t *was = &t->kept.stamps[index], stamp = stamp_of(ui, table, index);
+    struct table_state *t = s->t;
+    uint64_t *was = &t->kept.stamps[index], stamp = stamp_of(s, index);
     if (index < t->kept.n && (*was & ~1ULL) == stamp)
         return *was & 1;
-    *was = stamp | match_item(m, ui, table, index);
+    *was = stamp | match_item(&s->m, s->ui, s->table, index);
     t->kept.same = false;
     return *was & 1;
 }
 
-// Fills t->spare with the items that are to be seen.
-static int collect(const struct ui *ui, const struct table *table, struct table_state *t)
+static uint64_t key_of(struct sweep *s, int index)
 {
-    struct matcher m = matcher_make(t->filter);
-    bool down = descending(t, table), by_text = sorts_by_text(t, table);
-    int count = table->count(ui), n = 0;
-    bool keep = count > KEPT_MIN && (by_text || t->filter[0]);
+    char buf[256];
+    int column = s->t->sort;
+    if (s->by_text && !s->text_keys)
+        return 0;
+    return s->by_text ? text_key(&s->keys, s->table->text(s->ui, index, column, buf, sizeof(buf)))
+                      : rows_sort_bits(s->table->key(s->ui, index, column), s->down);
+}
+
+static void begin_sweep(struct sweep *s, const struct ui *ui, const struct table *table,
+                        struct table_state *t)
+{
+    int count = table->count(ui);
+    s->ui = ui;
+    s->table = table;
+    s->t = t;
+    s->m = matcher_make(t->filter);
+    s->down = rows_descending(t, table);
+    s->by_text = sorts_by_text(t, table);
+    s->keep = count > KEPT_MIN && (s->by_text || t->filter[0]);
+    if (s->by_text)
+        text_keys_begin(&s->keys, ui, table, t);
     reserve(t, count);
-    if (!keep || t->kept.generation != ui->generation)
+    if (!s->keep || t->kept.generation != ui->generation)
         t->kept.n = 0;
-    t->kept.same = keep && t->kept.n == count;
+    t->kept.same = s->keep && t->kept.n == count;
+    s->text_keys = !t->kept.same || !t->kept.sorted;
+}
+
+// Fills t->spare with the items that are to be seen.
+static int collect(struct sweep *s)
+{
+    struct table_state *t = s->t;
+    int count = s->table->count(s->ui), n = 0;
     t->total = 0;
     for (int i = 0; i < count; i++) {
-        if (table->include && !table->include(ui, i)) {
-            if (keep)
+        if (s->table->include && !s->table->include(s->ui, i)) {
+            if (s->keep)
                 t->kept.stamps[i] = 0;
             continue;
         }
         t->total++;
-        if (keep ? passes_again(ui, table, t, &m, i) : match_item(&m, ui, table, i))
-            t->spare[n++] = (struct entry){
-                .index = i, .key = by_text ? 0 : rows_sort_bits(table->key(ui, i, t->sort), down)};
+        if (s->keep ? passes_again(s, i) : match_item(&s->m, s->ui, s->table, i))
+            t->spare[n++] = (struct entry){.index = i, .key = key_of(s, i)};
     }
-    t->kept.n = keep ? count : 0;
-    t->kept.generation = ui->generation;
+    t->kept.n = s->keep ? count : 0;
+    t->kept.generation = s->ui->generation;
     return n;
 }
 
@@ -195,27 +223,49 @@ static int row_of_cursor(const struct ui *ui, const struct table *table, struct 
 }
 
 // The item is gone: the cursor stays where it was on the screen and takes what is there now.
-static void place_cursor(const struct ui *ui, const struct table *table, struct table_state *t)
+static void place_cursor(struct ui *ui, enum table_id id, struct table_state *t)
 {
-    int row = t->cursor ? row_of_cursor(ui, table, t) : -1;
-    if (row < 0)
+    int row = t->cursor ? row_of_cursor(ui, tables[id], t) : -1;
+    if (row >= 0)
+        row = rows_settle_item(ui, id, row);
+    else
         row = t->row < t->n ? t->row : t->n - 1;
     if (row < 0)
         row = 0;
     t->row = row;
     if (t->n > 0) {
+        rows_settle(ui, id, row, row + 1);
         t->hint = t->order[row].index;
-        t->cursor = table->id(ui, t->hint);
+        t->cursor = tables[id]->id(ui, t->hint);
     }
 }
 
 // The row that the user wants to keep in sight goes to the top.
-static void pin_cursor(struct table_state *t)
+static void pin_cursor(struct ui *ui, enum table_id id, struct table_state *t)
 {
+    rows_settle(ui, id, 0, t->row + 1);
     struct entry kept = t->order[t->row];
     memmove(t->order + 1, t->order, sizeof(*t->order) * (size_t)t->row);
     t->order[0] = kept;
     t->row = 0;
+}
+
+static void use_collected(struct table_state *t, int n)
+{
+    struct entry *made = t->spare;
+    t->spare = t->order;
+    t->order = made;
+    t->n = n;
+    t->runs.n = 0;
+}
+
+static void sort_rows(struct sweep *s)
+{
+    struct table_state *t = s->t;
+    if (s->by_text && t->n > 0)
+        rows_begin_by_text(&s->keys, t, s->text_keys);
+    else
+        rows_sort(t->order, t->spare, t->n);
 }
 
 void rows_update(struct ui *ui, enum table_id id)
@@ -234,31 +284,33 @@ void rows_update(struct ui *ui, enum table_id id)
     struct place *before = hold ? places_before(t) : NULL;
     int nbefore = t->n;
     bool sorted = t->kept.sorted && sorts_by_text(t, table);
-    int n = collect(ui, table, t);
+    struct sweep sweep;
+    begin_sweep(&sweep, ui, table, t);
+    int n = collect(&sweep);
     if (!sorted || !t->kept.same || n != t->n) {
-        struct entry *made = t->spare;
-        t->spare = t->order;
-        t->order = made;
-        t->n = n;
+        use_collected(t, n);
         if (hold)
             keep_order(ui, table, t, before, nbefore);
         else
-            sort_rows(ui, table, t);
+            sort_rows(&sweep);
     }
+    if (t->n <= HOLD_MAX || table->arrange)
+        rows_settle(ui, id, 0, t->n);
     t->kept.sorted = !hold && !table->arrange && !t->follow;
     free(before);
     if (table->arrange)
         table->arrange(ui, t);
-    place_cursor(ui, table, t);
+    place_cursor(ui, id, t);
     if (t->follow && t->n > 0)
-        pin_cursor(t);
+        pin_cursor(ui, id, t);
     remember_ids(ui, table, t);
     t->version = ui->snap->version;
     t->generation = ui->generation;
 }
 
-void rows_scroll(struct table_state *t, int height)
+void rows_scroll(struct ui *ui, enum table_id id, int height)
 {
+    struct table_state *t = &ui->tables[id];
     if (height < 1)
         height = 1;
     if (t->top > t->row)
@@ -269,6 +321,7 @@ void rows_scroll(struct table_state *t, int height)
         t->top = t->n - height;
     if (t->top < 0)
         t->top = 0;
+    rows_settle(ui, id, t->top, t->top + height);
 }
 
 void rows_move(struct ui *ui, enum table_id id, int to)
@@ -277,6 +330,7 @@ void rows_move(struct ui *ui, enum table_id id, int to)
     if (t->n == 0)
         return;
     t->row = to < 0 ? 0 : to >= t->n ? t->n - 1 : to;
+    rows_settle(ui, id, t->row, t->row + 1);
     t->hint = t->order[t->row].index;
     t->cursor = tables[id]->id(ui, t->hint);
 }
@@ -289,6 +343,7 @@ bool rows_search(struct ui *ui, enum table_id id, const char *needle, int from, 
         return false;
     for (int i = 0; i < t->n; i++) {
         int row = ((from + i * direction) % t->n + t->n) % t->n;
+        rows_settle(ui, id, row, row + 1);
         if (match_item(&m, ui, tables[id], t->order[row].index)) {
             rows_move(ui, id, row);
             return true;

@@ -1,4 +1,4 @@
-// What rows.c, rows_sort.c and match.c share.
+// What rows.c, rows_sort.c and rows_text.c share.
 #ifndef LOOPSCOPE_TUI_ROWS_H
 #define LOOPSCOPE_TUI_ROWS_H
 
@@ -8,7 +8,25 @@
 // Unsigned order that equals the wanted one; unknown comes last either way.
 uint64_t rows_sort_bits(int64_t key, bool descending);
 void rows_sort(struct entry *v, struct entry *spare, int n); // by key, stable
-void rows_sort_by_text(const struct ui *ui, const struct table *table, struct table_state *t,
-                       bool descending);
+bool rows_descending(const struct table_state *t, const struct table *table);
+
+#define TEXT_COMPARED 256 // bytes; texts that are equal so far keep their order
+
+// The keys of texts: some bytes from where they begin to differ on.
+struct text_keys {
+    const struct ui *ui;
+    const struct table *table;
+    int column;
+    bool descending;
+    char common[TEXT_COMPARED]; // how they begin
+    int guessed;
+    size_t shared, holds; // bytes of it: as guessed, and as they were found to share
+};
+
+void text_keys_begin(struct text_keys *k, const struct ui *ui, const struct table *table,
+                     const struct table_state *t);
+uint64_t text_key(struct text_keys *k, const char *text);
+// The rows of t->order become one run; have_keys: their keys are text_key's, of all items together.
+void rows_begin_by_text(struct text_keys *k, struct table_state *t, bool have_keys);
 
 #endif

@@ -206,7 +206,7 @@ void ui_prepare(struct ui *ui)
     struct layout l = layout_screen(ui->rows, ui->cols);
     enum table_id id = open_table(ui);
     rows_update(ui, id);
-    rows_scroll(&ui->tables[id], view_split(ui, l.body).table.h - 1);
+    rows_scroll(ui, id, view_split(ui, l.body).table.h - 1);
     ui->page_lines = count_page_lines(ui);
 }
 

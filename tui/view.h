@@ -89,7 +89,10 @@ void table_draw(const struct ui *ui, enum table_id t, struct pane p);
 
 // rows.c: makes the order of a table from filter, sort, scope; finds the cursor's item again.
 void rows_update(struct ui *ui, enum table_id t);
-void rows_scroll(struct table_state *t, int height); // keeps the cursor on the screen
+void rows_scroll(struct ui *ui, enum table_id t, int height); // keeps the cursor on the screen
+// Rows of a long table that is ordered by text are put in order only when they are wanted: before looking at them.
+void rows_settle(struct ui *ui, enum table_id t, int first, int stop);
+int rows_settle_item(struct ui *ui, enum table_id t, int row); // returns where it stands then
 void rows_move(struct ui *ui, enum table_id t, int to);
 // The next row that holds the text, in a direction; false: none.
 bool rows_search(struct ui *ui, enum table_id t, const char *needle, int from, int direction);

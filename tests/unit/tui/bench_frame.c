@@ -20,6 +20,7 @@
 #define FD_SITES    2000
 #define ROWS        2000 // of tasks: as many as are asked for
 #define FRAMES      40
+#define KEY_FRAMES  5
 #define LIMIT_MS    5.0
 #define LIMIT_BYTES 2048
 
@@ -162,22 +163,46 @@ static double frame(struct ui *ui, struct canvas *c, struct snap *s, const char 
     return cpu_ms() - begin;
 }
 
-// CPU of a frame with a new picture: take it in, order, draw. The frame of the last key, which orders from
-// nothing, stands apart.
+static void press(struct ui *ui, struct canvas *c, const char *keys, int *tick, double *ret_ms)
+{
+    for (const char *k = keys; k == keys || k[-1]; k++) { // the first frame without a key
+        char key[2] = {k > keys ? k[-1] : '\0', '\0'};
+        struct snap *s = big((*tick)++);
+        *ret_ms = frame(ui, c, s, key);
+        snap_unref(s);
+    }
+}
+
+static double median(double *ms, int n)
+{
+    qsort(ms, (size_t)n, sizeof(*ms), compare);
+    return ms[n / 2];
+}
+
+// CPU of the frame after the last key, which orders from nothing.
+static double measure_key(struct canvas *c, const char *keys)
+{
+    double ms[KEY_FRAMES];
+    for (int i = 0, tick = 0; i < KEY_FRAMES; i++) {
+        struct ui ui;
+        ui_init(&ui);
+        ui_resize(&ui, 50, 160);
+        press(&ui, c, keys, &tick, &ms[i]);
+        ui_finish(&ui);
+    }
+    return median(ms, KEY_FRAMES);
+}
+
+// CPU of a frame with a new picture: take it in, order, draw.
 static bool measure_view(const char *name, const char *keys)
 {
     struct ui ui;
     struct canvas *c = canvas_new(50, 160, false);
-    double ms[FRAMES], first = 0;
-    int n = (int)strlen(keys), tick = 0;
+    double ms[FRAMES], first = measure_key(c, keys), unused;
+    int tick = 0;
     ui_init(&ui);
     ui_resize(&ui, 50, 160);
-    for (int k = 0; k <= n; k++) {
-        char key[2] = {k > 0 ? keys[k - 1] : '\0', '\0'};
-        struct snap *s = big(tick++);
-        first = frame(&ui, c, s, key);
-        snap_unref(s);
-    }
+    press(&ui, c, keys, &tick, &unused);
     for (int i = 0; i < FRAMES; i++) {
         struct snap *s = big(tick++);
         ms[i] = frame(&ui, c, s, "");
@@ -185,10 +210,10 @@ static bool measure_view(const char *name, const char *keys)
     }
     canvas_free(c);
     ui_finish(&ui);
-    qsort(ms, FRAMES, sizeof(*ms), compare);
+    double usual = median(ms, FRAMES);
     printf("%-26s median %5.2f ms, worst %5.2f ms of CPU a frame; after the key %5.2f ms\n", name,
-           ms[FRAMES / 2], ms[FRAMES - 1], first);
-    return ms[FRAMES / 2] <= LIMIT_MS;
+           usual, ms[FRAMES - 1], first);
+    return usual <= LIMIT_MS && first <= LIMIT_MS;
 }
 
 static void draw_frames(int tick, int n)

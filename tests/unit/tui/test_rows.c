@@ -51,10 +51,35 @@ static void press_all(struct ui *ui, const char *keys)
     }
 }
 
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// A row is in order as soon as it is looked at, wherever, and whatever was looked at before.
+static void look_here_and_there(struct ui *ui)
+{
+    const struct table_state *t = &ui->tables[TABLE_SITES];
+    const char **sorted = malloc(sizeof(*sorted) * (size_t)t->n);
+    for (int row = 0; row < t->n; row++)
+        sorted[row] = ui->snap->task_sites[t->order[row].index].site;
+    qsort(sorted, (size_t)t->n, sizeof(*sorted), compare_texts);
+    for (int i = 0; i < 40 && t->n > 0; i++) {
+        int row = i * 7919 % t->n;
+        rows_settle(ui, TABLE_SITES, row, row + 3);
+        for (int k = row; k < row + 3 && k < t->n; k++)
+            assert_string_equal(ui->snap->task_sites[t->order[k].index].site, sorted[k]);
+    }
+    free(sorted);
+    rows_settle(ui, TABLE_SITES, 0, t->n);
+}
+
 static void check(struct ui *ui, const char *needle, bool by_text)
 {
     const struct table_state *t = &ui->tables[TABLE_SITES];
     int expected = 0;
+    if (by_text)
+        look_here_and_there(ui);
     for (int i = 0; i < SITES; i++)
         expected += strcasestr(ui->snap->task_sites[i].site, needle) != NULL;
     assert_int_equal(t->n, expected);
@@ -100,6 +125,43 @@ static void an_order_by_text_follows_the_texts(void **state)
     rows_are_right_in_every_picture("3sjj\n", "", true);
 }
 
+// Texts that share much, then differ late; that are equal; that are the beginning of others; that are long.
+static void an_order_by_hostile_texts(void **state)
+{
+    for (int i = 0; i < SITES; i++) {
+        int n = snprintf(names[i], sizeof(names[i]), "%s%s", i % 2 ? "/usr/lib/python3/" : "/srv/",
+                         i % 5 ? "aaaaaaaaaaaaaaaa" : "");
+        if (i % 7)
+            snprintf(names[i] + n, sizeof(names[i]) - (size_t)n, "%c%d", i % 3 ? '\x01' : '\xff',
+                     i * 31 % 4000);
+        if (i == SITES / 2)
+            names[i][0] = '\0';
+    }
+    (void)state;
+    rows_are_right_in_every_picture("3sjj\n", "", true);
+}
+
+static void a_cursor_keeps_its_item_among_unordered_rows(void **state)
+{
+    (void)state;
+    struct ui ui;
+    ui_init(&ui);
+    ui_resize(&ui, 30, 100);
+    show(&ui, 0);
+    press_all(&ui, "3jjjjj");
+    const struct table_state *t = &ui.tables[TABLE_SITES];
+    uint64_t cursor = t->cursor;
+    press_all(&ui, "sjj\n");
+    show(&ui, 1);
+    assert_true(t->cursor == cursor);
+    assert_true(tables[TABLE_SITES]->id(&ui, t->order[t->row].index) == cursor);
+    press_all(&ui, "G");
+    int last = t->order[t->row].index;
+    for (int i = 0; i < SITES; i++)
+        assert_true(strcmp(names[i], names[last]) <= 0);
+    ui_finish(&ui);
+}
+
 static void both_at_once(void **state)
 {
     (void)state;
@@ -129,6 +191,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_filter_is_asked_again_where_texts_changed, setup),
         cmocka_unit_test_setup(an_order_by_text_follows_the_texts, setup),
+        cmocka_unit_test(an_order_by_hostile_texts),
+        cmocka_unit_test_setup(a_cursor_keeps_its_item_among_unordered_rows, setup),
         cmocka_unit_test_setup(both_at_once, setup),
         cmocka_unit_test(matching_agrees_with_the_library),
     };

@@ -31,8 +31,20 @@ static bool is_static_of_array(const char *method)
     return !strcmp(method, "From") || !strcmp(method, "Of") || !strcmp(method, "IsArray");
 }
 
+// Functions that V8 makes to go on where a program awaits: they have no name of the program's.
+static bool is_resumption(const char *builtin)
+{
+    return !strncmp(builtin, "AsyncFunctionAwait", 18) ||
+           !strncmp(builtin, "AsyncGeneratorAwait", 19) ||
+           !strncmp(builtin, "AsyncModuleEvaluate", 19);
+}
+
 bool v8_builtin_name(const char *builtin, char *buf, size_t n)
 {
+    if (is_resumption(builtin)) {
+        snprintf(buf, n, "(after await)");
+        return true;
+    }
     const char *prototype = strstr(builtin, "Prototype");
     size_t length = strlen(builtin);
     if (prototype && prototype > builtin && isupper((unsigned char)prototype[9])) {

@@ -1,6 +1,7 @@
 // The language walkers on damaged memory: no crash, no endless walk.
 //
-// At the start a Python and a Node process are stalled on this machine; what the walkers read of
+// At the start two Python and two Node processes are stalled on this machine (the second Node may be
+// another one, LOOPSCOPE_FUZZ_NODE: a stripped one is read in other ways); what the walkers read of
 // them is recorded (pages, symbols, mappings, native frames) and the processes are ended. Each
 // input then is a list of damages to those pages: words overwritten, pages shifted, filled at
 // random or exchanged, memory that does not exist invented. Walkers attach to and walk the damaged
@@ -51,7 +52,7 @@ struct recording { // of one process
     struct sample sample;
 };
 
-static struct recording recordings[2];
+static struct recording recordings[4];
 
 static int64_t now_ns(void)
 {
@@ -277,9 +278,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     const char *python[] = {"/usr/bin/python3", STALLS_PY, "task", NULL};
+    const char *waiting[] = {"/usr/bin/python3", STALLS_PY, "gil", NULL};
     const char *node[] = {"node", STALLS_JS, "optimised", NULL};
+    const char *other = getenv("LOOPSCOPE_FUZZ_NODE");
+    const char *parsing[] = {other ? other : "node", STALLS_JS, "json", NULL};
     record(&recordings[0], python, "CPython");
     record(&recordings[1], node, "V8");
+    record(&recordings[2], waiting, "CPython");
+    record(&recordings[3], parsing, "V8");
     return 0;
 }
 
@@ -353,7 +359,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
         return 0;
-    struct recording *r = &recordings[data[0] & 1];
+    struct recording *r = &recordings[(data[0] & 1) | (data[0] >> 3 & 2)];
     struct damaged d = {.r = r,
                         .damages = data + 2,
                         .n = size - 2,

@@ -90,6 +90,11 @@ const blocks = {
         x = (x * 31 + i) % 1000003;
     sink += x;
   },
+  awaited: async function blockAwaited() {
+    await null;
+    stall();
+    child.execSync(`sleep ${LONG / 1000}`);
+  },
   method: () => new Service().blockMethod(),
   inferred: () => object.blockInferred(),
 };

@@ -122,6 +122,7 @@ static void test_builtin_names(void **state)
         {"MapPrototypeGet", "Map.prototype.get"},
         {"GlobalEval", "eval"},
         {"ArrayConstructor", "new Array"},
+        {"AsyncFunctionAwaitResolveClosure", "(after await)"},
     };
     char buf[128];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

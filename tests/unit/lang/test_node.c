@@ -89,6 +89,8 @@ static void check_inside(struct live *l)
         assert_true(comes(l, sees_parse));
     if (!strcmp(mode, "sort"))
         assert_true(comes(l, sees_sort));
+    if (!strcmp(mode, "awaited"))
+        assert_non_null(find(l, "(after await)"));
     if (!strcmp(mode, "gc"))
         assert_true(comes(l, sees_collector));
 }
@@ -148,9 +150,19 @@ int main(void)
         "node " name, test_mode, NULL, NULL, (void *)name                                          \
     }
     const struct CMUnitTest tests[] = {
-        MODE("spin"),      MODE("json"),   MODE("fifo"),     MODE("exec"),
-        MODE("pbkdf2"),    MODE("regex"),  MODE("sort"),     MODE("gc"),
-        MODE("optimised"), MODE("method"), MODE("inferred"), cmocka_unit_test(test_attach_in_time),
+        MODE("spin"),
+        MODE("json"),
+        MODE("fifo"),
+        MODE("exec"),
+        MODE("pbkdf2"),
+        MODE("regex"),
+        MODE("sort"),
+        MODE("gc"),
+        MODE("optimised"),
+        MODE("method"),
+        MODE("inferred"),
+        MODE("awaited"),
+        cmocka_unit_test(test_attach_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,6 +118,26 @@ static void count_stall(struct history *h, const struct snap_stall *stall)
     h->loops[i].stalls++;
 }
 
+static bool has_loop(const struct snap *s, const struct loop_total *l)
+{
+    for (int i = 0; i < s->nloops; i++)
+        if (s->loops[i].tid == l->tid && s->loops[i].pid == l->pid)
+            return true;
+    return false;
+}
+
+// Of a loop that has ended only the sums by name are asked for, and a service sees thousands end.
+static void forget_ended_loops(struct history *h, const struct snap *s)
+{
+    int kept = 0;
+    if (h->nloops <= 2 * s->nloops + ENDED_LOOPS)
+        return;
+    for (int i = 0; i < h->nloops; i++)
+        if (has_loop(s, &h->loops[i]))
+            h->loops[kept++] = h->loops[i];
+    h->nloops = kept;
+}
+
 static void add_stall(struct history *h, const struct snap_stall *stall)
 {
     if (stall->id > h->newest_stall)
@@ -172,6 +192,7 @@ void history_add(struct history *h, const struct snap *s)
     if (s->now_ns / SECOND == h->last_second)
         return;
     h->last_second = s->now_ns / SECOND;
+    forget_ended_loops(h, s);
     for (int i = 0; i < s->nloops; i++)
         add_loop_point(h, s, &s->loops[i]);
     for (int i = 0; i < s->nprocesses; i++)

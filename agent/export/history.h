@@ -14,6 +14,7 @@
 #define HISTORY_POINTS 200000
 #define RECENT_STALLS  2000 // of a service that runs for months: some 2 MB
 #define RECENT_POINTS  20000
+#define ENDED_LOOPS    64 // whose totals may stay beside those of the loops that live
 
 struct loop_point { // a loop at one tick
     int64_t at_ns;
@@ -28,7 +29,7 @@ struct process_point { // a process at one tick
     int64_t fd_count, ntasks; // UNKNOWN
 };
 
-struct loop_total { // of one loop, whatever was left out above
+struct loop_total { // of one loop that lives or ended not long ago, whatever was left out above
     int pid, tid;
     int64_t stalls;
 };

@@ -181,6 +181,28 @@ static void a_service_keeps_the_newest(void **state)
     history_free(h);
 }
 
+// Processes come and go for months: each with a stall of its own.
+static void ended_loops_leave_nothing(void **state)
+{
+    (void)state;
+    struct history *h = history_new_recent();
+    for (int i = 0; i < 3000; i++) {
+        struct snap *s = fixture_rich(0);
+        s->now_ns = i * 1000 * MS;
+        for (int k = 0; k < s->nloops; k++)
+            s->loops[k].pid += 1000 * i;
+        for (int k = 0; k < s->nstalls; k++) {
+            s->stalls[k].pid += 1000 * i;
+            s->stalls[k].id += 1000 * (uint64_t)i;
+        }
+        history_add(h, s);
+        snap_unref(s);
+    }
+    assert_in_range(h->nloops, 1, 200);
+    assert_int_equal(h->loops[h->nloops - 1].stalls, 1);
+    history_free(h);
+}
+
 static void samples_share_a_stalls_time(void **state)
 {
     (void)state;
@@ -226,6 +248,7 @@ int main(void)
         cmocka_unit_test(samples_share_a_stalls_time),
         cmocka_unit_test(numbers_read_well),
         cmocka_unit_test(a_service_keeps_the_newest),
+        cmocka_unit_test(ended_loops_leave_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,7 @@ const char *describe_cause(const struct cause *c, char *buf, size_t size)
                  object_of(c) ? " " : "", object_of(c) ? object_of(c) : "");
         break;
     case CAUSE_LOCK: snprintf(buf, size, "waiting for %s", c->lock ? c->lock : "a lock"); break;
-    case CAUSE_RUNQUEUE: snprintf(buf, size, "runnable, but not on a CPU"); break;
+    case CAUSE_RUNQUEUE: snprintf(buf, size, "waiting for a CPU"); break;
     case CAUSE_PAGE_FAULT: snprintf(buf, size, "waiting for a page"); break;
     case CAUSE_GC: snprintf(buf, size, "collecting garbage"); break;
     case CAUSE_STOPPED: snprintf(buf, size, "stopped"); break;

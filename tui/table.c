@@ -6,7 +6,8 @@
 #include "view.h"
 
 #define COLUMNS_MAX 20
-#define FIXED       2 // columns that never scroll away: mark and name
+#define FIXED       2  // columns that never scroll away: mark and name
+#define MEASURED    64 // rows; with more, widths do not depend on what the rows hold
 
 struct fit {
     int width[COLUMNS_MAX]; // 0: not shown
@@ -31,17 +32,39 @@ static int next_to_drop(const struct table *t, const struct fit *f)
     return drop;
 }
 
-// Scrolled away are the first `skip` columns after the fixed ones.
-static void fit_columns(const struct table *t, const struct table_state *s, int width,
-                        struct fit *f)
+// What a column that can grow would need to show all its texts whole.
+static int wanted_width(const struct ui *ui, const struct table *t, const struct table_state *s,
+                        int i)
 {
-    memset(f, 0, sizeof(*f));
-    for (int i = 0; i < t->ncolumns; i++)
-        if (!(s->hidden & 1u << i) && !(i >= FIXED && i < FIXED + s->skip))
-            f->width[i] = t->columns[i].width;
-    for (int drop; total_width(f, t->ncolumns) > width && (drop = next_to_drop(t, f)) >= 0;)
-        f->width[drop] = 0;
-    int spare = width - total_width(f, t->ncolumns), nflex = 0;
+    int wanted = text_width(t->columns[i].title) + (s->sort == i);
+    for (int row = 0; row < s->n; row++) {
+        struct cell_text cell = {.style = STYLE_TEXT};
+        t->cell(ui, s->order[row].index, i, &cell);
+        int width = text_width(cell.text);
+        wanted = width > wanted ? width : wanted;
+    }
+    return wanted;
+}
+
+// Gives columns that need more what others do not need, cell by cell.
+static int share_by_need(const struct table *t, const int *wanted, int spare, struct fit *f)
+{
+    for (bool given = true; given && spare > 0;) {
+        given = false;
+        for (int i = 0; i < t->ncolumns && spare > 0; i++) {
+            if (f->width[i] == 0 || f->width[i] >= wanted[i])
+                continue;
+            f->width[i]++;
+            spare--;
+            given = true;
+        }
+    }
+    return spare;
+}
+
+static int share_equally(const struct table *t, int spare, struct fit *f)
+{
+    int nflex = 0;
     for (int i = 0; i < t->ncolumns; i++)
         nflex += f->width[i] > 0 && t->columns[i].flex;
     for (int i = 0; i < t->ncolumns && spare > 0 && nflex > 0; i++) {
@@ -51,6 +74,40 @@ static void fit_columns(const struct table *t, const struct table_state *s, int 
         f->width[i] += share;
         spare -= share;
     }
+    return spare;
+}
+
+static void measure(const struct ui *ui, const struct table *t, const struct table_state *s,
+                    struct fit *f, int *wanted)
+{
+    for (int i = 0; i < t->ncolumns; i++) {
+        wanted[i] = 0;
+        if (f->width[i] == 0 || !t->columns[i].flex)
+            continue;
+        wanted[i] = wanted_width(ui, t, s, i);
+        if (wanted[i] < f->width[i])
+            f->width[i] = wanted[i];
+    }
+}
+
+// Scrolled away are the first `skip` columns after the fixed ones.
+static void fit_columns(const struct ui *ui, const struct table *t, const struct table_state *s,
+                        int width, struct fit *f)
+{
+    int wanted[COLUMNS_MAX];
+    memset(f, 0, sizeof(*f));
+    for (int i = 0; i < t->ncolumns; i++)
+        if (!(s->hidden & 1u << i) && !(i >= FIXED && i < FIXED + s->skip))
+            f->width[i] = t->columns[i].width;
+    for (int drop; total_width(f, t->ncolumns) > width && (drop = next_to_drop(t, f)) >= 0;)
+        f->width[drop] = 0;
+    bool few = s->n > 0 && s->n <= MEASURED && !t->arrange;
+    if (few)
+        measure(ui, t, s, f, wanted);
+    int spare = width - total_width(f, t->ncolumns);
+    if (few)
+        spare = share_by_need(t, wanted, spare, f);
+    share_equally(t, spare, f);
 }
 
 static void draw_header(const struct table *t, const struct table_state *s, const struct fit *f,
@@ -138,7 +195,7 @@ void table_draw(const struct ui *ui, enum table_id id, struct pane p)
     const struct table *t = tables[id];
     const struct table_state *s = &ui->tables[id];
     struct fit fit;
-    fit_columns(t, s, p.r.w, &fit);
+    fit_columns(ui, t, s, p.r.w, &fit);
     draw_header(t, s, &fit, p);
     if (s->n == 0) {
         draw_empty(ui, t, s, p);

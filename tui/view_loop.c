@@ -20,7 +20,7 @@ static const struct column columns[] = {
     [COL_TOTAL] = {.title = "total", .width = 7, .right = true, .priority = 2, .big_first = true},
     [COL_COUNT] = {.title = "count", .width = 6, .right = true, .priority = 1, .big_first = true},
     [COL_MAX] = {.title = "max", .width = 6, .right = true, .big_first = true},
-    [COL_WHEN] = {.title = "when", .width = 9, .right = true, .priority = 5, .big_first = true},
+    [COL_WHEN] = {.title = "when", .width = 10, .right = true, .priority = 5, .big_first = true},
 };
 
 // Items: findings (stalls by culprit), then open stalls that have no finding yet, then calls that were
@@ -163,7 +163,7 @@ static void when_text(const struct ui *ui, struct item it, char *buf, size_t siz
     else if (it.finding)
         snprintf(buf, size, "%s", fmt_ago(ui->snap->now_ns - it.finding->last_seen_ns).s);
     else
-        snprintf(buf, size, "in %s", fmt_ns(it.calls->window_ns).s);
+        snprintf(buf, size, "last %s", fmt_ns(it.calls->window_ns).s);
 }
 
 static void cell(const struct ui *ui, int i, int column, struct cell_text *out)
@@ -272,8 +272,10 @@ static void draw_window(const struct snap_loop *l, struct pane p)
     x = share(p, x, "kernel", w->cpu_kernel_ns, w->window_ns);
     x = share(p, x, "run queue", w->runqueue_ns, w->window_ns);
     x = share(p, x, "poll wait", w->wait_ns, w->window_ns);
-    if (w->starved_by && w->runqueue_ns * 20 > w->window_ns) // less is how computers are
-        pane_printf(p, 2, x, STYLE_WARNING, "starved by %s", w->starved_by);
+    if (!w->starved_by || w->runqueue_ns * 20 <= w->window_ns) // less is how computers are
+        return;
+    x = pane_text(p, 2, x, STYLE_WARNING, "starved by ");
+    pane_field(p, 2, x, p.r.w - x, false, STYLE_WARNING, w->starved_by);
 }
 
 static void head(const struct ui *ui, struct pane p)

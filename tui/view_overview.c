@@ -5,6 +5,7 @@
 #include "describe.h"
 #include "format.h"
 #include "series.h"
+#include "text.h"
 #include "view.h"
 
 #define SELECTED_ROWS 3 // of the detail, about the row under the cursor; the rest are findings
@@ -150,9 +151,13 @@ static void draw_worst_finding(const struct ui *ui, const struct snap_loop *l, s
         const struct finding *f = &ui->snap->findings[i];
         if (!f->open || f->pid != l->pid || (f->tid != 0 && f->tid != l->tid))
             continue;
-        int x = pane_printf(p, y, 1, style_of(f->severity), "%s %s", mark_of(f->severity),
-                            f->title ? f->title : "-");
-        pane_printf(p, y, x, STYLE_DIM, "  (%s)", fmt_ago(ui->snap->now_ns - f->last_seen_ns).s);
+        char when[40];
+        const char *title = f->title ? f->title : "-";
+        snprintf(when, sizeof(when), "  (%s)", fmt_ago(ui->snap->now_ns - f->last_seen_ns).s);
+        int x = pane_printf(p, y, 1, style_of(f->severity), "%s ", mark_of(f->severity));
+        int room = p.r.w - x - text_width(when), width = text_width(title);
+        x = pane_field(p, y, x, width < room ? width : room, false, style_of(f->severity), title);
+        pane_text(p, y, x, STYLE_DIM, when);
         return;
     }
 }

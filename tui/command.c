@@ -334,13 +334,18 @@ static bool find_command(struct ui *ui, enum command c)
     }
 }
 
+// Within a spawn site its tasks stay in sight, as a tree or flat.
+static void next_task_mode(struct nav *nav)
+{
+    nav->task_mode = (nav->task_mode + 1) % 3;
+    if (nav->site && nav->task_mode == TASKS_BY_SITE)
+        nav->task_mode = TASKS_TREE;
+}
+
 static bool switch_command(struct ui *ui, enum command c)
 {
     switch (c) {
-    case CMD_TREE:
-        ui->nav.task_mode = (ui->nav.task_mode + 1) % 3;
-        ui->nav.site = 0;
-        break;
+    case CMD_TREE: next_task_mode(&ui->nav); break;
     case CMD_FOLD: fold(ui); break;
     case CMD_ON_CPU: ui->cpu_mode = (ui->cpu_mode + 1) % 3; break;
     case CMD_ORPHANS: ui->orphans_only = !ui->orphans_only; break;

@@ -23,8 +23,9 @@ static void key_text(const struct rule *r, const struct rule_key *k, char *buf, 
         snprintf(value, sizeof(value), "%g %%", k->value * 100);
     else
         snprintf(value, sizeof(value), "%g%s", k->value, strcmp(k->unit, "per_s") == 0 ? "/s" : "");
-    snprintf(buf, size, "-o %s.%s=%s%s%s%s", r->id, k->key, value, k->from ? "  from " : "",
-             k->from ? k->from : "", k->scaled ? "; multiplied by --time-scale" : "");
+    snprintf(buf, size, "-o %s.%s=%s%s%s%s%s", r->id, k->key, value, k->from ? "  (" : "",
+             k->from ? k->from : "", k->from ? ")" : "",
+             k->scaled ? "; multiplied by --time-scale" : "");
 }
 
 void describe_rule(const char *id, int width, struct lines *out)

@@ -76,7 +76,8 @@ static void draw_title(const struct ui *ui, struct pane p)
         draw_health(ui, p, x + 2);
 }
 
-static void scope_text(const struct ui *ui, char *out, size_t size)
+// As much of it as there is room for.
+static void scope_text(const struct ui *ui, int room, char *out, size_t size)
 {
     char name[128];
     const struct scope *s = &ui->nav.scope;
@@ -86,8 +87,10 @@ static void scope_text(const struct ui *ui, char *out, size_t size)
     subject_name(ui, s->pid, s->tid, name, sizeof(name));
     if (s->tid)
         snprintf(out, size, "%s  pid %d  tid %d", name, s->pid, s->tid);
-    else
+    if (!s->tid || text_width(out) > room)
         snprintf(out, size, "%s  pid %d", name, s->pid);
+    if (text_width(out) > room)
+        snprintf(out, size, "%s", name);
 }
 
 static void count_text(const struct ui *ui, char *out, size_t size, enum style *style)
@@ -113,7 +116,7 @@ static void draw_tabs(const struct ui *ui, struct pane p)
         x += p.r.w >= 80 ? 2 : 0;
     }
     enum style style = STYLE_SCOPE;
-    scope_text(ui, text, sizeof(text));
+    scope_text(ui, p.r.w - 2 - x, text, sizeof(text));
     if (!text[0])
         count_text(ui, text, sizeof(text), &style);
     if (p.r.w - 1 - text_width(text) > x)

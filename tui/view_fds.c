@@ -194,6 +194,8 @@ static int64_t limit_reached_ns(const struct ui *ui, const struct snap_process *
     return seconds < 30 * 86400.0 ? (int64_t)(seconds * 1e9) : SNAP_UNKNOWN;
 }
 
+#define OPENERS_WIDTH 38
+
 static void head(const struct ui *ui, struct pane p)
 {
     const struct snap_process *worst = NULL;
@@ -213,12 +215,13 @@ static void head(const struct ui *ui, struct pane p)
                             fmt_count(worst->fd_limit).s,
                             100.0 * (double)worst->fd_count / (double)worst->fd_limit);
         if (in != SNAP_UNKNOWN)
-            pane_printf(p, 0, x, STYLE_WARNING, "  at this rate the limit is reached in %s",
-                        fmt_ns(in).s);
+            pane_printf(p, 0, x, STYLE_WARNING, "  reached in %s at this rate", fmt_ns(in).s);
     }
     int x = draw_kinds(ui, p, 1);
-    pane_printf(p, 1, x, ui->opening_stacks ? STYLE_BANNER : STYLE_DIM, "opening stacks %s (o)",
-                ui->opening_stacks ? "on" : "as rules need them");
+    const char *openers = ui->opening_stacks           ? "opening stacks on (o)"
+                          : x + OPENERS_WIDTH <= p.r.w ? "opening stacks as rules need them (o)"
+                                                       : "o: opening stacks";
+    pane_text(p, 1, x, ui->opening_stacks ? STYLE_BANNER : STYLE_DIM, openers);
 }
 
 static void detail_row(const struct snap_fd *d, struct lines *out)

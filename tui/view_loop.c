@@ -238,9 +238,11 @@ static void draw_state(const struct ui *ui, const struct snap_loop *l, struct pa
     if (blocked)
         x = pane_printf(p, 0, x, STYLE_CRITICAL, " for %s in %s", fmt_ns(l->blocked_ns).s,
                         describe_culprit(l->stack, where, sizeof(where)));
-    pane_printf(p, 0, x + 3, STYLE_TEXT, "turns %s%s   iteration %s   threshold %s",
-                fmt_count(l->turns).s, l->turns_estimated ? " (estimated)" : "",
-                fmt_count(l->iteration).s, fmt_ns(ui->snap->threshold_ns).s);
+    x = pane_printf(p, 0, x + 3, STYLE_TEXT, "turns %s%s", fmt_count(l->turns).s,
+                    l->turns_estimated ? " (estimated)" : "");
+    if (l->iteration != SNAP_UNKNOWN)
+        x = pane_printf(p, 0, x + 3, STYLE_TEXT, "iteration %s", fmt_count(l->iteration).s);
+    pane_printf(p, 0, x + 3, STYLE_TEXT, "threshold %s", fmt_ns(ui->snap->threshold_ns).s);
 }
 
 static void draw_lag(const struct snap_loop *l, struct pane p)

@@ -140,14 +140,13 @@ static enum table_id table_of(const struct ui *ui)
 static void head(const struct ui *ui, struct pane p)
 {
     static const char *const modes[] = {"by spawn site", "as a tree", "flat"};
-    int x = 1;
+    int x = pane_printf(p, 0, 1, STYLE_TEXT, "total %s", fmt_count(ui->snap->tasks_total).s);
     for (int s = TASK_NEW; s <= TASK_CANCELLED; s++) {
-        if (ui->snap->tasks_by_state[s] == SNAP_UNKNOWN)
+        if (ui->snap->tasks_by_state[s] == SNAP_UNKNOWN || ui->snap->tasks_by_state[s] == 0)
             continue;
-        x = pane_printf(p, 0, x, STYLE_DIM, "%s ", task_state_name((enum task_state)s));
-        x = pane_printf(p, 0, x, STYLE_STRONG, "%s   ", fmt_count(ui->snap->tasks_by_state[s]).s);
+        x = pane_printf(p, 0, x + 3, STYLE_DIM, "%s ", task_state_name((enum task_state)s));
+        x = pane_text(p, 0, x, STYLE_STRONG, fmt_count(ui->snap->tasks_by_state[s]).s);
     }
-    pane_printf(p, 0, x, STYLE_TEXT, "total %s", fmt_count(ui->snap->tasks_total).s);
     x = pane_printf(p, 1, 1, STYLE_DIM, "shown %s%s", modes[ui->nav.task_mode],
                     ui->orphans_only ? ", orphans only" : "");
     int site = ui_selected(ui, TABLE_SITES);

@@ -166,7 +166,9 @@ static struct draft *draft_of(struct rules *r, const struct rule *rule, const st
     draft_title(d, "loop blocked for %s%s%s %s", s->began_before_attach ? "at least " : "", age,
                 s->open ? " so far" : "", text_doing(&s->cause, stack, doing, sizeof(doing)));
     if (s->task.name)
-        draft_title(d, "%s, in task %s", d->f.title, s->task.name);
+        draft_title(d, "%s, in task %s%s%s%s%s", d->f.title, s->task.name, s->task.id ? " #" : "",
+                    s->task.id ? s->task.id : "", s->task.spawn_site ? ", spawned at " : "",
+                    s->task.spawn_site ? s->task.spawn_site : "");
     // The rule was settled by the first look; what to do goes by the cause, which may have turned out another.
     if (s->cause.kind == CAUSE_RUNQUEUE)
         draft_remedy(d, &rule_loop_starved);

@@ -6,6 +6,8 @@ static const char *const remedy[] = {
     "let the timeout cancel the work and wait for its end (asyncio.timeout, wait_for without "
     "shield, ls_await_for)",
     "shield only what must finish, and await it somewhere",
+    "gather leaves the others running when one fails: asyncio.TaskGroup, or a group of ours, "
+    "cancels them and waits",
     NULL,
 };
 

@@ -299,5 +299,6 @@ int live_book_judge(struct live_book *b, const struct live_table *t, int64_t now
             b->marks[i].id = 0;
     turn_windows(b);
     live_graph_judge(b, t);
+    live_room_judge(b, t);
     return 0;
 }

@@ -62,4 +62,7 @@ uint64_t live_waits_for(const struct live_book *b, const struct live_table *t,
                         const struct ls_abi_task *s);
 void live_locks_free(struct live_locks *l);
 
+// live_room.c: who waits for room in a group that will never have any. Sets TASKF_NO_WAKER; after live_graph_judge.
+void live_room_judge(struct live_book *b, const struct live_table *t);
+
 #endif

@@ -36,7 +36,8 @@ void live_locks_free(struct live_locks *l)
     free(l);
 }
 
-// The 8 bytes at a mutex are the id of the task that has it (abi.h). Read once a look.
+// The 8 bytes at a mutex, or at a semaphore with one permit, are the id of the task that has it (abi.h). Read once a
+// look.
 static void learn_lock(struct live_locks *l, const struct live_table *t, uint64_t address)
 {
     struct lock *k;
@@ -64,9 +65,14 @@ static bool is_parked(const struct ls_abi_task *s)
     return s->state == LS_ABI_WAITING || s->state == LS_ABI_ENDING;
 }
 
+static bool is_lock(unsigned wait)
+{
+    return wait == LS_ABI_WAIT_MUTEX || wait == LS_ABI_WAIT_SEM;
+}
+
 static bool wants_lock(const struct ls_abi_task *s)
 {
-    return live_counts(s) && is_parked(s) && s->wait == LS_ABI_WAIT_MUTEX;
+    return live_counts(s) && is_parked(s) && is_lock(s->wait);
 }
 
 static bool waits_for_children(const struct ls_abi_task *s)
@@ -101,7 +107,7 @@ static uint32_t only_edge(const struct search *x, uint32_t i)
         return NONE;
     if (s->wait == LS_ABI_WAIT_TASK)
         return slot_of(x->t, s->wait_object);
-    if (s->wait == LS_ABI_WAIT_MUTEX)
+    if (is_lock(s->wait))
         return slot_of(x->t, holder_of(x->b, s->wait_object));
     return NONE;
 }
@@ -276,7 +282,7 @@ uint64_t live_waits_for(const struct live_book *b, const struct live_table *t,
         return 0;
     if (s->wait == LS_ABI_WAIT_TASK)
         return live_task(t, s->wait_object) ? s->wait_object : 0;
-    if (s->wait == LS_ABI_WAIT_MUTEX)
+    if (is_lock(s->wait))
         return holder_of(b, s->wait_object);
     if (!waits_for_children(s) || LS_ABI_SLOT_OF(s->id) >= b->nmarks ||
         !(b->marks[LS_ABI_SLOT_OF(s->id)].flags & TASKF_CYCLE))

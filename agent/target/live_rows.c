@@ -63,7 +63,10 @@ static const char *sleep_text(const struct live *l, const struct ls_abi_task *t,
 static const char *lock_text(const struct live *l, const struct ls_abi_task *t, struct snap *s)
 {
     uint64_t holder = live_waits_for(&l->book, &l->table, t);
-    return holder ? snap_printf(s, "a mutex that %s holds", task_text(l, holder, s)) : "a mutex";
+    const char *what = t->wait == LS_ABI_WAIT_MUTEX
+                           ? "a mutex"
+                           : snap_printf(s, "semaphore 0x%llx", (unsigned long long)t->wait_object);
+    return holder ? snap_printf(s, "%s that %s holds", what, task_text(l, holder, s)) : what;
 }
 
 static const char *waits_on(const struct live *l, const struct ls_abi_task *t, struct snap *s)
@@ -78,7 +81,7 @@ static const char *waits_on(const struct live *l, const struct ls_abi_task *t, s
     case LS_ABI_WAIT_CHILDREN: return "the tasks that it left running";
     case LS_ABI_WAIT_SLEEP: return sleep_text(l, t, s);
     case LS_ABI_WAIT_YIELD: return "its next turn";
-    case LS_ABI_WAIT_SEM: return snap_printf(s, "semaphore 0x%llx", o);
+    case LS_ABI_WAIT_SEM:
     case LS_ABI_WAIT_MUTEX: return lock_text(l, t, s);
     case LS_ABI_WAIT_EVENT: return snap_printf(s, "event 0x%llx", o);
     case LS_ABI_WAIT_COND: return snap_printf(s, "condition 0x%llx", o);

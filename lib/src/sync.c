@@ -57,13 +57,17 @@ struct ls_sem {
     struct object base;
     struct list waiters;
     uint32_t count;
+    bool lock;       // made with one permit, and always released by the task that had it
+    uint64_t holder; // of a lock, its id: readers of the live table look for it at wait_object
 };
 
 int ls_sem_new(ls_sem **ret, uint32_t count)
 {
     int r = ls__object_new(sizeof(**ret), "semaphore", ret);
-    if (r == 0)
+    if (r == 0) {
         (*ret)->count = count;
+        (*ret)->lock = count == 1;
+    }
     return r;
 }
 
@@ -80,18 +84,34 @@ int ls_sem_acquire_at(struct ls_site *site, ls_sem *s, int64_t timeout_ns)
         return r;
     if (likely(s->count > 0)) {
         s->count--;
+        s->holder = s->lock ? (uint64_t)t->id : 0;
         return 0;
     }
-    struct wait w = {
-        .kind = LS_ABI_WAIT_SEM, .object = (uintptr_t)s, .site = site, .timeout_ns = timeout_ns};
+    struct wait w = {.kind = LS_ABI_WAIT_SEM,
+                     .object = (uintptr_t)&s->holder,
+                     .site = site,
+                     .timeout_ns = timeout_ns};
     return ls__wait_in(&s->waiters, t, &w);
+}
+
+// Released by another than its holder it is a signal, not a lock: then nobody can say who holds it.
+static void pass_lock(ls_sem *s, const struct task *next)
+{
+    const struct task *t = task_current();
+    s->lock = t && s->holder == (uint64_t)t->id;
+    s->holder = s->lock && next ? (uint64_t)next->id : 0;
 }
 
 int ls_sem_release(ls_sem *s)
 {
     int r = enter_anywhere("ls_sem_release", &s->base);
-    if (unlikely(r < 0) || ls__wake_first(&s->waiters, 0))
+    if (unlikely(r < 0))
         return r;
+    const struct task *next = ls__wake_first(&s->waiters, 0);
+    if (s->lock)
+        pass_lock(s, next);
+    if (next)
+        return 0;
     if (s->count == UINT32_MAX)
         return ls__misuse(NULL, -EOVERFLOW, "ls_sem_release: the count is at its end");
     s->count++;

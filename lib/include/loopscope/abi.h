@@ -187,9 +187,11 @@ enum ls_abi_wait {
     LS_ABI_WAIT_CHILDREN = 4, // own id: ended with children alive
     LS_ABI_WAIT_SLEEP = 5,    // wake-up time in ns
     LS_ABI_WAIT_YIELD = 6,    // its next turn
-    LS_ABI_WAIT_SEM = 7,      // address, so are the next six
-    LS_ABI_WAIT_MUTEX = 8,    // address of 8 bytes in the target: the id of the task that holds it
-    LS_ABI_WAIT_EVENT = 9,
+    LS_ABI_WAIT_SEM =
+        7, // address of 8 bytes in the target: the id of the task that has its only permit; 0
+           // where it has more, or is given by others than those who took it
+    LS_ABI_WAIT_MUTEX = 8, // address of 8 bytes in the target: the id of the task that holds it
+    LS_ABI_WAIT_EVENT = 9, // address, so are the next three
     LS_ABI_WAIT_COND = 10,
     LS_ABI_WAIT_CHAN_SEND = 11,
     LS_ABI_WAIT_CHAN_RECV = 12,
@@ -237,7 +239,7 @@ struct ls_abi_task { // one slot, 128 bytes
     uint64_t parent;      // id of the task that spawned it; 0 none. May have ended
     uint64_t
         busy_ns; // on the CPU or blocking the loop, in finished steps: of all steps while watched (short ones are
-        // timed together, below), else of the first steps of each turn only, so a lower bound
+    // timed together, below), else of the first steps of each turn only, so a lower bound
     uint64_t created_ns;
     uint64_t deadline_ns; // of the innermost deadline over it; 0 none
     uint32_t spawn_site;

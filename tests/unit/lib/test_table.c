@@ -56,6 +56,53 @@ TEST(shows_tasks_as_they_are)
     ls_deadline_end(&d);
 }
 
+static int64_t take_and_give(void *arg)
+{
+    ls_sem *s = arg;
+    int r = ls_sem_acquire(s, LS_FOREVER);
+    return r < 0 ? r : ls_sem_release(s);
+}
+
+// The id at what the task waits for.
+static uint64_t holder_of_what_it_wants(struct table_reader *r, ls_task t)
+{
+    struct ls_abi_task s;
+    assert_int_equal(reader_slot(r, LS_ABI_SLOT_OF(t.id), &s), 1);
+    assert_int_equal(s.wait, LS_ABI_WAIT_SEM);
+    return *(uint64_t *)(uintptr_t)s.wait_object;
+}
+
+TEST(a_semaphore_of_one_permit_tells_who_has_it)
+{
+    struct table_reader r;
+    ls_sem *s;
+    assert_int_equal(reader_open(&r, getpid()), 0);
+    assert_int_equal(ls_sem_new(&s, 1), 0);
+    assert_int_equal(ls_sem_acquire(s, 0), 0);
+    ls_task first = ls_spawn(take_and_give, s), second = ls_spawn(take_and_give, s);
+    ls_yield();
+    assert_int_equal(holder_of_what_it_wants(&r, first), ls_self().id);
+    assert_int_equal(ls_sem_release(s), 0); // goes to the first waiter
+    assert_int_equal(holder_of_what_it_wants(&r, second), first.id);
+    assert_int_equal(ls_await(first), 0);
+    assert_int_equal(ls_await(second), 0);
+
+    assert_int_equal(ls_sem_acquire(s, 0), 0);
+    ls_task other = ls_spawn(take_and_give, s);
+    ls_yield();
+    assert_int_equal(ls_sem_release(s), 0);
+    assert_int_equal(ls_sem_release(s), 0); // by one who does not have it: it is no lock
+    assert_int_equal(ls_await(other), 0);
+    while (ls_sem_count(s) > 0)
+        assert_int_equal(ls_sem_acquire(s, 0), 0);
+    other = ls_spawn(take_and_give, s);
+    ls_yield();
+    assert_int_equal(holder_of_what_it_wants(&r, other), 0);
+    assert_int_equal(ls_sem_release(s), 0);
+    assert_int_equal(ls_await(other), 0);
+    assert_int_equal(ls_sem_free(s), 0);
+}
+
 static int64_t main_site(void *arg)
 {
     struct table_reader r;
@@ -437,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_tasks_as_they_are),
         cmocka_unit_test(the_main_task_is_spawned_where_ls_run_is_called),
+        cmocka_unit_test(a_semaphore_of_one_permit_tells_who_has_it),
         cmocka_unit_test(shows_the_loop),
         cmocka_unit_test(busy_time_of_a_blocking_step_is_seen_without_a_watcher),
         cmocka_unit_test(long_steps_among_short_ones_are_told_whole),

@@ -118,12 +118,12 @@ static void test_a_partly_starved_stall_is_not_a_starved_one(void **state)
     k = facts_stall(s, 1, 500, CAUSE_CPU_USER, NULL);
     k->split = (struct time_split){.runqueue = 240 * MS, .cpu_user = 260 * MS};
     facts_look(s, k, "spin");
-    k->task = (struct task_ref){.id = "7", .name = "order-7"};
+    k->task = (struct task_ref){.id = "7", .name = "order-7", .spawn_site = "orders.c:61"};
     facts_end(k, s);
     rules_judge(r, s);
     const struct finding *f = &s->findings[0];
     assert_string_equal(f->title, "loop blocked for 500 ms computing in spin (app.c:88), in task "
-                                  "order-7; 48 % of it without a CPU");
+                                  "order-7 #7, spawned at orders.c:61; 48 % of it without a CPU");
     assert_string_equal(facts_evidence(f, "starved_by"),
                         "while it waited for a CPU there ran cc1 (4712)");
     assert_string_equal(f->remedy[0], rule_loop_blocked.remedy[0]);

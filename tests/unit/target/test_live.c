@@ -259,6 +259,66 @@ static void locks_in_opposite_order_are_a_cycle(void **state)
     assert_int_equal(live_waits_for(&f->book, &f->table, &f->table.slots[0]), id_of(1));
 }
 
+static void semaphores_of_one_permit_are_locks(void **state)
+{
+    struct fixture *f = *state;
+    f->locks[0] = id_of(1);
+    f->locks[1] = id_of(0);
+    task(f, 0, LS_ABI_WAITING, LS_ABI_WAIT_SEM, (uintptr_t)&f->locks[0]);
+    task(f, 1, LS_ABI_WAITING, LS_ABI_WAIT_SEM, (uintptr_t)&f->locks[1]);
+    task(f, 2, LS_ABI_WAITING, LS_ABI_WAIT_SLEEP, 0); // the program is busy otherwise
+    look(f);
+    assert_true(flags(f, 0) & TASKF_CYCLE);
+    assert_true(flags(f, 1) & TASKF_CYCLE);
+    f->locks[1] = 0; // its permits are not one task's
+    look(f);
+    assert_int_equal(flags(f, 0) & TASKF_CYCLE, 0);
+}
+
+// Task 0 has opened a group with a limit of two and waits for room in it; its members 1 and 2 do so, too.
+static void full_group(struct fixture *f)
+{
+    task(f, 0, LS_ABI_WAITING, LS_ABI_WAIT_LIMIT, 0x1000);
+    for (uint32_t i = 1; i <= 2; i++) {
+        struct ls_abi_task *s = task(f, i, LS_ABI_WAITING, LS_ABI_WAIT_LIMIT, 0x1000);
+        s->parent = id_of(0);
+        s->flags |= LS_ABI_IN_GROUP;
+    }
+    task(f, 3, LS_ABI_WAITING, LS_ABI_WAIT_SLEEP, 0); // the program is busy otherwise
+}
+
+static void no_room_where_all_members_want_room(void **state)
+{
+    struct fixture *f = *state;
+    full_group(f);
+    look(f);
+    for (uint32_t i = 0; i <= 2; i++)
+        assert_true(flags(f, i) & TASKF_NO_WAKER);
+    assert_int_equal(flags(f, 3) & TASKF_NO_WAKER, 0);
+}
+
+static void room_where_a_member_may_end(void **state)
+{
+    struct fixture *f = *state;
+    full_group(f);
+    f->image.slots[2].wait = LS_ABI_WAIT_READ;
+    look(f);
+    assert_int_equal(flags(f, 1) & TASKF_NO_WAKER, 0);
+    f->image.slots[2].wait = LS_ABI_WAIT_TASK; // it waits for one that may end
+    f->image.slots[2].wait_object = id_of(3);
+    f->image.slots[2].seq += 2;
+    look(f);
+    assert_int_equal(flags(f, 1) & TASKF_NO_WAKER, 0);
+    f->image.slots[2].wait_object = id_of(1); // for one that cannot
+    f->image.slots[2].seq += 2;
+    look(f);
+    assert_true(flags(f, 1) & TASKF_NO_WAKER);
+    f->image.slots[1].deadline_ns = 1; // a deadline will
+    f->image.slots[1].seq += 2;
+    look(f);
+    assert_int_equal(flags(f, 1) & TASKF_NO_WAKER, 0);
+}
+
 static void a_parent_that_holds_what_its_child_wants_is_a_cycle(void **state)
 {
     struct fixture *f = *state;
@@ -360,6 +420,9 @@ int main(void)
         TEST(one_that_steps_on_after_a_given_up_wait_runs_on),
         TEST(another_task_in_the_slot_begins_anew),
         TEST(locks_in_opposite_order_are_a_cycle),
+        TEST(semaphores_of_one_permit_are_locks),
+        TEST(no_room_where_all_members_want_room),
+        TEST(room_where_a_member_may_end),
         TEST(a_parent_that_holds_what_its_child_wants_is_a_cycle),
         TEST(a_lock_that_is_free_or_odd_holds_nobody),
         TEST(lost_when_nothing_is_left_to_wake_it),

@@ -5,6 +5,7 @@
 #include "internal.h"
 #include "procfs.h"
 #include "sampler.h"
+#include "wait_site.h"
 
 // One look at a thread.
 struct sight {
@@ -29,6 +30,10 @@ struct proc_thread {
     uint64_t taken_cpu_ns;       // the thread's CPU time then
     struct sampler_sample taken; // the newest
     int sampler_error;
+    int break_fds[WAIT_SITES], nbreaks; // where its wait returns, or where it would call it
+    uint64_t sites[WAIT_SITES];         // of the latter
+    int nsites;
+    bool sites_known;
 };
 
 struct proc_backend {

@@ -18,26 +18,69 @@
 #define STARVED_NS (10 * TICK_PERIOD_NS)
 #define SILENCE_NS (4 * TICK_PERIOD_NS) // of the user mode ticks: it is in the kernel
 
+static void close_breakpoints(struct thread *t)
+{
+    struct proc_thread *pt = proc_thread(t);
+    for (int i = 0; i < pt->nbreaks; i++)
+        close(pt->break_fds[i]);
+    pt->nbreaks = 0;
+    t->break_fd = -1;
+}
+
+static bool hit(const struct thread *t)
+{
+    struct proc_thread *pt = proc_thread(t);
+    for (int i = 0; i < pt->nbreaks; i++)
+        if (perf_count(pt->break_fds[i]) > 0)
+            return true;
+    return false;
+}
+
+static bool open_breakpoint(struct probe *p, struct thread *t, uint64_t pc)
+{
+    struct proc_thread *pt = proc_thread(t);
+    int fd = perf_open_breakpoint(p->config.opener, t->tid, pc, -1);
+    if (fd < 0)
+        return false;
+    pt->break_fds[pt->nbreaks++] = fd;
+    t->break_fd = pt->break_fds[0];
+    return !perf_arm(fd, 1);
+}
+
+// Of a thread that was never seen in its wait (it always finds work, or has not come back to it since we are
+// here) it is not known where it returns from it: there it is watched where it would call it.
+static bool open_breakpoints(struct probe *p, struct thread *t)
+{
+    struct proc_thread *pt = proc_thread(t);
+    if (t->slot->wait_pc)
+        return open_breakpoint(p, t, t->slot->wait_pc);
+    if (!pt->sites_known)
+        pt->nsites = wait_sites_find(t->process->pid, t->kind, pt->sites);
+    pt->sites_known = true;
+    for (int i = 0; i < pt->nsites; i++)
+        if (!open_breakpoint(p, t, pt->sites[i]))
+            return false;
+    return pt->nsites > 0;
+}
+
 static void watch_breakpoint(struct probe *p, struct thread *t, int64_t begin)
 {
-    uint64_t pc = t->slot->wait_pc;
-    if (t->break_fd >= 0 && perf_count(t->break_fd) > 0) {
-        close(t->break_fd);
-        t->break_fd = -1;
+    if (hit(t)) {
+        close_breakpoints(t);
         turn_over(p, t, begin, p->now_ns);
         proc_turn_marks(t);
         return;
     }
-    if (t->break_fd >= 0 || !pc || p->now_ns < t->break_again_ns) {
+    if (t->break_fd >= 0 || p->now_ns < t->break_again_ns) {
         if ((int64_t)LOAD(t->slot->proof_at) < begin)
             set_proof(t, t->break_fd >= 0 ? p->now_ns : begin);
         return;
     }
-    t->break_fd = perf_open_breakpoint(p->config.opener, t->tid, pc, -1);
-    if (t->break_fd >= 0 && !perf_arm(t->break_fd, 1)) {
+    if (open_breakpoints(p, t)) {
         set_proof(t, now_ns());
         return;
     }
+    close_breakpoints(t);
     t->break_again_ns = p->now_ns + PAUSE_NS;
     set_proof(t, begin);
 }
@@ -59,9 +102,7 @@ void proc_stop_watching(struct thread *t)
     pt->sampler = NULL;
     pt->taken = (struct sampler_sample){0};
     pt->sampler_opened_ns = 0;
-    if (t->break_fd >= 0)
-        close(t->break_fd);
-    t->break_fd = -1;
+    close_breakpoints(t);
 }
 
 static void note_newest(struct proc_thread *pt)

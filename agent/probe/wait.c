@@ -55,6 +55,14 @@ static bool asleep_in_own_wait(const struct thread *t)
     return wait_has_fd(t->kind) ? (int)r->di == t->fd : r->sp + 256 >= t->slot->trust_sp;
 }
 
+// Where wait calls are traced their ends are noted too: a thread may be in its own, and not asleep.
+static bool inside_own_wait(const struct probe *p, const struct thread *t,
+                            const struct ls_wait *own)
+{
+    int at = __atomic_load_n(&t->slot->cur_wait, __ATOMIC_ACQUIRE);
+    return !p->estimated && own && at >= 0 && own == &t->slot->waits[at];
+}
+
 // The present turn: one that the thread was not seen to begin has lasted since the attach at least.
 static void start_turn(struct probe *p, struct thread *t, const struct ls_wait *own)
 {
@@ -123,6 +131,9 @@ int probe_trust(struct probe *p, int tid, enum wait_kind kind, int fd, uint64_t 
     p->ops->trust(p, t);
     if (asleep_in_own_wait(t)) {
         slot->idle_since = slot->off_since;
+        slot->in_wait = 1;
+    } else if (inside_own_wait(p, t, own)) {
+        slot->idle_since = own->last_ns;
         slot->in_wait = 1;
     } else {
         start_turn(p, t, own);

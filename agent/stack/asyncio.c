@@ -13,8 +13,13 @@
 
 #include "../snapshot/arena.h"
 
-#define DICT_USED   16 // of PyDictObject, behind the head: the same in all versions
+#define DICT_USED   16  // of PyDictObject, behind the head: the same in all versions
+#define TYPE_DICT   264 // of PyTypeObject: the same up to 3.12, where it is needed
 #define MAX_CURRENT 64
+
+// 3.11's PyCodeObject: a 16-bit count from here up, by one each time the function is entered, until it is optimised.
+#define CODE_WARMUP 52
+#define NEVER_RUN   (-8)
 
 void asyncio_free(struct asyncio *a)
 {
@@ -53,6 +58,24 @@ static void apply_debug_section(struct cpython *py)
             *fields[i] = (int16_t)w[i];
 }
 
+static uint64_t function_of_type(struct cpython *py, uint64_t module, const char *type,
+                                 const char *name)
+{
+    uint64_t t = module ? py_dict_get(py, py_pointer(py, module + py->o.md_dict), type) : 0;
+    return t ? py_dict_get(py, py_pointer(py, t + TYPE_DICT), name) : 0;
+}
+
+bool asyncio_cancels_tell(struct cpython *py)
+{
+    uint32_t word;
+    const uint64_t code = py->asyncio->group_code;
+    if (py->o.version >= 0x030d || !code)
+        return true;
+    // Of 3.11 it shows whether the function has ever run: its code warms up.
+    return py->o.version == 0x030b && mem_u32(py->m, code + CODE_WARMUP, &word) &&
+           (int16_t)word == NEVER_RUN;
+}
+
 bool asyncio_find(struct cpython *py, uint64_t interpreter)
 {
     if (!py->asyncio && !(py->asyncio = calloc(1, sizeof *py->asyncio)))
@@ -66,6 +89,9 @@ bool asyncio_find(struct cpython *py, uint64_t interpreter)
     uint64_t c = tasks ? py_dict_get(py, modules, "_asyncio") : 0;
     a->tasks_module = tasks ? py_pointer(py, tasks + py->o.md_dict) : 0;
     a->c_module = c ? py_pointer(py, c + py->o.md_dict) : 0;
+    uint64_t group = function_of_type(py, py_dict_get(py, modules, "asyncio.taskgroups"),
+                                      "TaskGroup", "__aexit__");
+    a->group_code = group ? py_pointer(py, group + py->o.fn_code) : 0;
     a->modules = modules;
     a->modules_used = used;
     if (tasks && !a->debug_applied) {

@@ -14,6 +14,7 @@ struct arena;
 struct asyncio {
     uint64_t modules, modules_used;  // dict and its count when it was searched
     uint64_t tasks_module, c_module; // their dicts; 0: not imported
+    uint64_t group_code;             // of TaskGroup.__aexit__; 0: not imported, or not found
     bool debug_applied;
     struct arena *arena; // of the last answer
 };
@@ -41,6 +42,9 @@ struct task {
 
 // Finds the modules; false: asyncio is not imported.
 bool asyncio_find(struct cpython *py, uint64_t interpreter);
+// A task's count of cancels says that somebody cancelled it. Up to 3.12 a TaskGroup whose child fails cancels the task
+// that waits for it and never takes the count back, so there it says nothing once a TaskGroup has been at work.
+bool asyncio_cancels_tell(struct cpython *py);
 
 // Frames. One step of an await chain: *f when the object has a frame (true), *next what it awaits
 // or 0.

@@ -117,7 +117,7 @@ static unsigned flags_of(struct answer *a, const struct task *t, enum task_state
         flags |= TASKF_NEVER_STARTED;
     if (state == TASK_FAILED && t->log_tb)
         flags |= TASKF_ERROR_UNREAD;
-    if (pending && (t->must_cancel || t->cancels > 0))
+    if (pending && (t->must_cancel || (t->cancels > 0 && asyncio_cancels_tell(a->py))))
         flags |= TASKF_CANCEL_REQUESTED;
     if (state == TASK_WAITING) {
         enum task_hold hold = task_hold(a->py, t);

@@ -241,6 +241,18 @@ static void walk_frame(struct v8 *v, int at, const struct native_frame *f, uint6
     *last_fp = f->bp;
 }
 
+// It has no name where there are no symbols: ours is the innermost frame then.
+static void add_collector(struct v8 *v, int at)
+{
+    int before = v->out_count;
+    emit_builtin(v, at, NULL, "(garbage collector)");
+    if (!before || v->out_count == before)
+        return;
+    struct lang_frame collector = v->out[v->out_count - 1];
+    memmove(v->out + 1, v->out, (size_t)(v->out_count - 1) * sizeof *v->out);
+    v->out[0] = collector;
+}
+
 static void walk(void *self, struct mem *m, int tid, const struct native_frame *frames, int n,
                  struct lang_result *ret)
 {
@@ -254,11 +266,14 @@ static void walk(void *self, struct mem *m, int tid, const struct native_frame *
     v->texts_used = 0;
     for (int i = 0; i < n && !mem_spent(m); i++)
         walk_frame(v, i, &frames[i], &last_fp);
+    int collector = v8_collector_frame(v, frames, v->out_count ? v->out[0].at : n);
+    ret->torn = mem_spent(m);
+    ret->gc = collector >= 0;
+    ret->in_language = v->out_count > 0;
+    if (ret->gc && !frames[collector].symbol)
+        add_collector(v, collector);
     ret->frames = v->out;
     ret->nframes = v->out_count;
-    ret->torn = mem_spent(m);
-    ret->gc = v8_collects_garbage(v, frames, v->out_count ? v->out[0].at : n);
-    ret->in_language = v->out_count > 0;
 }
 
 static void detach(void *self)

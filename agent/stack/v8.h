@@ -136,8 +136,8 @@ void v8_find_builtin_names(struct v8 *v, const char *module);
 // The SharedFunctionInfo of the C++ builtin that is called through the frame at fp; 0: it is not such a frame.
 uint64_t v8_exit_function(struct v8 *v, uint64_t fp);
 
-// Whether one of the frames, which lie between the leaf and the innermost JavaScript frame, is the collector's.
-bool v8_collects_garbage(const struct v8 *v, const struct native_frame *frames, int n);
+// Which of the frames, which lie between the leaf and the innermost JavaScript frame, is the collector's; -1: none.
+int v8_collector_frame(const struct v8 *v, const struct native_frame *frames, int n);
 void v8_find_collector(struct v8 *v, const char *module);
 
 // Reads the layout; false: not a V8 we can read (note says so when there is one).

@@ -132,15 +132,15 @@ static bool is_in_collector(const struct v8 *v, uint64_t pc)
     return false;
 }
 
-bool v8_collects_garbage(const struct v8 *v, const struct native_frame *frames, int n)
+int v8_collector_frame(const struct v8 *v, const struct native_frame *frames, int n)
 {
     for (int i = 0; i < n && !frames[i].jit; i++) {
         const char *s = frames[i].symbol;
         if (s && !strncmp(s, "Builtins_Interpreter", 20))
-            return false;
+            return -1;
         if (s ? !strncmp(s, "_ZN2v88internal", 15) && is_collector(s)
               : is_in_collector(v, frames[i].pc))
-            return true;
+            return i;
     }
-    return false;
+    return -1;
 }

@@ -261,6 +261,57 @@ static void test_row_limit(void **state)
     free(l);
 }
 
+// argv[1]: whether a group's child fails, or the task is cancelled and goes on.
+#define GROUP_PY                                                                                   \
+    "import asyncio, sys\n"                                                                        \
+    "async def fails():\n"                                                                         \
+    "    raise ValueError\n"                                                                       \
+    "async def grouped():\n"                                                                       \
+    "    try:\n"                                                                                   \
+    "        async with asyncio.TaskGroup() as g:\n"                                               \
+    "            g.create_task(fails())\n"                                                         \
+    "    except* ValueError:\n"                                                                    \
+    "        pass\n"                                                                               \
+    "    await asyncio.sleep(3600)\n"                                                              \
+    "async def goes_on():\n"                                                                       \
+    "    try:\n"                                                                                   \
+    "        await asyncio.sleep(3600)\n"                                                          \
+    "    except asyncio.CancelledError:\n"                                                         \
+    "        await asyncio.sleep(3600)\n"                                                          \
+    "async def main():\n"                                                                          \
+    "    wrong = sys.argv[1] == 'cancelled'\n"                                                     \
+    "    t = asyncio.create_task(goes_on() if wrong else grouped(), name='it')\n"                  \
+    "    await asyncio.sleep(0.1)\n"                                                               \
+    "    if wrong:\n"                                                                              \
+    "        t.cancel()\n"                                                                         \
+    "        await asyncio.sleep(0.1)\n"                                                           \
+    "    assert t.cancelling() == 1 or sys.version_info >= (3, 13)\n"                              \
+    "    print('READY', flush=True)\n"                                                             \
+    "    await asyncio.sleep(3600)\n"                                                              \
+    "asyncio.run(main())\n"
+
+static bool is_cancel_seen(const char *python, const char *how)
+{
+    struct live *l = calloc(1, sizeof *l);
+    const char *argv[] = {python, "-c", GROUP_PY, how, NULL};
+    struct tasks_answer a;
+    assert_true(live_start(l, argv));
+    assert_true(live_attach(l, "CPython"));
+    live_tasks(l, false, 100, &a);
+    assert_non_null(find(&a, "it"));
+    bool seen = find(&a, "it")->flags & TASKF_CANCEL_REQUESTED;
+    live_stop(l);
+    free(l);
+    return seen;
+}
+
+static void test_the_cancel_that_a_group_leaves_behind_is_none(void **state)
+{
+    (void)state;
+    assert_false(is_cancel_seen("/usr/bin/python3", "grouped"));
+    assert_true(is_cancel_seen("/usr/bin/python3", "cancelled"));
+}
+
 int main(void)
 {
     struct capture *c = capture_open(getpid());
@@ -274,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_uvloop),
         cmocka_unit_test(test_churn),
         cmocka_unit_test(test_row_limit),
+        cmocka_unit_test(test_the_cancel_that_a_group_leaves_behind_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

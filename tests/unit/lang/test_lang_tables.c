@@ -158,10 +158,10 @@ static void test_gc(void **state)
         {.jit = true},
     };
     struct v8 *v = calloc(1, sizeof *v);
-    assert_true(v8_collects_garbage(v, f, 4));
-    assert_false(v8_collects_garbage(v, f, 1));
+    assert_true(v8_collector_frame(v, f, 4) >= 0);
+    assert_int_equal(v8_collector_frame(v, f, 1), -1);
     f[0].jit = true; // JavaScript that runs inside (a callback) is not the collector
-    assert_false(v8_collects_garbage(v, f, 4));
+    assert_int_equal(v8_collector_frame(v, f, 4), -1);
     free(v);
 }
 
@@ -172,12 +172,12 @@ static void test_gc_without_symbols(void **state)
     struct v8 *v = calloc(1, sizeof *v);
     struct native_frame f[] = {{.symbol = "memcpy", .pc = 0x2001}, {.pc = 0x2000}, {.pc = 0x1000}};
     v->collector[v->ncollector++] = (struct code_range){0x1f00, 0x2010};
-    assert_true(v8_collects_garbage(v, f, 3));
-    assert_false(v8_collects_garbage(v, f, 1)); // a named function is what its name says
+    assert_true(v8_collector_frame(v, f, 3) >= 0);
+    assert_int_equal(v8_collector_frame(v, f, 1), -1); // a named function is what its name says
     f[1].pc = 0x2011;
-    assert_false(v8_collects_garbage(v, f, 3));
+    assert_int_equal(v8_collector_frame(v, f, 3), -1);
     f[1].pc = 0x1f00; // returns to a function's first byte: the call was the one before's
-    assert_false(v8_collects_garbage(v, f, 3));
+    assert_int_equal(v8_collector_frame(v, f, 3), -1);
     free(v);
 }
 

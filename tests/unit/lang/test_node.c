@@ -78,7 +78,10 @@ static bool sees_sort(const struct live *l)
 
 static bool sees_collector(const struct live *l)
 {
-    return l->result.gc;
+    bool named = find(l, "(garbage collector)");
+    for (int i = 0; i < l->nframes && !named; i++)
+        named = l->frames[i].symbol && strstr(l->frames[i].symbol, "CollectGarbage");
+    return l->result.gc && named;
 }
 
 // Builtins and the collector: by symbols, or where there are none (Debian's libnode.so) by V8's own table and by

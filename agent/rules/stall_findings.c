@@ -156,6 +156,15 @@ static double confidence_of(const struct snap_stall *s, const struct stack *stac
     return s->cause.kind == CAUSE_UNKNOWN ? c / 2 : stack && stack->torn ? c - 0.2 : c;
 }
 
+// An id that is an address says nothing to a person.
+static void name_task(struct draft *d, const struct task_ref *t)
+{
+    bool number = t->id && strncmp(t->id, "0x", 2) != 0;
+    draft_title(d, "%s, in task %s%s%s%s%s", d->f.title, t->name, number ? " #" : "",
+                number ? t->id : "", t->spawn_site ? ", spawned at " : "",
+                t->spawn_site ? t->spawn_site : "");
+}
+
 static struct draft *draft_of(struct rules *r, const struct rule *rule, const struct snap_stall *s,
                               const char *culprit)
 {
@@ -166,9 +175,7 @@ static struct draft *draft_of(struct rules *r, const struct rule *rule, const st
     draft_title(d, "loop blocked for %s%s%s %s", s->began_before_attach ? "at least " : "", age,
                 s->open ? " so far" : "", text_doing(&s->cause, stack, doing, sizeof(doing)));
     if (s->task.name)
-        draft_title(d, "%s, in task %s%s%s%s%s", d->f.title, s->task.name, s->task.id ? " #" : "",
-                    s->task.id ? s->task.id : "", s->task.spawn_site ? ", spawned at " : "",
-                    s->task.spawn_site ? s->task.spawn_site : "");
+        name_task(d, &s->task);
     // The rule was settled by the first look; what to do goes by the cause, which may have turned out another.
     if (s->cause.kind == CAUSE_RUNQUEUE)
         draft_remedy(d, &rule_loop_starved);

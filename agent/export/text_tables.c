@@ -229,7 +229,16 @@ void text_tasks(const struct text *t, const struct snap *s)
     task_cycles(t, s);
 }
 
-static void cell_site(struct table *table, const struct snap_fd_site *f)
+static const char *why_no_site(const struct snap *s, const struct snap_fd_site *f)
+{
+    if (f->is_handle)
+        return "-";
+    if (s->agent.drift != SNAP_UNKNOWN) // a tracker is there
+        return "(before openers were followed)";
+    return f->can_follow ? "(not followed: --fd-stacks)" : "(openers cannot be followed)";
+}
+
+static void cell_site(const struct snap *s, struct table *table, const struct snap_fd_site *f)
 {
     char buf[300];
     bool named = f->stack && f->stack->nframes > 0;
@@ -237,7 +246,7 @@ static void cell_site(struct table *table, const struct snap_fd_site *f)
     if (f->note && (!named || f->stack->culprit < 0 || strncmp(f->note, "no line", 7) == 0))
         table_cell(table, f->note);
     else if (!named)
-        table_cell(table, "(not followed: --fd-stacks)");
+        table_cell(table, why_no_site(s, f));
     else
         table_cell(table, frame_text(&f->stack->frames[i], buf, sizeof(buf)));
 }
@@ -277,7 +286,7 @@ void text_fds(const struct text *t, const struct snap *s)
         table_cell(table, human_ns(f->oldest_ns).text);
         table_cell(table, human_rate(f->growth_per_s).text);
         table_cell(table, f->verdict);
-        cell_site(table, f);
+        cell_site(s, table, f);
     }
     table_print(table, t->out, t->table_width, t->o->color);
     if (details > 0) {

@@ -19,10 +19,10 @@ struct fd_group { // descriptors of one site: a line of the program, or a stack 
     char *note;       // NULL none
     struct stack *stack;
     struct fd_site site;
-    bool leaks, settled;    // what the rules said of it last
-    bool handles;           // of libuv, not descriptors
-    int shown;              // index in the newest snapshot; -1 not in it
-    int64_t exact_opened;   // while its openers were followed, by trackers that are gone
+    bool leaks, settled; // what the rules said of it last
+    bool handles;        // of libuv, not descriptors
+    int shown;           // index in the newest snapshot; -1 not in it
+    struct fd_unseen unseen;
     int64_t known_lying;    // old and unused when its openers had been followed
     int64_t known_early;    // unused for a moment, then
     int64_t quiet_since_ns; // has had no descriptor since; 0 has some

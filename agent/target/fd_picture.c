@@ -162,18 +162,10 @@ static void put_entries(struct model *m, const struct proc *p, const struct fd_g
     *rows_left -= n;
 }
 
-// The tracker has seen those too that lived too short for the inventory.
-static void put_exact_counts(const struct fd_book *b, const struct fd_group *g,
-                             struct snap_fd_site *to)
+static void put_unseen(const struct fd_group *g, struct snap_fd_site *to)
 {
-    int64_t more = 0, closed = 0,
-            open = to->opened - to->closed; // those of before the attach are in none
-    if (g->stack && b->openers)
-        fd_openers_counts(b->openers, g->stack, &more, &closed);
-    if (g->exact_opened + more <= to->opened)
-        return;
-    to->opened = g->exact_opened + more;
-    to->closed = to->opened - open;
+    to->opened += g->unseen.n;
+    to->closed += g->unseen.n;
     to->never_closed = to->closed == 0;
 }
 
@@ -192,7 +184,7 @@ static void put_group(struct model *m, const struct proc *p, struct fd_group *g,
                                 .task_open = SNAP_UNKNOWN,
                                 .cohorts = snap_alloc(s, sizeof(struct fd_cohort) * FD_HORIZONS)};
     fd_site_facts(&p->fds->clock, &g->site, m->now_ns, to);
-    put_exact_counts(p->fds, g, to);
+    put_unseen(g, to);
     if (!g->handles)
         put_entries(m, p, g, s, to, rows_left);
 }

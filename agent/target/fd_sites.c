@@ -103,6 +103,23 @@ void fd_site_tick(const struct fd_clock *clock, struct fd_site *site, int64_t no
     site->ncounts += site->ncounts < FD_WINDOWS;
 }
 
+void fd_unseen_begin(struct fd_unseen *unseen, const struct fd_site *site)
+{
+    unseen->before = unseen->n;
+    unseen->site_opened = site->opened;
+    unseen->site_closed = site->closed;
+}
+
+void fd_unseen_count(struct fd_unseen *unseen, const struct fd_site *site, int64_t opened,
+                     int64_t closed)
+{
+    int64_t more_opened = opened - (site->opened - unseen->site_opened);
+    int64_t more_closed = closed - (site->closed - unseen->site_closed);
+    int64_t n = unseen->before + (more_opened < more_closed ? more_opened : more_closed);
+    if (n > unseen->n)
+        unseen->n = n;
+}
+
 static double growth_of(const struct fd_site *site)
 {
     int oldest = site->ncounts - 1;

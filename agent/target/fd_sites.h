@@ -51,6 +51,12 @@ struct fd_site {
     int ncounts;
 };
 
+// Those of a site that lived too short for any look, where somebody who follows each opening counts them all.
+struct fd_unseen {
+    int64_t n;
+    int64_t before, site_opened, site_closed; // when the present following began
+};
+
 struct fd_clock { // how long a horizon is, and how often we look
     double scale;
     int64_t period_ns;
@@ -65,6 +71,11 @@ void fd_closed(const struct fd_clock *clock, struct fd_life *life, int64_t at_ns
 void fd_site_resume(struct fd_site *site, int64_t since_ns);
 // The counts of a window, for growth; call it with each look.
 void fd_site_tick(const struct fd_clock *clock, struct fd_site *site, int64_t now_ns);
+// Its openings are followed from now on.
+void fd_unseen_begin(struct fd_unseen *unseen, const struct fd_site *site);
+// What has been opened and closed since then, as of the newest look: later ones would pass for closed.
+void fd_unseen_count(struct fd_unseen *unseen, const struct fd_site *site, int64_t opened,
+                     int64_t closed);
 // Fills what is told by numbers: counts, ages, cohorts (room for FD_HORIZONS of them), growth.
 void fd_site_facts(const struct fd_clock *clock, struct fd_site *site, int64_t now_ns,
                    struct snap_fd_site *ret);

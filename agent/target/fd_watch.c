@@ -129,7 +129,6 @@ static bool enough_known(const struct model *m, const struct fd_book *b)
 static void stop_following(struct model *m, struct fd_book *b)
 {
     for (struct fd_group *g = b->groups; g; g = g->hh.next) {
-        int64_t opened, closed;
         g->known_lying = b->early ? g->known_lying : lying_about(m, b, g);
         g->known_early = lying_for(m, g, scaled(m, EARLY_AGE_NS));
         if (!g->stack)
@@ -138,8 +137,6 @@ static void stop_following(struct model *m, struct fd_book *b)
             g->site.until_ns = m->now_ns;
             g->site.until_period_ns = b->clock.period_ns;
         }
-        if (fd_openers_counts(b->openers, g->stack, &opened, &closed))
-            g->exact_opened += opened;
     }
     fd_openers_free(b->openers);
     b->openers = NULL;
@@ -184,7 +181,18 @@ static void follow(struct model *m, struct proc *p, struct fd_book *b)
         return;
     }
     b->early = early;
+    for (struct fd_group *g = b->groups; g; g = g->hh.next)
+        fd_unseen_begin(&g->unseen, &g->site);
     probe_also_poll(m->probe, fd_openers_fd(b->openers));
+}
+
+// The tracker has seen those too that lived too short for the inventory.
+static void count_unseen(struct fd_book *b)
+{
+    int64_t opened, closed;
+    for (struct fd_group *g = b->groups; g; g = g->hh.next)
+        if (g->stack && fd_openers_counts(b->openers, g->stack, &opened, &closed))
+            fd_unseen_count(&g->unseen, &g->site, opened, closed);
 }
 
 static int64_t cpu_ns(void)
@@ -207,8 +215,10 @@ static void look(struct model *m, struct proc *p)
     if (n >= 0) {
         fd_book_look(b, rows, n, m->now_ns);
         p->fd_count = n;
-        if (b->openers)
+        if (b->openers) {
+            count_unseen(b);
             fd_openers_compare(b->openers, rows, n);
+        }
     }
     b->cost_ns = cpu_ns() - began;
     if (n >= 0)

@@ -51,11 +51,12 @@ def script(name, *arguments):
 CASES = {
     "node-files": Case(script("fd_leak.js", "files", "20"), "fd-leak", "readSettings",
                        line_of("fd_leak.js", "const fd = fs.openSync"), "fd_leak.js"),
-    "node-sockets": Case(script("fd_leak.js", "sockets", "50"), "fd-leak", "by the loop"),
+    # What never closes anything is judged after half an hour: 13 s.
+    "node-sockets": Case(script("fd_leak.js", "sockets", "50"), "fd-leak", "by the loop", scale="0.007"),
     "python-cancelled": Case(script("fd_leak.py", "cancelled"), "fd-leak", "fetch_report",
                              line_of("fd_leak.py", "fd = os.open"), "fd_leak.py"),
     "python-sites": Case(script("fd_leak.py", "sites"), "fd-leak", "open_and_keep",
-                         line_of("fd_leak.py", "def open_and_keep") + 1, "fd_leak.py"),
+                         line_of("fd_leak.py", "def open_and_keep") + 1, "fd_leak.py", scale="0.007"),
     "python-close-wait": Case(script("fd_leak.py", "closewait"), "fd-close-wait", "peer has closed",
                               seconds=6),
     "c-1-in-1000": Case([harness.program("fd_leak_c"), "leak", "1000", "5000"], "fd-leak",
@@ -130,13 +131,13 @@ def judge(case, document):
     return None
 
 
-def run_case(name):
-    case = CASES[name]
+def try_case(case, seconds):
+    """The findings' document, and what is wrong with it; None nothing."""
     process = start(case.command, case.ready)
     try:
         with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor() as pool:
             recorded = pool.submit(check_recorded, process.pid, case, folder) if case.recorded else None
-            document, errors = check(process.pid, case.seconds, case.scale, case.options)
+            document, errors = check(process.pid, seconds, case.scale, case.options)
             replayed = recorded.result() if recorded else None
     finally:
         harness.end(process)
@@ -144,6 +145,14 @@ def run_case(name):
     if wrong is None and replayed:
         wrong = replayed[1] if replayed[0] is None else judge(case, replayed[0])
         wrong = wrong and f"of its recording: {wrong}"
+    return document, wrong
+
+
+def run_case(name):
+    case = CASES[name]
+    document, wrong = try_case(case, case.seconds)
+    if wrong and "not told" in wrong:  # a busy machine leaves too little of the window
+        document, wrong = try_case(case, 3 * case.seconds)
     if wrong is None:
         title = [f["title"] for f in of_descriptors(document)][0]
         print(f"{name}: ok, {title}")

@@ -395,10 +395,36 @@ static void test_a_resumed_watch_begins_anew(void **state)
     assert_int_equal(facts.open, END_S - AGAIN_S + FOLLOWED_S);
 }
 
+// A site that never closes has not closed what was opened since the look; one that opens and closes between two looks
+// has, and it stays told when nobody follows any more.
+static void counts_what_no_look_has_seen(void **state)
+{
+    (void)state;
+    const struct fd_clock clock = {.scale = 1, .period_ns = SECOND};
+    struct fd_site site = {.began_ns = 0};
+    struct fd_unseen unseen = {0};
+    struct fd_life lives[20] = {0};
+    for (int i = 0; i < 20; i++)
+        fd_opened(&site, &lives[i], i * SECOND, false);
+    fd_unseen_begin(&unseen, &site); // 20 before, one of which ends, are not its
+    fd_closed(&clock, &lives[0], 21 * SECOND);
+    fd_unseen_count(&unseen, &site, 9, 0);
+    assert_int_equal(unseen.n, 0);
+    fd_unseen_count(&unseen, &site, 1009, 1001);
+    assert_int_equal(unseen.n, 1000);
+    fd_closed(&clock, &lives[1], 22 * SECOND);
+    fd_unseen_count(&unseen, &site, 1009, 1001);
+    assert_int_equal(unseen.n, 1000); // never falls
+    fd_unseen_begin(&unseen, &site);  // by another, who begins at 0
+    fd_unseen_count(&unseen, &site, 50, 50);
+    assert_int_equal(unseen.n, 1050);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_resumed_watch_begins_anew),
+        cmocka_unit_test(counts_what_no_look_has_seen),
         cmocka_unit_test(test_histories),
         cmocka_unit_test(test_time_scale_changes_nothing_but_time),
     };

@@ -139,13 +139,25 @@ static __always_inline enum call_class class_of(u32 nr)
     }
 }
 
-static __always_inline void on_compare(u64 files, const struct ls_regs *regs, long ret, u32 nr)
+// One at a time and when it is needed: all of them would take a third of the stack that a program and what it calls may
+// have together (512 bytes before Linux 6.13).
+static __always_inline u64 register_at(const void *regs, u32 at)
+{
+    u64 value = 0;
+    bpf_probe_read_kernel(&value, sizeof(value), regs + at);
+    return value;
+}
+
+#define REGISTER(regs, name) register_at(regs, __builtin_offsetof(struct ls_regs, name))
+
+static __always_inline void on_compare(u64 files, const void *regs, long ret, u32 nr)
 {
     u64 control = 0;
-    if (nr == NR_GETSOCKOPT && regs->dx != SO_PEERPIDFD)
+    if (nr == NR_GETSOCKOPT && REGISTER(regs, dx) != SO_PEERPIDFD)
         return;
     if (nr == NR_RECVMSG &&
-        (ret < 0 || bpf_probe_read_user(&control, 8, (const void *)(regs->si + 40)) || !control))
+        (ret < 0 || bpf_probe_read_user(&control, 8, (const void *)(REGISTER(regs, si) + 40)) ||
+         !control))
         return;
     if (nr == NR_CLOSE_RANGE || nr == NR_IO_URING_ENTER || nr == NR_GETSOCKOPT)
         sync_all(files, nr == NR_CLOSE_RANGE ? HOW_ALL : 0);
@@ -153,9 +165,9 @@ static __always_inline void on_compare(u64 files, const struct ls_regs *regs, lo
         sync_all(files, nr);
 }
 
-static __always_inline void on_maybe(u64 files, const struct ls_regs *regs, long ret, u32 nr)
+static __always_inline void on_maybe(u64 files, const void *regs, long ret, u32 nr)
 {
-    u32 command = regs->si;
+    u32 command = REGISTER(regs, si);
     if (nr == NR_IOCTL && ret == 0)
         return;
     if (nr == NR_FCNTL && command != F_DUPFD && command != F_DUPFD_CLOEXEC)
@@ -186,35 +198,29 @@ int BPF_PROG(on_return, struct pt_regs *pt_regs, long ret)
     struct task_struct *task = bpf_get_current_task_btf();
     if ((u32)task->tgid != target)
         return 0;
-    struct ls_regs regs;
-    u64 number = 0; // most calls are none of ours: the rest is read when it is needed
-    bpf_probe_read_kernel(&number, sizeof(number), (void *)pt_regs + ORIG_AX);
-    u32 nr = number;
+    u32 nr = REGISTER(pt_regs, orig_ax);
     enum call_class class = class_of(nr);
-    if (class == CALL_OTHER)
-        return 0;
-    bpf_probe_read_kernel(&regs, sizeof(regs), pt_regs);
-    if (regs.cs != USER_CS)
+    if (class == CALL_OTHER || REGISTER(pt_regs, cs) != USER_CS)
         return 0;
     u64 files = files_of(task);
     if (!files || !follows(task, files))
         return 0;
     if (class == CALL_CLOSE)
-        sync_slot(files, regs.di, nr | HOW_ENDS);
+        sync_slot(files, REGISTER(pt_regs, di), nr | HOW_ENDS);
     else if (class == CALL_COMPARE)
-        on_compare(files, &regs, ret, nr);
+        on_compare(files, pt_regs, ret, nr);
     else if (ret < 0)
         return 0;
     else if (class == CALL_RETURNS)
         sync_slot(files, ret, nr | HOW_SURE);
-    else if (class == CALL_DUP2 && regs.di != regs.si)
+    else if (class == CALL_DUP2 && REGISTER(pt_regs, di) != REGISTER(pt_regs, si))
         sync_slot(files, ret, nr | HOW_SURE);
     else if (class == CALL_PAIR || class == CALL_PAIR4)
-        on_pair(files, class == CALL_PAIR ? regs.di : regs.r10, nr);
+        on_pair(files, class == CALL_PAIR ? REGISTER(pt_regs, di) : REGISTER(pt_regs, r10), nr);
     else if (class == CALL_MAYBE)
-        on_maybe(files, &regs, ret, nr);
+        on_maybe(files, pt_regs, ret, nr);
     else if (class == CALL_READ && ret >= 24)
-        on_read(files, regs.di);
+        on_read(files, REGISTER(pt_regs, di));
     return 0;
 }
 

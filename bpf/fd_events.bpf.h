@@ -5,7 +5,6 @@
 #include "fd_slot.bpf.h"
 
 #define USER_CS 0x33
-#define ORIG_AX __builtin_offsetof(struct ls_regs, orig_ax)
 
 const volatile unsigned int target = 0; // process
 

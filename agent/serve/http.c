@@ -148,7 +148,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
         return sse_connect(h->events, c);
     if (!strcmp(url, "/"))
         return say(c, MHD_HTTP_OK, index_text);
-    return say(c, MHD_HTTP_NOT_FOUND, "there is /metrics, /report.json, /events and /healthz\n");
+    return say(c, MHD_HTTP_NOT_FOUND, "there is /metrics, /report.json, /report.html, /events and /healthz\n");
 }
 
 static void run_daemon(struct http *h)

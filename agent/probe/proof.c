@@ -85,12 +85,13 @@ static void watch_by_tracing(struct probe *p, struct thread *t, int64_t begin)
 }
 
 // With the tracepoints gone an end may be missed again: what was a turn of its own goes on as proven (it
-// has lasted all the while), all others are not believed until the next look.
+// has lasted all the while), all others are not believed until the next look. Nor is one that hardly ran
+// while they were there.
 static void after_tracing(struct probe *p, struct thread *t)
 {
     int64_t begin = (int64_t)LOAD(t->slot->busy_since);
-    int64_t proof = (int64_t)LOAD(t->slot->proof_at);
-    bool stuck = begin && proof >= begin && p->now_ns - begin >= p->config.threshold_ns;
+    bool stuck =
+        begin && turn_proven(p, t, begin, p->now_ns) && p->now_ns - begin >= p->config.threshold_ns;
     if (!stuck)
         set_proof(t, 0);
     t->slot->mute_hist = !stuck && begin;

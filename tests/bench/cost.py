@@ -15,7 +15,7 @@ import time
 
 sys.dont_write_bytecode = True
 import measure
-from measure import Agent, Counter, pairs, row, tool
+from measure import Agent, Counter, pairs, row, tool, twins
 
 TARGETS = os.path.join(os.path.dirname(measure.HERE), "targets")
 EXTRA = (("--exact", ["--exact"]), ("--backend proc", ["--backend", "proc"]))
@@ -24,14 +24,14 @@ EXTRA = (("--exact", ["--exact"]), ("--backend proc", ["--backend", "proc"]))
 class Redis:
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="loopscope-bench.")
-        self.path = os.path.join(self.folder.name, "redis.sock")
+        self.where = os.path.join(self.folder.name, "redis.sock")
         self.process = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", self.path, "--save", "",
+            ["redis-server", "--port", "0", "--unixsocket", self.where, "--save", "",
              "--dir", self.folder.name], stdout=subprocess.DEVNULL)
-        while not os.path.exists(self.path):
+        while not os.path.exists(self.where):
             time.sleep(0.02)
         time.sleep(0.1)  # the socket is there a moment before it listens
-        subprocess.run(["redis-cli", "-s", self.path, "set", "key", "value"],
+        subprocess.run(["redis-cli", "-s", self.where, "set", "key", "value"],
                        check=True, stdout=subprocess.DEVNULL)
         self.pid = self.process.pid
 
@@ -88,6 +88,20 @@ def under_load(name, server, kind, where, rate, connections, count, limit, extra
     return good
 
 
+def beside_a_twin(name, make, kind, rate, connections, count, limit):
+    """The same of two equal servers at once: less noise, as what the machine does hits both."""
+    servers = [make(), make()]
+    loads = [Load(kind, server.where, rate, connections) for server in servers]
+    try:
+        time.sleep(2)
+        return row(f"{name}, beside a twin", *twins([server.pid for server in servers],
+                                                    [load.counter for load in loads], [], count),
+                   limit=limit)
+    finally:
+        for one in (*loads, *servers):
+            one.end()
+
+
 def full_rate(kind, where, connections):
     load = Load(kind, where, 0, connections)
     try:
@@ -99,13 +113,15 @@ def full_rate(kind, where, connections):
 def bench_redis(count):
     server = Redis()
     try:
-        rate = full_rate("redis", server.path, 16) / 2
+        rate = full_rate("redis", server.where, 16) / 2
         half = under_load(f"redis GET, half load ({rate / 1000:.0f} k/s)", server, "redis",
-                          server.path, rate, 16, count, 1.03)
-        full = under_load("redis GET, saturated", server, "redis", server.path, 0, 16, count, 1.03)
-        return half and full
+                          server.where, rate, 16, count, 1.03)
+        full = under_load("redis GET, saturated", server, "redis", server.where, 0, 16, count, 1.03)
     finally:
         server.end()
+    twin = beside_a_twin(f"redis GET, half of that load ({rate / 2000:.0f} k/s)", Redis, "redis",
+                         rate / 2, 16, count, 1.03)
+    return half and full and twin
 
 
 def bench_node(count):
@@ -122,7 +138,7 @@ def bench_node(count):
 def bench_others(count):
     """Programs that are not watched, while loopscope watches a redis that is at work."""
     server, good = Redis(), True
-    load = Load("redis", server.path, 2000, 4)
+    load = Load("redis", server.where, 2000, 4)
     try:
         for mode, name, limit in (("syscall", "another process, system calls only", 1.01),
                                   ("switch", "another process, pipe ping-pong on a core", 1.10)):

@@ -124,6 +124,12 @@ def per_operation(pids, counter, seconds):
     return cpu / count
 
 
+def count_findings(agent, found):
+    for finding in agent.findings.values():
+        word = f"{finding['rule']} ({finding['severity']})"
+        found[word] = found.get(word, 0) + 1
+
+
 def pairs(pids, counter, attach_to, options, count, seconds=1.2, seed=1):
     """Interleaved pairs, in random order within a pair: ratios attached to not, and findings."""
     order = random.Random(seed)
@@ -136,11 +142,38 @@ def pairs(pids, counter, attach_to, options, count, seconds=1.2, seed=1):
             pair[attached] = per_operation(pids, counter, seconds)
             if agent:
                 agent.stop()
-                for finding in agent.findings.values():
-                    word = f"{finding['rule']} ({finding['severity']})"
-                    found[word] = found.get(word, 0) + 1
+                count_findings(agent, found)
         ratios.append(pair[True] / pair[False])
         plain.append(pair[False])
+    return ratios, plain, found
+
+
+def costs(servers, counters, seconds):
+    """CPU ns for one operation of each server, over the same window."""
+    before = [(cpu_ns(pid), counter.read()) for pid, counter in zip(servers, counters)]
+    time.sleep(seconds)
+    after = [(cpu_ns(pid), counter.read()) for pid, counter in zip(servers, counters)]
+    if any(now[1] == then[1] for now, then in zip(after, before)):
+        raise SystemExit("bench: the load stands still")
+    return [(now[0] - then[0]) / (now[1] - then[1]) for now, then in zip(after, before)]
+
+
+def twins(servers, counters, options, count, seconds=1.2, seed=1):
+    """As pairs(), of two equal servers at work side by side, of which each is watched once a pair. What the
+    machine does to both in a window falls out of the ratio, and so does what differs between the two."""
+    order = random.Random(seed)
+    ratios, plain, found = [], [], {}
+    for _ in range(count):
+        product = 1
+        for watched in order.sample((0, 1), 2):
+            agent = Agent(servers[watched], *options)
+            time.sleep(0.3)
+            cost = costs(servers, counters, seconds)
+            agent.stop()
+            product *= cost[watched] / cost[1 - watched]
+            plain.append(cost[1 - watched])
+            count_findings(agent, found)
+        ratios.append(product ** 0.5)
     return ratios, plain, found
 
 

@@ -29,7 +29,8 @@ static void check(struct rules *r, const struct rule *rule, const struct snap *n
 const struct rule rule_task_stuck = {
     .id = "task-stuck",
     .meaning = "one wait far above its peers",
-    .evidence = "how long it waits, at least ten times the 90th percentile of its site",
+    .evidence = "how long it waits, at least ten times what nine in ten took: of its spawn site, "
+                "or of those that waited where it waits",
     .severity = SEV_WARNING,
     .nkeys = 1,
     .keys = keys,

@@ -142,10 +142,49 @@ static bool runs_on(const struct live_book *b, struct live_mark *m, const struct
     return m->gave_up && s->steps > m->steps_given_up;
 }
 
+// Waits that somebody's work ends; not those for what may never come: a client's next word, a value, an event.
+static bool waits_for_work(const struct ls_abi_task *s)
+{
+    if (s->state != LS_ABI_WAITING)
+        return false;
+    switch (s->wait) {
+    case LS_ABI_WAIT_LIMIT:
+    case LS_ABI_WAIT_SEM:
+    case LS_ABI_WAIT_MUTEX:
+    case LS_ABI_WAIT_CHAN_SEND:
+    case LS_ABI_WAIT_WRITE:
+    case LS_ABI_WAIT_CONNECT:
+    case LS_ABI_WAIT_FILE:
+    case LS_ABI_WAIT_DNS:
+    case LS_ABI_WAIT_OFFLOAD: return true;
+    default: return false;
+    }
+}
+
+// A wait that has ended since the look before took at most as long as it had taken then, and the time since.
+static void learn_wait(struct live_book *b, struct live_mark *m, const struct ls_abi_task *s)
+{
+    if (m->wait_site && m->wait_site < b->nsums && m->steps != s->steps)
+        usual_add(&b->sums[m->wait_site].waits,
+                  (int64_t)m->waited_ms * MS + (b->now_ns - b->before_ns));
+    int64_t ms = live_wait_ns(s, b->now_ns) / MS;
+    m->wait_site = waits_for_work(s) ? s->await_site : 0;
+    m->waited_ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+// Other tasks go on soon from where this one waits.
+static bool is_stuck_there(const struct live_book *b, const struct ls_abi_task *s, int64_t wait)
+{
+    return waits_for_work(s) && s->await_site < b->nsums && wait >= scaled(b, STUCK_NS) &&
+           wait / STUCK_TIMES >= usual_ns(&b->sums[s->await_site].waits);
+}
+
 static bool is_stuck(const struct live_book *b, const struct ls_abi_task *s)
 {
     const struct live_sum *sum = &b->sums[s->spawn_site];
     int64_t wait = live_wait_ns(s, b->now_ns);
+    if (is_stuck_there(b, s, wait))
+        return true;
     if (s->state != LS_ABI_WAITING || s->wait == LS_ABI_WAIT_ACCEPT ||
         s->wait == LS_ABI_WAIT_SIGNAL || s->wait == LS_ABI_WAIT_GROUP ||
         s->wait == LS_ABI_WAIT_TASK || s->wait == LS_ABI_WAIT_CHILDREN)
@@ -219,6 +258,7 @@ static void judge_task(struct live_book *b, const struct live_table *t, uint32_t
         flags |= TASKF_NEVER_AWAITED;
     if (wakes_itself(b, m, s))
         flags |= TASKF_SELF_WAKING;
+    learn_wait(b, m, s);
     m->flags = flags;
     m->steps = s->steps;
 }
@@ -280,6 +320,7 @@ static void watch_turns(struct live_book *b, const struct live_table *t)
 
 int live_book_judge(struct live_book *b, const struct live_table *t, int64_t now_ns, double scale)
 {
+    b->before_ns = b->now_ns ? b->now_ns : now_ns;
     b->now_ns = now_ns;
     b->time_scale = scale;
     if (t->nsites == 0)

@@ -5,6 +5,7 @@
 
 #include "../snapshot/snapshot.h"
 #include "live_table.h"
+#include "usual.h"
 
 struct live_mark {   // of one slot
     uint64_t id;     // whose mark it is
@@ -14,6 +15,8 @@ struct live_mark {   // of one slot
     int64_t over_ns; // first seen ended
     unsigned flags;  // enum task_flag
     bool was_awaited;
+    uint32_t wait_site; // at the newest look, where it waited for somebody's work; 0 not
+    uint32_t waited_ms; // and for how long
 };
 
 #define LIVE_WINDOWS 4
@@ -25,7 +28,8 @@ struct live_sum { // of one spawn site
     uint32_t looks, yields; // at tasks that have run often, and those found to have yielded
     int64_t usual_ns;       // nine in ten of those that ended took at most so long; SNAP_UNKNOWN
     int64_t p99_ns;
-    uint64_t usual_of; // how many had ended then
+    uint64_t usual_of;  // how many had ended then
+    struct usual waits; // that were seen to end, of tasks that awaited here
 };
 
 struct live_locks;
@@ -36,7 +40,7 @@ struct live_book {
     struct live_sum *sums;
     uint32_t nsums;
     int64_t total, by_state[8];
-    int64_t now_ns;
+    int64_t now_ns, before_ns; // of this look, and of the one before
     double time_scale;
     struct live_locks *locks; // of this look: live_graph.c; NULL: none
     bool closed; // no thread but its loops' could wake a task, and these wait without a timer

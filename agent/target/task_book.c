@@ -141,8 +141,11 @@ static void count_ended(struct task_book *b)
         if (t->seen)
             continue;
         struct task_site *s = site_of(b, t->site ? t->site : "?");
-        if (s && !is_over(t->state))
+        if (s && !is_over(t->state)) {
             s->completed++;
+            if (t->birth_seen)
+                usual_add(&s->lives, b->read_ns - t->first_ns);
+        }
         task_drop(b, t);
     }
 }
@@ -160,7 +163,8 @@ static int by_site_and_age(const void *a, const void *b)
     return (x->ns > y->ns) - (x->ns < y->ns);
 }
 
-// One far above its peers: measured against the nine in ten that are not.
+// One far above its peers: measured against the nine in ten that are not, of those that live and of those that have
+// ended. What is stuck piles up among the living.
 static void judge_site(struct waiting *w, int n, double scale)
 {
     struct task_site *s = w[0].task->at;
@@ -170,8 +174,10 @@ static void judge_site(struct waiting *w, int n, double scale)
         sum += w[i].ns;
     s->mean_ns = sum / n;
     s->p99_ns = w[(n - 1) * 99 / 100].ns;
-    for (int i = n - 1; i >= 0 && n >= PEERS_MIN && w[i].ns >= long_ns; i--)
-        if (w[i].task->state == TASK_WAITING && w[i].ns >= STUCK_TIMES * peers)
+    int64_t usual = usual_ns(&s->lives);
+    for (int i = n - 1; i >= 0 && w[i].ns >= long_ns; i--)
+        if (w[i].task->state == TASK_WAITING &&
+            ((n >= PEERS_MIN && w[i].ns >= STUCK_TIMES * peers) || w[i].ns / STUCK_TIMES >= usual))
             w[i].task->flags |= TASKF_STUCK;
 }
 
@@ -207,10 +213,13 @@ static void move_windows(struct task_site *s, int64_t now_ns, double scale)
 static void count_steps(const struct task_book *b, struct task_site *s, struct task *t)
 {
     s->spawned += !t->counted && b->ever_read;
+    t->birth_seen |= !t->counted && b->ever_read;
     t->counted = true;
     if (t->end_counted || !is_over(t->state))
         return;
     t->end_counted = true;
+    if (t->birth_seen)
+        usual_add(&s->lives, b->read_ns - t->first_ns);
     s->completed += t->state == TASK_DONE;
     s->failed += t->state == TASK_FAILED;
     s->cancelled += t->state == TASK_CANCELLED;
@@ -245,6 +254,7 @@ static void sum_sites(struct task_book *b, int64_t now_ns)
 void book_read(struct task_book *b, const struct tasks_answer *a, int64_t now_ns, double scale)
 {
     b->time_scale = scale;
+    b->read_ns = now_ns;
     struct snap *box = snap_new();
     for (struct task *t = b->tasks; t; t = t->hh.next)
         t->seen = false;
@@ -256,7 +266,6 @@ void book_read(struct task_book *b, const struct tasks_answer *a, int64_t now_ns
     b->total = a->total;
     b->unstable = a->unstable;
     b->cut = a->cut;
-    b->read_ns = now_ns;
     b->why_not[0] = '\0';
     sum_sites(b, now_ns);
     b->ever_read = true;

@@ -3,6 +3,7 @@
 #define LOOPSCOPE_TASK_BOOK_H
 
 #include "model.h"
+#include "usual.h"
 
 struct task_site;
 
@@ -14,7 +15,7 @@ struct task { // one seen in the newest reading; texts lie in the book's box
     const char *name, *coroutine, *site, *await_site, *waits_on, *error;
     enum task_state state;
     unsigned flags;
-    bool had_awaiter, seen, counted, end_counted;
+    bool had_awaiter, seen, counted, end_counted, birth_seen;
     struct task_site *at;
     struct stack *chain;
 };
@@ -26,6 +27,7 @@ struct task_site {
     int64_t live, orphaned, oldest_ns, mean_ns, p99_ns;
     int64_t spawned, completed, failed, cancelled; // since the attach, as far as seen
     int64_t live_then[4], then_ns[4];              // live counts of earlier windows, newest first
+    struct usual lives;                            // of those whose beginning and end were seen
 };
 
 struct task_book {

@@ -259,6 +259,38 @@ static void locks_in_opposite_order_are_a_cycle(void **state)
     assert_int_equal(live_waits_for(&f->book, &f->table, &f->table.slots[0]), id_of(1));
 }
 
+// Five workers that never end write at one place; four go on each second.
+static void look_at_workers(struct fixture *f, uint8_t wait, int seconds)
+{
+    for (uint32_t i = 0; i < 5; i++)
+        task(f, i, LS_ABI_WAITING, wait, 5)->resumed_ns = (uint64_t)f->now_ns;
+    for (int k = 0; k < seconds; k++) {
+        for (uint32_t i = 1; i < 5; i++) {
+            f->image.slots[i].steps++;
+            f->image.slots[i].resumed_ns = (uint64_t)f->now_ns;
+            f->image.slots[i].seq += 2;
+        }
+        look_after(f, SECOND);
+    }
+}
+
+static void stuck_where_others_go_on(void **state)
+{
+    struct fixture *f = *state;
+    look_at_workers(f, LS_ABI_WAIT_WRITE, 29);
+    assert_int_equal(flags(f, 0) & TASKF_STUCK, 0);
+    look_at_workers(f, LS_ABI_WAIT_WRITE, 45);
+    assert_true(flags(f, 0) & TASKF_STUCK);
+    assert_int_equal(flags(f, 1) & TASKF_STUCK, 0);
+}
+
+static void not_stuck_where_a_client_may_be_silent(void **state)
+{
+    struct fixture *f = *state;
+    look_at_workers(f, LS_ABI_WAIT_READ, 45);
+    assert_int_equal(flags(f, 0) & TASKF_STUCK, 0);
+}
+
 static void semaphores_of_one_permit_are_locks(void **state)
 {
     struct fixture *f = *state;
@@ -420,6 +452,8 @@ int main(void)
         TEST(one_that_steps_on_after_a_given_up_wait_runs_on),
         TEST(another_task_in_the_slot_begins_anew),
         TEST(locks_in_opposite_order_are_a_cycle),
+        TEST(stuck_where_others_go_on),
+        TEST(not_stuck_where_a_client_may_be_silent),
         TEST(semaphores_of_one_permit_are_locks),
         TEST(no_room_where_all_members_want_room),
         TEST(room_where_a_member_may_end),

@@ -128,6 +128,30 @@ static void test_one_far_above_its_peers_is_stuck(void **state)
     world_free(w);
 }
 
+// Most of those that live are stuck; what has ended tells that it is not usual.
+static void test_many_stuck_among_few_are_told_by_those_that_ended(void **state)
+{
+    (void)state;
+    struct world *w = with_tasks();
+    struct task_row rows[12];
+    for (int i = 0; i < 10; i++)
+        rows[i] = row((uint64_t)i + 1, "w");
+    read_tasks(w, rows, 10);
+    for (int k = 0; k < 40; k++) { // each reading finds one that is new, and the one before gone
+        rows[10] = row((uint64_t)k + 100, "w");
+        rows[10].number = k + 100;
+        world_pass(w, 1000 * MS);
+        read_tasks(w, rows, 11);
+    }
+    struct snap *s = assembled(w);
+    int stuck = 0;
+    for (int i = 0; i < s->ntasks; i++)
+        stuck += (s->tasks[i].flags & TASKF_STUCK) != 0;
+    assert_int_equal(stuck, 10);
+    snap_unref(s);
+    world_free(w);
+}
+
 static void test_ends_are_counted_once(void **state)
 {
     (void)state;
@@ -187,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_reused_address_is_another_task),
         cmocka_unit_test(test_lost_awaiter_is_a_timeout),
         cmocka_unit_test(test_one_far_above_its_peers_is_stuck),
+        cmocka_unit_test(test_many_stuck_among_few_are_told_by_those_that_ended),
         cmocka_unit_test(test_ends_are_counted_once),
         cmocka_unit_test(test_page_filter_and_sort),
     };

@@ -111,13 +111,25 @@ static bool in_futex(const struct stall_sample *k)
     return !k->on_cpu && k->cause.syscall && strncmp(k->cause.syscall, "futex", 5) == 0;
 }
 
-// The share of the looks, of those that met the thread on the CPU or else in a futex, that met the collector.
-static double gc_share(const struct stall *s, bool on_cpu)
+// On the CPU, or put off it in the midst of its work.
+static bool computes(const struct stall_sample *k)
+{
+    switch (k->cause.kind) {
+    case CAUSE_RUNQUEUE:
+    case CAUSE_CPU_USER:
+    case CAUSE_CPU_KERNEL: return true;
+    case CAUSE_GC: return !in_futex(k);
+    default: return k->on_cpu;
+    }
+}
+
+// The share of the looks, of those that met the thread computing or else in a futex, that met the collector.
+static double gc_share(const struct stall *s, bool cpu)
 {
     int looks = 0, gc = 0;
     for (int i = 0; i < s->facts.nsamples; i++) {
         const struct stall_sample *k = &s->samples[i];
-        if (on_cpu ? !k->on_cpu : !in_futex(k))
+        if (cpu ? !computes(k) : !in_futex(k))
             continue;
         looks++;
         gc += s->gc[i];

@@ -323,6 +323,25 @@ static void test_garbage_collection_is_a_cause(void **state)
     world_free(w);
 }
 
+// On a busy machine most looks meet the thread while others have its CPU.
+static void test_collector_without_a_cpu(void **state)
+{
+    (void)state;
+    struct world *w = trusted();
+    struct probe_sample sample = world_asleep(w, 5, 105, -1);
+    sample.state = 'R';
+    sample.split.cpu_user = 40 * MS;
+    sample.split.runqueue = 64 * MS;
+    stall_sample(&w->m, w->thread, &sample);
+    world_answer(w, (struct stack_answer){.gc = true}, blocked);
+    struct snap *s = assembled(w);
+    assert_int_equal(s->stalls[0].cause.kind, CAUSE_RUNQUEUE);
+    assert_int_equal(s->stalls[0].split.gc, 40 * MS);
+    assert_int_equal(s->stalls[0].split.cpu_user, 0);
+    snap_unref(s);
+    world_free(w);
+}
+
 static void test_guess_that_was_the_loops_own_wait(void **state)
 {
     (void)state;
@@ -362,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_stack_says_what_a_futex_is_part_of),
         cmocka_unit_test(test_the_collectors_waits_are_its_own),
         cmocka_unit_test(test_garbage_collection_is_a_cause),
+        cmocka_unit_test(test_collector_without_a_cpu),
         cmocka_unit_test(test_guess_that_was_the_loops_own_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

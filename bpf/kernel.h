@@ -43,6 +43,7 @@ struct task_struct {
     void *stack;
     struct mm_struct *mm;
     struct signal_struct *signal;
+    int on_cpu;
     struct sched_entity se;
     struct sched_info sched_info;
 };

@@ -1,10 +1,12 @@
 #include "replay.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lookup.h"
 #include "picture.h"
@@ -59,13 +61,14 @@ static int look_at_head(const char *path, struct error *err)
 {
     unsigned char head[100];
     struct stat st;
-    FILE *f = fopen(path, "re");
-    if (!f)
+    int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe without a writer must not hold us
+    if (fd < 0)
         return error_set(err, STATUS_NO_ATTACH, errno, "%.300s: %s", path, strerror(errno));
-    size_t n = fread(head, 1, sizeof(head), f);
-    int rc = fstat(fileno(f), &st);
-    fclose(f);
-    if (rc < 0 || n < sizeof(head) || memcmp(head, "SQLite format 3", 16) != 0)
+    int rc = fstat(fd, &st);
+    ssize_t n = rc == 0 && S_ISREG(st.st_mode) ? read(fd, head, sizeof(head)) : -1;
+    close(fd);
+    if (n < (ssize_t)sizeof(head) || memcmp(head, "SQLite format 3", 16) != 0)
         return foreign(path, err);
     if (big_endian(head + 68) != APPLICATION_ID)
         return foreign(path, err);

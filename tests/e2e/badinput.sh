@@ -80,6 +80,8 @@ expect "a command that is not there" 3 "$agent" check --for 1s -- /no/such/progr
 expect "a folder as a recording" "2 3" "$agent" report "$tmp" --format text
 echo "not a database" >"$tmp/foreign.lsr"
 expect "a foreign file as a recording" 3 "$agent" report "$tmp/foreign.lsr" --format text
+mkfifo "$tmp/pipe.lsr"
+expect "a pipe that nobody writes as a recording" 3 timeout -k 1 60 "$agent" report "$tmp/pipe.lsr" --format text
 : >"$tmp/empty.lsr"
 expect "an empty recording" 3 "$agent" report "$tmp/empty.lsr" --format text
 head -c 8192 /dev/urandom >"$tmp/noise.lsr"

@@ -35,6 +35,10 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+#ifndef PIDFD_SELF_PROCESS
+#define PIDFD_SELF_PROCESS (-10001)
+#endif
+
 #define SLAB_BYTES      ((size_t)16 << 20)
 #define CANARY_BYTES    64
 #define CANARY          0xa5
@@ -85,11 +89,14 @@ static bool advise_each(const struct stacks *s, char *page, unsigned n, int advi
     struct iovec pages[PREPARE_AT_ONCE];
     for (unsigned i = 0; i < n; i++)
         pages[i] = (struct iovec){page + i * s->size, STACK_PAGE};
-    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (pidfd < 0)
-        return false;
-    ssize_t r = syscall(SYS_process_madvise, pidfd, pages, (size_t)n, advice, 0);
-    close(pidfd);
+    ssize_t r = syscall(SYS_process_madvise, PIDFD_SELF_PROCESS, pages, (size_t)n, advice, 0);
+    if (r < 0 && errno == EBADF) { // before Linux 6.14
+        int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+        if (pidfd < 0)
+            return false;
+        r = syscall(SYS_process_madvise, pidfd, pages, (size_t)n, advice, 0);
+        close(pidfd);
+    }
     return r == (ssize_t)n * STACK_PAGE;
 }
 

@@ -56,6 +56,10 @@ static inline bool live_counts(const struct ls_abi_task *s) // a task of the pro
 {
     return s->id && !(s->flags & LS_ABI_SYSTEM);
 }
+static inline bool live_is_parked(const struct ls_abi_task *s)
+{
+    return s->state == LS_ABI_WAITING || s->state == LS_ABI_ENDING;
+}
 int64_t live_wait_ns(const struct ls_abi_task *s, int64_t now_ns); // since it last ran
 
 // live_graph.c: who waits for whom. Sets TASKF_CYCLE and TASKF_NO_WAKER.

@@ -60,11 +60,6 @@ static uint64_t holder_of(const struct live_book *b, uint64_t address)
     return k ? k->holder : 0;
 }
 
-static bool is_parked(const struct ls_abi_task *s)
-{
-    return s->state == LS_ABI_WAITING || s->state == LS_ABI_ENDING;
-}
-
 static bool is_lock(unsigned wait)
 {
     return wait == LS_ABI_WAIT_MUTEX || wait == LS_ABI_WAIT_SEM;
@@ -72,12 +67,12 @@ static bool is_lock(unsigned wait)
 
 static bool wants_lock(const struct ls_abi_task *s)
 {
-    return live_counts(s) && is_parked(s) && is_lock(s->wait);
+    return live_counts(s) && live_is_parked(s) && is_lock(s->wait);
 }
 
 static bool waits_for_children(const struct ls_abi_task *s)
 {
-    return is_parked(s) && (s->wait == LS_ABI_WAIT_GROUP || s->wait == LS_ABI_WAIT_CHILDREN);
+    return live_is_parked(s) && (s->wait == LS_ABI_WAIT_GROUP || s->wait == LS_ABI_WAIT_CHILDREN);
 }
 
 // ---- the search ----
@@ -103,7 +98,7 @@ static uint32_t slot_of(const struct live_table *t, uint64_t id)
 static uint32_t only_edge(const struct search *x, uint32_t i)
 {
     const struct ls_abi_task *s = &x->t->slots[i];
-    if (!is_parked(s))
+    if (!live_is_parked(s))
         return NONE;
     if (s->wait == LS_ABI_WAIT_TASK)
         return slot_of(x->t, s->wait_object);
@@ -206,7 +201,7 @@ static void find_cycles(struct live_book *b, const struct live_table *t)
 
 static bool only_a_task_wakes(const struct ls_abi_task *s)
 {
-    if (!is_parked(s))
+    if (!live_is_parked(s))
         return false;
     switch (s->wait) {
     case LS_ABI_WAIT_TASK:
@@ -278,7 +273,7 @@ void live_graph_judge(struct live_book *b, const struct live_table *t)
 uint64_t live_waits_for(const struct live_book *b, const struct live_table *t,
                         const struct ls_abi_task *s)
 {
-    if (!is_parked(s))
+    if (!live_is_parked(s))
         return 0;
     if (s->wait == LS_ABI_WAIT_TASK)
         return live_task(t, s->wait_object) ? s->wait_object : 0;

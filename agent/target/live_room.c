@@ -26,7 +26,7 @@ static bool lives(const struct ls_abi_task *s)
 
 static bool is_parked(const struct ls_abi_task *s)
 {
-    return lives(s) && (s->state == LS_ABI_WAITING || s->state == LS_ABI_ENDING);
+    return lives(s) && live_is_parked(s);
 }
 
 static bool waits_for_room(const struct ls_abi_task *s)

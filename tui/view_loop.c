@@ -240,9 +240,10 @@ static void draw_state(const struct ui *ui, const struct snap_loop *l, struct pa
                         describe_culprit(l->stack, where, sizeof(where)));
     x = pane_printf(p, 0, x + 3, STYLE_TEXT, "turns %s%s", fmt_count(l->turns).s,
                     l->turns_estimated ? " (estimated)" : "");
-    if (l->iteration != SNAP_UNKNOWN)
+    if (l->iteration != SNAP_UNKNOWN && x + 30 < p.r.w)
         x = pane_printf(p, 0, x + 3, STYLE_TEXT, "iteration %s", fmt_count(l->iteration).s);
-    pane_printf(p, 0, x + 3, STYLE_TEXT, "threshold %s", fmt_ns(ui->snap->threshold_ns).s);
+    if (x + 19 <= p.r.w)
+        pane_printf(p, 0, x + 3, STYLE_TEXT, "threshold %s", fmt_ns(ui->snap->threshold_ns).s);
 }
 
 static void draw_lag(const struct snap_loop *l, struct pane p)

@@ -160,13 +160,13 @@ def bench_others(count):
         server.end()
 
 
-def agent_cpu(processes, seconds):
+def agent_cpu(processes, seconds, options=()):
     """Share of a core of agent and helper, with idle loops."""
     idle = [subprocess.Popen([os.path.join(measure.BUILD, "targets", "kinds"), "idle"])
             for _ in range(processes)]
     try:
         time.sleep(1)
-        agent = Agent("--name", "kinds")
+        agent = Agent("--name", "kinds", *options)
         time.sleep(3)
         before = measure.cpu_ns(*agent.pids())
         time.sleep(seconds)
@@ -214,6 +214,9 @@ def bench_agent(count):
     share, memory = agent_cpu(100, 5 if count < 20 else 20)
     print(f"agent with 100 idle loops: {100 * share:.2f} % of a core (at most 1.00),"
           f" RssAnon {memory / 1e6:.1f} MB", flush=True)
+    for word, options in EXTRA:
+        other, memory = agent_cpu(100, 5 if count < 20 else 10, options)
+        print(f"agent with 100 idle loops, {word}: {100 * other:.2f} % of a core, RssAnon {memory / 1e6:.1f} MB", flush=True)
     after, processes, found = node_memory(100)
     print(f"agent after 100 stalls on Node: RssAnon {after / 1e6:.1f} MB in {processes} processes"
           f" (at most 30); {found} stalls told", flush=True)

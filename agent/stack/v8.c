@@ -63,19 +63,28 @@ static void emit_place(struct v8 *v, int at, const struct v8_place *p)
     emit(v, at, &frame);
 }
 
-// Through an exit frame a builtin is seen a second time: by its own C++ function first.
-static bool is_just_out(const struct v8 *v, const char *builtin)
+// Through an exit frame a builtin is seen a second time: by its own C++ function first. NULL: it is not.
+static struct frame *just_out(const struct v8 *v, const char *builtin)
 {
-    const struct frame *last = v->out_count ? &v->out[v->out_count - 1].frame : NULL;
-    return last && !last->file && last->runtime && !strcmp(last->function, builtin);
+    struct frame *last = v->out_count ? &v->out[v->out_count - 1].frame : NULL;
+    bool is = last && !last->file && last->runtime && v8_same_method(last->function, builtin);
+    return is ? last : NULL;
 }
 
-static void emit_builtin(struct v8 *v, int at, const char *builtin, const char *otherwise)
+// own: the name that the function itself has; NULL unknown.
+static void emit_builtin(struct v8 *v, int at, const char *builtin, const char *own)
 {
     char name[128];
-    const char *text = otherwise;
-    if (builtin && v8_builtin_name(builtin, name, sizeof name))
-        text = is_just_out(v, name) ? NULL : keep(v, name);
+    const char *text = own;
+    if (builtin && v8_builtin_name(builtin, name, sizeof name)) {
+        v8_spell_method(name, own);
+        text = keep(v, name);
+        struct frame *seen = text ? just_out(v, name) : NULL;
+        if (seen) {
+            seen->function = text;
+            return;
+        }
+    }
     if (!text)
         return;
     struct frame frame = {
@@ -234,9 +243,10 @@ static void walk_frame(struct v8 *v, int at, const struct native_frame *f, uint6
     if (f->bp == *last_fp)
         return;
     uint64_t called = f->jit ? 0 : v8_exit_function(v, f->bp);
-    if (called && v8_builtin_of_function(v, called, builtin, sizeof builtin))
-        emit_builtin(v, at, builtin, NULL);
-    else if (!walk_standard(v, at, f, known ? &code : NULL))
+    if (called && v8_builtin_of_function(v, called, builtin, sizeof builtin)) {
+        const struct v8_function *function = v8_function_at(v, called);
+        emit_builtin(v, at, builtin, function ? function->name : NULL);
+    } else if (!walk_standard(v, at, f, known ? &code : NULL))
         return;
     *last_fp = f->bp;
 }

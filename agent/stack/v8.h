@@ -127,6 +127,10 @@ bool v8_vlq(const uint8_t *bytes, size_t n, size_t *at, int64_t *ret);
 
 // Names of V8's own functions: "JSON.parse" for JsonParse. false: not one that a program calls.
 bool v8_builtin_name(const char *builtin, char *buf, size_t n);
+// V8's own name of a method may differ from the language's in case and by "Intl": toJson, localeCompareIntl.
+// Puts the function's own name (NULL: none) in its place.
+void v8_spell_method(char *method, const char *own);
+bool v8_same_method(const char *a, const char *b);
 // The builtin that a symbol of the executable implements, e.g. "JsonParse"; false: none.
 bool v8_builtin_of_symbol(const char *symbol, char *buf, size_t n);
 // The same, by what the function holds; shared: of a function without a script.

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "v8.h"
 
@@ -68,6 +69,24 @@ bool v8_builtin_name(const char *builtin, char *buf, size_t n)
         return true;
     }
     return false;
+}
+
+static bool is_spelling_of(const char *v8s, const char *own)
+{
+    size_t n = strlen(own);
+    return n && !strncasecmp(v8s, own, n) && (!v8s[n] || !strcmp(v8s + n, "Intl"));
+}
+
+bool v8_same_method(const char *a, const char *b)
+{
+    return is_spelling_of(a, b) || is_spelling_of(b, a);
+}
+
+void v8_spell_method(char *method, const char *own)
+{
+    char *dot = strrchr(method, '.');
+    if (own && dot && is_spelling_of(dot + 1, own))
+        memcpy(dot + 1, own, strlen(own) + 1);
 }
 
 // Assembled builtins are "Builtins_X"; those in C++ are v8::internal::Builtin_X(int, ...), in

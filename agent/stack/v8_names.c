@@ -60,7 +60,10 @@ void v8_find_builtin_names(struct v8 *v, const char *module)
 {
     const char *const modules[] = {"libnode", module};
     static const char *const sections[] = {".data.rel.ro", ".data"};
-    uint64_t first = v->process.text(v->process.arg, module, "DeoptimizationEntry_Eager");
+    const struct lang_process *p = &v->process;
+    v->builtin_names =
+        p->symbol(p->arg, module, "_ZN2v88internal12_GLOBAL__N_1L16builtin_metadataE");
+    uint64_t first = v->builtin_names ? 0 : p->text(p->arg, module, "DeoptimizationEntry_Eager");
     for (int i = 0; i < 4 && first && !v->builtin_names; i++)
         v->builtin_names = find_in_section(v, modules[i / 2], sections[i % 2], first);
 }

@@ -133,6 +133,26 @@ static void test_builtin_names(void **state)
     assert_false(v8_builtin_name("", buf, sizeof buf));
 }
 
+static void test_builtin_spelling(void **state)
+{
+    (void)state;
+    char json[] = "Date.prototype.toJson", compare[] = "String.prototype.localeCompareIntl",
+         other[] = "Map.prototype.getOrInsert", plain[] = "eval";
+    v8_spell_method(json, "toJSON");
+    assert_string_equal(json, "Date.prototype.toJSON");
+    v8_spell_method(compare, "localeCompare");
+    assert_string_equal(compare, "String.prototype.localeCompare");
+    v8_spell_method(other, "get");
+    v8_spell_method(other, "");
+    v8_spell_method(other, NULL);
+    assert_string_equal(other, "Map.prototype.getOrInsert");
+    v8_spell_method(plain, "EVAL");
+    assert_string_equal(plain, "eval");
+    assert_true(v8_same_method("Date.prototype.toJson", "Date.prototype.toJSON"));
+    assert_true(v8_same_method("JSON.parse", "JSON.parse"));
+    assert_false(v8_same_method("Map.prototype.get", "Map.prototype.getOrInsert"));
+}
+
 static void test_builtin_symbols(void **state)
 {
     (void)state;
@@ -190,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_builtin_names),
         cmocka_unit_test(test_builtin_symbols),
         cmocka_unit_test(test_gc),
+        cmocka_unit_test(test_builtin_spelling),
         cmocka_unit_test(test_gc_without_symbols),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,7 +107,10 @@ static __always_inline void come_back(struct ls_slot *slot, u64 now)
             begin_turn(slot, now);
             slot->at_return = 1;
         }
-    } else if (slot->busy_since && since && now > since) {
+    } else if (!slot->trust_kind && at < LS_WAITS) {
+        slot->pending = LS_OFF_WAIT;
+        clear_turn(slot);
+    } else if (in_turn(slot) && since && now > since) {
         account_off(slot, kind, now - since);
     }
     if (kind == LS_OFF_RUNQUEUE && since && now > since && slot->trust_kind)

@@ -33,12 +33,27 @@ static __always_inline int wait_entered(void)
     return 0;
 }
 
+// A wait of a thread that is not trusted yet, which found work at once.
+static __always_inline void leave_candidate(struct ls_slot *slot, u64 now)
+{
+    u32 at = slot->cur_wait;
+    if (at >= LS_WAITS)
+        return;
+    slot->waits[at].woke_ns = now;
+    slot->cur_wait = -1;
+    clear_turn(slot);
+}
+
 enum { AT_ONCE_NS = 50000 };
 
 static __always_inline int wait_left(long result)
 {
     struct ls_slot *slot = current_slot((u32)bpf_get_current_pid_tgid());
-    if (!slot || !slot->in_wait)
+    if (!slot)
+        return 0;
+    if (!slot->trust_kind)
+        leave_candidate(slot, bpf_ktime_get_ns());
+    if (!slot->in_wait)
         return 0;
     struct ls_regs regs;
     read_regs(bpf_get_current_task_btf(), &regs);

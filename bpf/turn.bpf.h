@@ -38,6 +38,13 @@ static __always_inline bool proven(const struct ls_slot *slot, u64 begin, u64 no
     return proof >= begin && now >= proof + waited + proof_min_ns;
 }
 
+// Whether what the thread is off its CPU for counts. Before it is trusted everything does, from its newest
+// wait on: the turn in which the trust comes is then known from its begin.
+static __always_inline bool in_turn(const struct ls_slot *slot)
+{
+    return slot->busy_since || !slot->trust_kind;
+}
+
 // How long a woken thread waited for its CPU only the scheduler knows, and it accounts that after
 // sched_switch has run: so the wait is learnt at the next look at the running thread. (A preempted one is
 // simply off its CPU: that time is taken at its return, for it may also be throttled, which the scheduler
@@ -55,14 +62,15 @@ static __always_inline void settle_run_delay(struct ls_slot *slot, struct task_s
     u64 delay = total - before;
     u32 from = slot->pending;
     slot->pending = LS_OFF_RUNQUEUE;
-    if (!slot->trust_kind)
-        return;
-    if (delay > 1000000 && slot->starver_maybe)
+    if (slot->trust_kind && delay > 1000000 && slot->starver_maybe)
         slot->starver = slot->starver_maybe;
     if (from == LS_OFF_RUNQUEUE)
         return;
-    hist_add(slot->runqueue_hist, delay, 1);
-    if (!slot->busy_since)
+    if (slot->trust_kind)
+        hist_add(slot->runqueue_hist, delay, 1);
+    if (!in_turn(slot))
+        return;
+    if (from == LS_OFF_WAIT && !slot->busy_since)
         return;
     slot->turn.off_ns[LS_OFF_RUNQUEUE] += delay;
     if (from == LS_OFF_WAIT) { // ready, not running: the loop was late already
@@ -74,6 +82,14 @@ static __always_inline void settle_run_delay(struct ls_slot *slot, struct task_s
     }
 }
 
+static __always_inline void clear_turn(struct ls_slot *slot)
+{
+    slot->ticks_user = slot->ticks_kernel = 0;
+    __builtin_memset(&slot->turn, 0, sizeof(slot->turn));
+    slot->top_nr = -1;
+    slot->top_ns = 0;
+}
+
 static __always_inline void begin_turn(struct ls_slot *slot, u64 now)
 {
     if (slot->idle_since && now > slot->idle_since)
@@ -81,10 +97,7 @@ static __always_inline void begin_turn(struct ls_slot *slot, u64 now)
     slot->idle_since = 0;
     slot->in_wait = 0;
     slot->before_attach = 0;
-    slot->ticks_user = slot->ticks_kernel = 0;
-    __builtin_memset(&slot->turn, 0, sizeof(slot->turn));
-    slot->top_nr = -1;
-    slot->top_ns = 0;
+    clear_turn(slot);
     slot->claim = ((slot->claim >> LEVEL_BITS) + 1) << LEVEL_BITS;
     barrier();
     WRITE_ONCE(slot->busy_since, now);

@@ -84,6 +84,7 @@ static int bpf_slot_new(struct probe *p, struct thread *t)
     t->slot->tid = t->tid;
     t->slot->tgid = t->process->pid;
     t->slot->cur_wait = -1;
+    t->slot->top_nr = -1;
     unsigned int tid = t->tid, index = t->index;
     if (bpf_map_update_elem(bpf_map__fd(b->skel->maps.slot_of_tid), &tid, &index, BPF_ANY))
         return -errno;

@@ -89,6 +89,7 @@ static void proc_trust(struct probe *p, struct thread *t)
 {
     proc_look_at(p, t);
     proc_turn_marks(t);
+    proc_turn_from_attach(t);
 }
 
 static void proc_untrust(struct probe *p, struct thread *t)

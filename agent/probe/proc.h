@@ -20,6 +20,7 @@ struct proc_thread {
     int syscall_fd, schedstat_fd; // kept open of trusted threads; -1
     struct sight last;
     bool seen;
+    uint64_t first_cpu_ns;             // CPU time at the first look
     int64_t voluntary;                 // times it went to sleep, at the last look that asked
     uint64_t utime_begin, stime_begin; // at the begin of the present turn
     int64_t looked_ns;                 // of an untrusted thread
@@ -52,7 +53,8 @@ bool proc_look_sleeping(struct probe *p, struct thread *t, struct probe_sample *
 
 // proc_turn.c: turns as they show in a row of looks.
 void proc_account(struct probe *p, struct thread *t, const struct sight *now);
-void proc_turn_marks(struct thread *t); // what is counted from the begin of a turn
+void proc_turn_marks(struct thread *t);       // what is counted from the begin of a turn
+void proc_turn_from_attach(struct thread *t); // it was not seen to begin
 void proc_turn_gone(struct probe *p, struct thread *t);
 
 // proc_running.c: proof and samples of running threads.

@@ -65,14 +65,26 @@ void proc_turn_marks(struct thread *t)
     pt->stime_begin = stat.stime;
 }
 
-static void begin(struct thread *t, int64_t at_ns)
+static void clear_turn(struct ls_slot *slot)
 {
-    struct ls_slot *slot = t->slot;
-    proc_turn_marks(t);
     memset(&slot->turn, 0, sizeof(slot->turn));
     slot->ticks_user = slot->ticks_kernel = 0;
     slot->top_nr = -1;
     slot->top_ns = 0;
+}
+
+void proc_turn_from_attach(struct thread *t)
+{
+    struct proc_thread *pt = proc_thread(t);
+    clear_turn(t->slot);
+    pt->cpu_begin = pt->first_cpu_ns;
+}
+
+static void begin(struct thread *t, int64_t at_ns)
+{
+    struct ls_slot *slot = t->slot;
+    proc_turn_marks(t);
+    clear_turn(slot);
     slot->before_attach = 0;
     slot->in_wait = 0;
     slot->idle_since = 0;

@@ -63,16 +63,13 @@ static bool inside_own_wait(const struct probe *p, const struct thread *t,
     return !p->estimated && own && at >= 0 && own == &t->slot->waits[at];
 }
 
-// The present turn: one that the thread was not seen to begin has lasted since the attach at least.
+// The present turn: one that the thread was not seen to begin has lasted since the attach at least. What it
+// was spent on until now is in the slot.
 static void start_turn(struct probe *p, struct thread *t, const struct ls_wait *own)
 {
     struct ls_slot *slot = t->slot;
     bool seen = own && own->woke_ns >= own->last_ns && own->woke_ns;
     slot->before_attach = !seen;
-    slot->top_nr = -1;
-    slot->top_ns = 0;
-    slot->ticks_user = slot->ticks_kernel = 0;
-    memset(&slot->turn, 0, sizeof(slot->turn));
     uint64_t claim = ((slot->claim >> CLAIM_LEVEL_BITS) + 1) << CLAIM_LEVEL_BITS;
     __atomic_store_n(&slot->claim, claim, __ATOMIC_RELEASE);
     uint64_t idle = 0, begin = seen ? own->woke_ns : (uint64_t)t->added_ns;

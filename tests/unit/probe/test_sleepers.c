@@ -10,9 +10,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -64,6 +66,7 @@ static int start_sleepers(void)
 struct seen {
     struct probe *probe;
     int turns, computed;
+    int64_t slept_ns; // in the newest turn, or waited for a CPU
 };
 
 static void on_thread(void *arg, const struct probe_thread_event *e)
@@ -90,6 +93,7 @@ static void on_turn(void *arg, const struct probe_turn *t)
         return;
     s->turns++;
     const struct probe_split *split = &t->split;
+    s->slept_ns = split->sleep_syscall + split->runqueue;
     if (split->sleep_syscall + split->runqueue >= SLEEP_NS * 8 / 10)
         return;
     s->computed++;
@@ -135,8 +139,74 @@ static void sleeping_is_never_taken_for_computing(void **state)
     assert_int_equal(s.computed, 0);
 }
 
+static volatile int *slept; // by the child, in its one long turn
+
+static int start_late(void)
+{
+    slept = mmap(NULL, sizeof(*slept), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int pid = fork();
+    if (pid)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int epoll = epoll_create1(0);
+    struct epoll_event event;
+    for (int i = 0; i < 100; i++)
+        epoll_wait(epoll, &event, 1, 5);
+    for (*slept = 0; *slept < 2; ++*slept) {
+        struct timespec t = {.tv_nsec = 3 * SLEEP_NS};
+        nanosleep(&t, NULL);
+    }
+    for (;;)
+        epoll_wait(epoll, &event, 1, 5);
+}
+
+static struct probe_wait known;
+
+static void on_wait_kept(void *arg, int pid, int tid, const struct probe_wait *waits, int n)
+{
+    (void)arg, (void)pid, (void)tid;
+    known = waits[n - 1];
+}
+
+// The thread is trusted in the midst of a turn: what it slept before that is the turn's too.
+static void a_turn_is_known_from_its_begin(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    struct probe_config config = {
+        .backend = BACKEND_BPF, .threshold_ns = THRESHOLD_NS, .max_threads = 4};
+    struct probe_callbacks callbacks = {.thread = on_thread,
+                                        .wait_seen = on_wait_kept,
+                                        .sample = on_sample,
+                                        .turn = on_turn,
+                                        .lost = on_lost};
+    struct error err;
+    if (probe_open(&s.probe, &config, &callbacks, &s, &err)) {
+        printf("skipped: %s\n", err.text);
+        skip();
+    }
+    int pid = start_late();
+    assert_int_equal(probe_add_process(s.probe, pid, &err), 0);
+    bool trusted = false;
+    int64_t until = now() + 20000 * MS;
+    while (now() < until && !s.turns) {
+        struct pollfd fd = {.fd = probe_fd(s.probe), .events = POLLIN};
+        poll(&fd, 1, 5);
+        probe_dispatch(s.probe);
+        if (!trusted && *slept == 1)
+            trusted = !probe_trust(s.probe, pid, known.kind, known.fd, known.user_pc);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    probe_close(s.probe);
+    assert_true(trusted);
+    assert_int_equal(s.turns, 1);
+    assert_true(s.slept_ns >= 6 * SLEEP_NS * 9 / 10);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sleeping_is_never_taken_for_computing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sleeping_is_never_taken_for_computing),
+                                       cmocka_unit_test(a_turn_is_known_from_its_begin)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,33 +108,54 @@ static void on_lost(void *arg, const struct probe_lost *l)
     (void)arg, (void)l;
 }
 
-static void sleeping_is_never_taken_for_computing(void **state)
+typedef void wait_fn(void *arg, int pid, int tid, const struct probe_wait *waits, int n);
+
+static void open_probe(struct seen *s, wait_fn *wait)
 {
-    (void)state;
-    struct seen s = {0};
     struct probe_config config = {
         .backend = BACKEND_BPF, .threshold_ns = THRESHOLD_NS, .max_threads = 2 * LOOPS};
     struct probe_callbacks callbacks = {.thread = on_thread,
-                                        .wait_seen = on_wait,
+                                        .wait_seen = wait,
                                         .sample = on_sample,
                                         .turn = on_turn,
                                         .lost = on_lost};
     struct error err;
-    if (probe_open(&s.probe, &config, &callbacks, &s, &err)) {
+    if (probe_open(&s->probe, &config, &callbacks, s, &err)) {
         printf("skipped: %s\n", err.text);
         skip();
     }
-    int pid = start_sleepers();
-    assert_int_equal(probe_add_process(s.probe, pid, &err), 0);
-    int64_t until = now() + WATCH_NS;
-    while (now() < until) {
-        struct pollfd fd = {.fd = probe_fd(s.probe), .events = POLLIN};
-        poll(&fd, 1, 20);
-        probe_dispatch(s.probe);
-    }
+}
+
+static void add(struct seen *s, int pid)
+{
+    struct error err;
+    assert_int_equal(probe_add_process(s->probe, pid, &err), 0);
+}
+
+static void watch_once(struct seen *s)
+{
+    struct pollfd fd = {.fd = probe_fd(s->probe), .events = POLLIN};
+    poll(&fd, 1, 5);
+    probe_dispatch(s->probe);
+}
+
+static void end(struct seen *s, int pid)
+{
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    probe_close(s.probe);
+    probe_close(s->probe);
+}
+
+static void sleeping_is_never_taken_for_computing(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    open_probe(&s, on_wait);
+    int pid = start_sleepers();
+    add(&s, pid);
+    for (int64_t until = now() + WATCH_NS; now() < until;)
+        watch_once(&s);
+    end(&s, pid);
     assert_true(s.turns >= LOOPS);
     assert_int_equal(s.computed, 0);
 }
@@ -173,32 +194,16 @@ static void a_turn_is_known_from_its_begin(void **state)
 {
     (void)state;
     struct seen s = {0};
-    struct probe_config config = {
-        .backend = BACKEND_BPF, .threshold_ns = THRESHOLD_NS, .max_threads = 4};
-    struct probe_callbacks callbacks = {.thread = on_thread,
-                                        .wait_seen = on_wait_kept,
-                                        .sample = on_sample,
-                                        .turn = on_turn,
-                                        .lost = on_lost};
-    struct error err;
-    if (probe_open(&s.probe, &config, &callbacks, &s, &err)) {
-        printf("skipped: %s\n", err.text);
-        skip();
-    }
+    open_probe(&s, on_wait_kept);
     int pid = start_late();
-    assert_int_equal(probe_add_process(s.probe, pid, &err), 0);
+    add(&s, pid);
     bool trusted = false;
-    int64_t until = now() + 20000 * MS;
-    while (now() < until && !s.turns) {
-        struct pollfd fd = {.fd = probe_fd(s.probe), .events = POLLIN};
-        poll(&fd, 1, 5);
-        probe_dispatch(s.probe);
+    for (int64_t until = now() + 20000 * MS; now() < until && !s.turns;) {
+        watch_once(&s);
         if (!trusted && *slept == 1)
             trusted = !probe_trust(s.probe, pid, known.kind, known.fd, known.user_pc);
     }
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
-    probe_close(s.probe);
+    end(&s, pid);
     assert_true(trusted);
     assert_int_equal(s.turns, 1);
     assert_true(s.slept_ns >= 6 * SLEEP_NS * 9 / 10);

@@ -1,4 +1,4 @@
-// What was written comes back the same, to the byte; what is not a recording is refused in one line.
+// What was written comes back the same, to the byte.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,38 +23,10 @@
 #include "../../../agent/record/replay.h"
 #include "../../../agent/record/round.h"
 #include "../fixture.h"
+#include "recording.h"
 
 #define TICKS 5
 #define S     1000000000LL
-
-static char folder[] = "/tmp/loopscope-test-record-XXXXXX";
-static char path[200];
-static struct error err;
-
-static char *json_of(const struct snap *s)
-{
-    struct export_opts o = {.parts = PART_ALL, .task_state = -1};
-    char *text;
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-    assert_int_equal(export_json(s, &o, f), 0);
-    for (int i = 0; i < s->nevents; i++)
-        export_event_json(s, &s->events[i], f);
-    fclose(f);
-    return text;
-}
-
-static void write_all(struct snap **snaps, int n, const struct opts *opts)
-{
-    struct recorder *r;
-    if (record_open(&r, path, opts, &err) < 0)
-        fail_msg("%s", err.text);
-    for (int i = 0; i < n; i++)
-        if (record_write(r, snaps[i], &err) < 0)
-            fail_msg("%s", err.text);
-    if (record_close(r, &err) < 0)
-        fail_msg("%s", err.text);
-}
 
 static void expect_same(struct snap **snaps, int n)
 {
@@ -75,12 +47,6 @@ static void expect_same(struct snap **snaps, int n)
     }
     assert_int_equal(replay_next(r, &s, &err), 0);
     replay_close(r);
-}
-
-static void free_all(struct snap **snaps, int n)
-{
-    for (int i = 0; i < n; i++)
-        snap_unref(snaps[i]);
 }
 
 static void what_was_written_comes_back(void **state)
@@ -643,132 +609,6 @@ static void what_only_the_log_holds_counts(void **state)
     }
 }
 
-static void refuse(const char *part)
-{
-    struct replay *r = NULL;
-    assert_true(replay_open(&r, path, &err) < 0);
-    assert_null(r);
-    assert_int_equal(err.status, STATUS_NO_ATTACH);
-    assert_null(strchr(err.text, '\n'));
-    if (!strstr(err.text, part))
-        fail_msg("'%s' does not say '%s'", err.text, part);
-}
-
-static void put_file(const void *bytes, size_t n)
-{
-    FILE *f = fopen(path, "w");
-    fwrite(bytes, 1, n, f);
-    fclose(f);
-}
-
-static void what_is_no_recording_is_refused(void **state)
-{
-    (void)state;
-    sqlite3 *db;
-    unlink(path);
-    refuse("No such file");
-    put_file("", 0);
-    refuse("not a loopscope recording");
-    put_file("#!/bin/sh\n", 10);
-    refuse("not a loopscope recording");
-    unlink(path);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    sqlite3_exec(db, "CREATE TABLE x(y)", NULL, NULL, NULL);
-    sqlite3_close(db);
-    refuse("not a loopscope recording");
-    sqlite3_open(path, &db);
-    sqlite3_exec(db, "PRAGMA application_id=0x4c535231; PRAGMA user_version=2", NULL, NULL, NULL);
-    sqlite3_close(db);
-    refuse("damaged");
-    sqlite3_open(path, &db);
-    sqlite3_exec(db, "CREATE TABLE meta(key,value); INSERT INTO meta VALUES('layout','0')", NULL,
-                 NULL, NULL);
-    sqlite3_close(db);
-    refuse("another build");
-    sqlite3_open(path, &db);
-    sqlite3_exec(db, "PRAGMA user_version=1", NULL, NULL, NULL);
-    sqlite3_close(db);
-    refuse("older");
-    sqlite3_open(path, &db);
-    sqlite3_exec(db, "PRAGMA user_version=99", NULL, NULL, NULL);
-    sqlite3_close(db);
-    refuse("newer");
-}
-
-static void a_missing_folder_is_told(void **state)
-{
-    (void)state;
-    struct opts opts = {0};
-    struct recorder *r;
-    assert_true(record_open(&r, "/no/such/folder/x.lsr", &opts, &err) < 0);
-    assert_string_equal(err.text,
-                        "/no/such/folder/x.lsr: cannot be created: No such file or directory");
-}
-
-static void foreign_files_are_not_overwritten(void **state)
-{
-    (void)state;
-    struct opts opts = {0};
-    struct recorder *r;
-    put_file("precious", 8);
-    assert_true(record_open(&r, path, &opts, &err) < 0);
-    assert_int_equal(err.status, STATUS_USAGE);
-    struct stat st;
-    assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_size, 8);
-    unlink(path);
-}
-
-static void truncated_is_refused(void **state)
-{
-    (void)state;
-    struct opts opts = {0};
-    struct snap *snap = fixture_rich(0);
-    struct stat st;
-    write_all(&snap, 1, &opts);
-    snap_unref(snap);
-    assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(truncate(path, st.st_size - 4096), 0);
-    refuse("cut short");
-    assert_int_equal(truncate(path, 50), 0);
-    refuse("not a loopscope recording");
-}
-
-// Any damage ends in a clear line or in snapshots, never in a crash (run under ASan).
-static void damage_never_crashes(void **state)
-{
-    (void)state;
-    struct opts opts = {0};
-    unlink(path);
-    struct snap *snaps[3] = {fixture_rich(0), fixture_rich(1), fixture_rich(2)};
-    write_all(snaps, 3, &opts);
-    free_all(snaps, 3);
-    FILE *f = fopen(path, "r");
-    static unsigned char good[1 << 20], bad[1 << 20];
-    size_t n = fread(good, 1, sizeof(good), f);
-    fclose(f);
-    srand(7);
-    for (int round = 0; round < 400; round++) {
-        memcpy(bad, good, n);
-        int hits = 1 + rand() % 20;
-        for (int i = 0; i < hits; i++)
-            bad[100 + (size_t)rand() % (n - 100)] = (unsigned char)rand();
-        put_file(bad, n);
-        struct replay *r = NULL;
-        struct snap *s;
-        if (replay_open(&r, path, &err) < 0) {
-            assert_int_equal(err.status, STATUS_NO_ATTACH);
-            continue;
-        }
-        int rc;
-        while ((rc = replay_next(r, &s, &err)) > 0) {
-            free(json_of(s));
-            snap_unref(s);
-        }
-        replay_close(r);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -788,17 +628,10 @@ int main(void)
         cmocka_unit_test(redacted_says_no_name),
         cmocka_unit_test(killed_recorder_leaves_a_file),
         cmocka_unit_test(what_only_the_log_holds_counts),
-        cmocka_unit_test(what_is_no_recording_is_refused),
-        cmocka_unit_test(a_missing_folder_is_told),
-        cmocka_unit_test(foreign_files_are_not_overwritten),
-        cmocka_unit_test(truncated_is_refused),
-        cmocka_unit_test(damage_never_crashes),
     };
-    if (!mkdtemp(folder))
+    if (!recording_begin())
         return 1;
-    snprintf(path, sizeof(path), "%s/x.lsr", folder);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    unlink(path);
-    rmdir(folder);
+    recording_end();
     return failed;
 }

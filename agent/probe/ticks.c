@@ -1,7 +1,7 @@
 // The ticks that sample running threads: a clock of each CPU on which a trusted thread may run.
 //
 // An event of the thread itself would be the obvious choice, but the kernel sets and clears such a clock at
-// each of the thread's context switches. In a virtual machine that costs more than all our programs (5 % of
+// each of the thread's context switches. In a busy virtual machine that costs more than all our programs (8 to 10 % of
 // a redis GET, measured); the clock of a CPU costs nobody more than 100 short interrupts a second.
 #include <errno.h>
 #include <sched.h>

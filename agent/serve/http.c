@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../export/export.h"
 #include "../export/history.h"
@@ -13,6 +15,7 @@
 
 #define MAX_CONNECTIONS 64
 #define IDLE_SECONDS    30
+#define STEPS_A_TURN    64
 #define STALE_NS        10000000000LL // no picture for so long: the agent itself is stuck
 
 struct http {
@@ -25,6 +28,7 @@ struct http {
     struct sse *events;
     uint64_t shown_ns; // uv_hrtime of the newest picture
     bool loopback, ended;
+    int epoll_fd; // the library's
     int open_handles;
 };
 
@@ -96,17 +100,27 @@ static enum MHD_Result healthz(struct http *h, struct MHD_Connection *c)
                   strndup(body, (size_t)n), (size_t)n, false);
 }
 
-// A page elsewhere must not read us through a name that it makes resolve to loopback.
+// An address, or the one name that is nobody's to give. Of a host with or without a port.
+static bool is_this_machine(const char *host)
+{
+    char name[64];
+    struct in_addr address;
+    const char *bracket = host[0] == '[' ? strchr(host, ']') : NULL;
+    size_t n = bracket ? (size_t)(bracket - host) + 1 : strcspn(host, ":");
+    if (n >= sizeof(name) || (host[n] && host[n] != ':'))
+        return false;
+    memcpy(name, host, n);
+    name[n] = '\0';
+    if (!strcasecmp(name, "localhost") || !strcmp(name, "[::1]"))
+        return true;
+    return inet_pton(AF_INET, name, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
+// A page elsewhere must not read us through a name that it makes resolve to loopback (127.0.0.1.example.org).
 static bool host_is_allowed(const struct http *h, struct MHD_Connection *c)
 {
     const char *host = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
-    static const char *const allowed[] = {"127.", "localhost", "[::1]"};
-    if (!h->loopback || !host)
-        return true;
-    for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++)
-        if (!strncmp(host, allowed[i], strlen(allowed[i])))
-            return true;
-    return false;
+    return !h->loopback || !host || is_this_machine(host);
 }
 
 static const char index_text[] = "loopscope\n\n"
@@ -148,16 +162,32 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
         return sse_connect(h->events, c);
     if (!strcmp(url, "/"))
         return say(c, MHD_HTTP_OK, index_text);
-    return say(c, MHD_HTTP_NOT_FOUND, "there is /metrics, /report.json, /report.html, /events and /healthz\n");
+    return say(c, MHD_HTTP_NOT_FOUND,
+               "there is /metrics, /report.json, /report.html, /events and /healthz\n");
 }
 
+static unsigned long long wait_ms_of(struct http *h)
+{
+    unsigned long long ms;
+    return MHD_get_timeout(h->daemon, &ms) != MHD_YES || ms > 1000 ? 1000 : ms;
+}
+
+static bool has_more(struct http *h)
+{
+    struct pollfd p = {.fd = h->epoll_fd, .events = POLLIN};
+    return wait_ms_of(h) == 0 || poll(&p, 1, 0) > 0;
+}
+
+// A request takes several steps (accepted, read, answered piece by piece), and between two turns of the
+// loop the agent may be at work for long: all that can be done is done at once.
 static void run_daemon(struct http *h)
 {
-    unsigned long long wait_ms;
-    MHD_run(h->daemon);
-    if (MHD_get_timeout(h->daemon, &wait_ms) != MHD_YES || wait_ms > 1000)
-        wait_ms = 1000;
-    uv_timer_start(&h->timer, h->timer.timer_cb, wait_ms, 0);
+    for (int i = 0; i < STEPS_A_TURN; i++) {
+        MHD_run(h->daemon);
+        if (!has_more(h))
+            break;
+    }
+    uv_timer_start(&h->timer, h->timer.timer_cb, wait_ms_of(h), 0);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -237,7 +267,8 @@ int http_open(struct http **ret, uv_loop_t *loop, const char *where, struct erro
         return rc;
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    uv_poll_init(loop, &h->poll, info->epoll_fd);
+    h->epoll_fd = info->epoll_fd;
+    uv_poll_init(loop, &h->poll, h->epoll_fd);
     uv_timer_init(loop, &h->timer);
     h->poll.data = h->timer.data = h;
     h->open_handles = 2;

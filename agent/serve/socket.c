@@ -242,13 +242,13 @@ static void on_connection(uv_stream_t *listener, int status)
         greet(c);
 }
 
-// Whether somebody listens there.
+// Whether somebody listens there. One who accepts nobody, with a full backlog, must not hold us (EAGAIN).
 static bool is_in_use(const char *path)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
-    bool used = fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+    bool used = fd >= 0 && (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 || errno == EAGAIN);
     if (fd >= 0)
         close(fd);
     return used;
@@ -272,14 +272,13 @@ static int make_room(const char *path, struct error *err)
     return 0;
 }
 
-// The mask holds from the first moment on: between bind and chmod nobody slips in.
+// By the mask, not by a chmod afterwards: there is no moment in which others slip in, nor one in which the name
+// may have become another file's.
 static int listen_at(struct socket_server *s)
 {
-    mode_t old = umask(S_IXUSR | S_IRWXG | S_IRWXO);
+    mode_t old = umask(s->nallowed > 0 ? 0111 : 0177);
     int rc = uv_pipe_bind(&s->listener, s->path);
     umask(old);
-    if (rc == 0 && s->nallowed > 0 && chmod(s->path, 0666) < 0)
-        rc = -errno;
     return rc == 0 ? uv_listen((uv_stream_t *)&s->listener, 16, on_connection) : rc;
 }
 

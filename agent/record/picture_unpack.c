@@ -144,6 +144,7 @@ static void unpack_element(struct unpacking *u, const struct table *t, char *row
     const uint8_t *mask = take_bytes(u->r, table_mask_size(t));
     for (int i = 0; i < t->ncolumns && !u->r->bad; i++) {
         const struct column *c = &t->columns[i];
+        u->r->bad |= too_large(u, 0); // one long text may be named by every element
         if (mask[i / 8] & 1 << i % 8)
             take_value(u, c, row + c->offset, was ? was + c->offset : NULL);
         else if (was && c->type == COL_AGE)

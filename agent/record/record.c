@@ -121,17 +121,14 @@ static int fill(struct recorder *r, struct error *err)
     return store_exec(r->db, "COMMIT") ? fail(r, err, "cannot be created") : 0;
 }
 
-// Made beside and moved into place, so that what bears the name opens at any moment.
-static int create(struct recorder *r, struct error *err)
+static int make(struct recorder *r, const char *path, struct error *err)
 {
-    char pragmas[200], beside[4200];
+    char pragmas[200];
     snprintf(pragmas, sizeof(pragmas),
              "PRAGMA journal_mode=OFF;PRAGMA synchronous=OFF;PRAGMA page_size=%d;"
              "PRAGMA auto_vacuum=INCREMENTAL;PRAGMA application_id=%d;PRAGMA user_version=%d;",
              r->max_bytes || r->ring_ns ? SMALL_PAGE : PAGE, APPLICATION_ID, FORMAT_VERSION);
-    snprintf(beside, sizeof(beside), "%s.new", r->path);
-    remove_old(beside);
-    int rc = open_db(r, beside, pragmas, err);
+    int rc = open_db(r, path, pragmas, err);
     if (rc == 0)
         rc = fill(r, err);
     if (rc == 0 &&
@@ -139,12 +136,26 @@ static int create(struct recorder *r, struct error *err)
         rc = fail(r, err, "cannot be created");
     sqlite3_close(r->db);
     r->db = NULL;
-    if (rc < 0)
+    return rc;
+}
+
+// Made beside and moved into place, so that what bears the name opens at any moment.
+static int create(struct recorder *r, struct error *err)
+{
+    char beside[4200];
+    snprintf(beside, sizeof(beside), "%s.new", r->path);
+    remove_old(beside);
+    int rc = make(r, beside, err);
+    if (rc == 0) {
+        remove_old(r->path);
+        if (rename(beside, r->path) < 0)
+            rc = error_set(err, STATUS_INTERNAL, errno, "%.300s: cannot be created: %s", r->path,
+                           strerror(errno));
+    }
+    if (rc < 0) {
+        remove_old(beside);
         return rc;
-    remove_old(r->path);
-    if (rename(beside, r->path) < 0)
-        return error_set(err, STATUS_INTERNAL, errno, "%.300s: cannot be created: %s", r->path,
-                         strerror(errno));
+    }
     return open_db(r, r->path,
                    "PRAGMA journal_mode=WAL;PRAGMA synchronous=OFF;PRAGMA wal_autocheckpoint=0",
                    err);

@@ -110,6 +110,7 @@ static int open_uri(struct replay *r, int access, const char *flags)
         sqlite3_db_config(r->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         sqlite3_db_config(r->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         sqlite3_db_config(r->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        sqlite3_limit(r->db, SQLITE_LIMIT_LENGTH, (int)PICTURE_MAX); // of a text or a picture
         sqlite3_exec(r->db, "PRAGMA cell_size_check=1", NULL, NULL, NULL);
         rc = sqlite3_exec(r->db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
     }
@@ -175,6 +176,8 @@ static int prepare_all(struct replay *r, struct error *err)
 // Pictures are laid out as the build that wrote them was: no other can read them.
 static int check_layout(struct replay *r, struct error *err)
 {
+    if (!store_is_ours(r->db))
+        return other_build(r->path, err);
     sqlite3_stmt *stmt = prepare(r, "SELECT value FROM meta WHERE key='layout'");
     char ours[16];
     int rc = stmt && sqlite3_step(stmt) == SQLITE_ROW ? 0 : corrupt(r, err);
@@ -208,10 +211,10 @@ int replay_open(struct replay **ret, const char *path, struct error *err)
     if (!r || !(r->path = strdup(path)))
         abort();
     rc = open_db(r, err);
-    if (rc == 0 && !is_sound(r))
-        rc = corrupt(r, err);
     if (rc == 0)
         rc = check_layout(r, err);
+    if (rc == 0 && !is_sound(r))
+        rc = corrupt(r, err);
     if (rc == 0)
         rc = prepare_all(r, err);
     if (rc < 0) {

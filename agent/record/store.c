@@ -161,6 +161,50 @@ int store_create(sqlite3 *db)
     return rc;
 }
 
+static sqlite3_stmt *read_schema(sqlite3 *db)
+{
+    sqlite3_stmt *stmt = NULL;
+    sqlite3_prepare_v2(db, "SELECT type,name,tbl_name,sql FROM sqlite_schema ORDER BY type,name",
+                       -1, &stmt, NULL);
+    return stmt;
+}
+
+static bool same_row(sqlite3_stmt *a, sqlite3_stmt *b)
+{
+    for (int i = 0; i < sqlite3_column_count(a); i++) {
+        const char *x = (const char *)sqlite3_column_text(a, i);
+        const char *y = (const char *)sqlite3_column_text(b, i);
+        if (!x || !y || strcmp(x, y) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool same_rows(sqlite3_stmt *a, sqlite3_stmt *b)
+{
+    for (;;) {
+        int rc = sqlite3_step(a);
+        if (sqlite3_step(b) != rc)
+            return false;
+        if (rc != SQLITE_ROW)
+            return rc == SQLITE_DONE;
+        if (!same_row(a, b))
+            return false;
+    }
+}
+
+bool store_is_ours(sqlite3 *db)
+{
+    sqlite3 *model = NULL;
+    bool made = sqlite3_open(":memory:", &model) == SQLITE_OK && store_create(model) == SQLITE_OK;
+    sqlite3_stmt *ours = made ? read_schema(model) : NULL, *theirs = read_schema(db);
+    bool same = ours && theirs && same_rows(ours, theirs);
+    sqlite3_finalize(ours);
+    sqlite3_finalize(theirs);
+    sqlite3_close(model);
+    return same;
+}
+
 sqlite3_stmt *store_insert(sqlite3 *db, const struct table *t)
 {
     sqlite3_stmt *stmt = NULL;

@@ -13,6 +13,9 @@ int store_exec(sqlite3 *db, const char *sql);
 
 // Creates all tables and views in an empty database. A SQLite result code.
 int store_create(sqlite3 *db);
+// Whether the schema is, word for word, what store_create makes. Any other is not read: its views, formulas and
+// virtual tables would run as it is, for as long as whoever made the file likes.
+bool store_is_ours(sqlite3 *db);
 sqlite3_stmt *store_insert(sqlite3 *db, const struct table *t); // "INSERT INTO t VALUES(?,...)"
 sqlite3_stmt *store_insert_stall(sqlite3 *db);                  // the columns of `stalls`, in order
 

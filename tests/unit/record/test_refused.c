@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../../agent/record/picture.h"
 #include "../../../agent/record/record.h"
 #include "../../../agent/record/replay.h"
+#include "../../../agent/snapshot/arena.h"
 #include "../fixture.h"
 #include "recording.h"
 
@@ -53,11 +56,6 @@ static void what_is_no_recording_is_refused(void **state)
     refuse("not a loopscope recording");
     sqlite3_open(path, &db);
     sqlite3_exec(db, "PRAGMA application_id=0x4c535231; PRAGMA user_version=2", NULL, NULL, NULL);
-    sqlite3_close(db);
-    refuse("damaged");
-    sqlite3_open(path, &db);
-    sqlite3_exec(db, "CREATE TABLE meta(key,value); INSERT INTO meta VALUES('layout','0')", NULL,
-                 NULL, NULL);
     sqlite3_close(db);
     refuse("another build");
     sqlite3_open(path, &db);
@@ -144,6 +142,87 @@ static void damage_never_crashes(void **state)
     }
 }
 
+// A schema that is not ours would run as it is read: these would for hours.
+static void foreign_schemas_are_refused(void **state)
+{
+    (void)state;
+    static const char *const changes[] = {
+        "DROP TABLE snapshots; CREATE VIEW snapshots(snap,now_ns,is_key,has_rows,picture) AS WITH "
+        "RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c) SELECT n,n,1,1,x'00' FROM c",
+        "DROP TABLE meta; CREATE VIEW meta(key,value) AS SELECT a.id,b.id FROM texts a,texts b",
+        "ALTER TABLE texts ADD COLUMN more AS (instr(text,text))",
+        "CREATE TRIGGER t BEFORE UPDATE ON texts BEGIN DELETE FROM texts; END",
+        "CREATE INDEX i ON texts(id) WHERE text LIKE '%a%b%c%d%'",
+        "CREATE TABLE more(x CHECK(x LIKE '%a%b%c%d%'))",
+    };
+    struct opts opts = {0};
+    for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+        struct snap *snap = fixture_rich(0);
+        sqlite3 *db;
+        unlink(path);
+        write_all(&snap, 1, &opts);
+        snap_unref(snap);
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        if (sqlite3_exec(db, changes[i], NULL, NULL, NULL) != SQLITE_OK)
+            fail_msg("%s: %s", changes[i], sqlite3_errmsg(db));
+        sqlite3_close(db);
+        refuse("another build");
+    }
+    unlink(path);
+}
+
+#define LONG_TEXT (4 << 20)
+#define ROWS      200
+
+static int64_t name_text(void *arg, const char *text)
+{
+    (void)arg, (void)text;
+    return 1;
+}
+
+static int64_t name_stack(void *arg, const struct stack *stack)
+{
+    (void)arg, (void)stack;
+    return 1;
+}
+
+static const char *long_text(void *arg, struct snap *into, int64_t id)
+{
+    (void)id;
+    return snap_strdup(into, arg);
+}
+
+static struct stack *no_stack(void *arg, struct snap *into, int64_t id)
+{
+    (void)arg, (void)into, (void)id;
+    return NULL;
+}
+
+// Some kilobytes of picture that name one long text again and again.
+static void a_snapshot_beyond_memory_is_refused(void **state)
+{
+    (void)state;
+    struct snap *s = snap_new(), *back = snap_new();
+    struct bytes packed = {0};
+    char *text = malloc(LONG_TEXT);
+    memset(text, 'x', LONG_TEXT - 1);
+    text[LONG_TEXT - 1] = '\0';
+    s->ntasks = ROWS;
+    s->tasks = snap_alloc(s, sizeof(*s->tasks) * ROWS);
+    for (int i = 0; i < ROWS; i++)
+        s->tasks[i].name = "name";
+    assert_int_equal(
+        picture_pack(&packed, s, NULL, &(struct picture_names){name_text, name_stack, NULL}), 0);
+    struct reading in = {.at = packed.at, .end = packed.at + packed.n};
+    const struct picture_lookup lookup = {long_text, no_stack, text};
+    assert_int_equal(picture_unpack(back, NULL, &in, &lookup), -EBADMSG);
+    assert_in_range(arena_bytes(back->arena), 200 << 20, 300 << 20);
+    snap_unref(s);
+    snap_unref(back);
+    bytes_free(&packed);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +230,8 @@ int main(void)
         cmocka_unit_test(a_missing_folder_is_told),
         cmocka_unit_test(foreign_files_are_not_overwritten),
         cmocka_unit_test(truncated_is_refused),
+        cmocka_unit_test(foreign_schemas_are_refused),
+        cmocka_unit_test(a_snapshot_beyond_memory_is_refused),
         cmocka_unit_test(damage_never_crashes),
     };
     if (!recording_begin())

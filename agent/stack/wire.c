@@ -47,12 +47,18 @@ static int send_packet(struct wire *w, const struct header *h, const uint8_t *pa
     return sent < 0 ? -errno : 0;
 }
 
+// Packets are as large as can be: nobody keeps the reader busy with crumbs.
+static size_t part_size(size_t left)
+{
+    return left < PACKET ? left : PACKET;
+}
+
 int wire_send(struct wire *w, const struct message *m)
 {
     struct header h = {m->kind, m->id, m->size, 0};
     int err = 0;
     do {
-        size_t n = m->size - h.offset < PACKET ? m->size - h.offset : PACKET;
+        size_t n = part_size(m->size - h.offset);
         err = send_packet(w, &h, m->body + h.offset, n, m->fds, h.offset ? 0 : m->nfds);
         h.offset += n;
     } while (!err && h.offset < m->size);
@@ -95,8 +101,7 @@ static int accept_header(struct wire *w, const struct header *h, size_t part)
 {
     struct message *m = &w->partial;
     if (h->offset == 0) {
-        free(m->body);
-        if (h->size > WIRE_MAX)
+        if (m->body || h->size > WIRE_MAX)
             return -EPROTO;
         m->kind = h->kind;
         m->id = h->id;
@@ -107,7 +112,7 @@ static int accept_header(struct wire *w, const struct header *h, size_t part)
             return -ENOMEM;
     }
     if (!m->body || h->offset != w->have || h->size != m->size || h->id != m->id ||
-        part > m->size - w->have)
+        part != part_size(m->size - w->have))
         return -EPROTO;
     return 0;
 }

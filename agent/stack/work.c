@@ -16,6 +16,8 @@
 #define INLINE_STACK    (60u << 10) // longer copies travel as a memfd
 #define DEATHS_IN_A_ROW 4 // of the helper, on one process: then it is left alone for a while
 #define LEFT_ALONE_NS   10000000000ll
+// Of a helper: it may have been taken over, and would hold the agent by talking.
+#define MESSAGES_A_TURN 64
 
 struct target *find_target(struct target *targets, int pid)
 {
@@ -276,7 +278,7 @@ static void lose_helper(struct work *w, const char *why_not)
 static int answer_need(struct work *w, const struct message *m)
 {
     struct file_wish wish;
-    if (m->size != sizeof(wish))
+    if (!w->current || m->size != sizeof(wish))
         return -EPROTO;
     memcpy(&wish, m->body, sizeof(wish));
     wish.build_id[sizeof(wish.build_id) - 1] = '\0';
@@ -312,7 +314,7 @@ static int take_answer(struct work *w, const struct message *m)
 static void receive(struct work *w)
 {
     struct message m;
-    while (w->lane.pid != 0) {
+    for (int i = 0; i < MESSAGES_A_TURN && w->lane.pid != 0; i++) {
         int r = wire_receive(&w->lane.wire, &m);
         if (r == 0)
             return;

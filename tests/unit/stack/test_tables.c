@@ -187,6 +187,9 @@ static void malformed_messages(void **state)
         uint64_t size, offset;
         char part[8];
     } packet = {1, 1, 1ull << 40, 0, ""};
+    static struct {
+        uint8_t head[24], part[65536];
+    } large;
     assert_true(send(pair[0], &packet, sizeof(packet), 0) > 0);
     assert_int_equal(wire_receive(&b, &got), -EPROTO); // too big
     packet.size = 4;
@@ -194,6 +197,17 @@ static void malformed_messages(void **state)
     assert_int_equal(wire_receive(&b, &got), -EPROTO); // more than announced
     assert_true(send(pair[0], "xx", 2, 0) > 0);
     assert_int_equal(wire_receive(&b, &got), -EPROTO); // no header
+    wire_reset(&b);
+    packet.part[0] = 'x'; // crumbs: a byte of a body, where the rest would have gone with it
+    assert_true(send(pair[0], &packet, sizeof(packet) - 7, 0) > 0);
+    assert_int_equal(wire_receive(&b, &got), -EPROTO);
+    wire_reset(&b);
+    packet.size = 100000; // two begun, none ended
+    memset(large.part, 0, sizeof(large.part));
+    memcpy(large.head, &packet, sizeof(large.head));
+    assert_true(send(pair[0], &large, sizeof(large), 0) > 0);
+    assert_true(send(pair[0], &large, sizeof(large), 0) > 0);
+    assert_int_equal(wire_receive(&b, &got), -EPROTO);
     wire_reset(&b);
     close(pair[0]);
     close(pair[1]);

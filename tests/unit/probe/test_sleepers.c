@@ -7,34 +7,18 @@
 
 #include <cmocka.h>
 
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "../../../agent/probe/probe.h"
+#include "watching.h"
 
-#define MS           1000000LL
 #define THRESHOLD_NS (50 * MS)
 #define SLEEP_NS     (60 * MS)
 #define WATCH_NS     (4000 * MS)
 
-enum { LOOPS = 40 };
-
-static int64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000 * MS + t.tv_nsec;
-}
+enum { LOOPS = 40, LOOK_MS = 5 };
 
 static void *sleeper(void *arg)
 {
@@ -44,23 +28,17 @@ static void *sleeper(void *arg)
     for (;;) {
         for (int i = 1 + rand_r(&seed) % 4; i > 0; i--)
             epoll_wait(epoll, &event, 1, 5);
-        struct timespec t = {.tv_nsec = SLEEP_NS};
-        nanosleep(&t, NULL);
+        sleep_ns(SLEEP_NS);
     }
     return NULL;
 }
 
-static int start_sleepers(void)
+static void sleepers(void *arg)
 {
-    int pid = fork();
-    if (pid)
-        return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     pthread_t thread;
     for (uintptr_t i = 1; i < LOOPS; i++)
         pthread_create(&thread, NULL, sleeper, (void *)i);
-    sleeper(NULL);
-    _exit(0);
+    sleeper(arg);
 }
 
 struct seen {
@@ -119,30 +97,12 @@ static void open_probe(struct seen *s, wait_fn *wait)
                                         .sample = on_sample,
                                         .turn = on_turn,
                                         .lost = on_lost};
-    struct error err;
-    if (probe_open(&s->probe, &config, &callbacks, s, &err)) {
-        printf("skipped: %s\n", err.text);
-        skip();
-    }
-}
-
-static void add(struct seen *s, int pid)
-{
-    struct error err;
-    assert_int_equal(probe_add_process(s->probe, pid, &err), 0);
-}
-
-static void watch_once(struct seen *s)
-{
-    struct pollfd fd = {.fd = probe_fd(s->probe), .events = POLLIN};
-    poll(&fd, 1, 5);
-    probe_dispatch(s->probe);
+    s->probe = open_probe_for(&config, &callbacks, s);
 }
 
 static void end(struct seen *s, int pid)
 {
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    end_child(pid);
     probe_close(s->probe);
 }
 
@@ -151,32 +111,24 @@ static void sleeping_is_never_taken_for_computing(void **state)
     (void)state;
     struct seen s = {0};
     open_probe(&s, on_wait);
-    int pid = start_sleepers();
-    add(&s, pid);
+    int pid = start_child(sleepers, NULL);
+    add_to_probe(s.probe, pid);
     for (int64_t until = now() + WATCH_NS; now() < until;)
-        watch_once(&s);
+        watch_once(s.probe, LOOK_MS);
     end(&s, pid);
     assert_true(s.turns >= LOOPS);
     assert_int_equal(s.computed, 0);
 }
 
-static volatile int *slept; // by the child, in its one long turn
-
-static int start_late(void)
+static void late(void *arg)
 {
-    slept = mmap(NULL, sizeof(*slept), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int pid = fork();
-    if (pid)
-        return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    volatile int *slept = arg; // in its one long turn
     int epoll = epoll_create1(0);
     struct epoll_event event;
     for (int i = 0; i < 100; i++)
         epoll_wait(epoll, &event, 1, 5);
-    for (*slept = 0; *slept < 2; ++*slept) {
-        struct timespec t = {.tv_nsec = 3 * SLEEP_NS};
-        nanosleep(&t, NULL);
-    }
+    for (*slept = 0; *slept < 2; ++*slept)
+        sleep_ns(3 * SLEEP_NS);
     for (;;)
         epoll_wait(epoll, &event, 1, 5);
 }
@@ -195,11 +147,12 @@ static void a_turn_is_known_from_its_begin(void **state)
     (void)state;
     struct seen s = {0};
     open_probe(&s, on_wait_kept);
-    int pid = start_late();
-    add(&s, pid);
+    volatile int *slept = shared_memory(sizeof(*slept));
+    int pid = start_child(late, (void *)slept);
+    add_to_probe(s.probe, pid);
     bool trusted = false;
     for (int64_t until = now() + 20000 * MS; now() < until && !s.turns;) {
-        watch_once(&s);
+        watch_once(s.probe, LOOK_MS);
         if (!trusted && *slept == 1)
             trusted = !probe_trust(s.probe, pid, known.kind, known.fd, known.user_pc);
     }

@@ -6,33 +6,20 @@
 
 #include <cmocka.h>
 
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../../../agent/probe/probe.h"
+#include "watching.h"
 
-#define MS           1000000LL
 #define THRESHOLD_NS (50 * MS)
 #define STALL_NS     (230 * MS)
 
-enum { SAMPLES_MAX = 256, STALLS = 4, NANOSLEEP = 230 };
-
-static int64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
+enum { SAMPLES_MAX = 256, STALLS = 4, NANOSLEEP = 230, LOOK_MS = 20 };
 
 // What the child writes: shared memory.
 struct account {
@@ -100,20 +87,13 @@ static void open_probe(struct seen *s, enum backend backend)
                                         .sample = on_sample,
                                         .turn = on_turn,
                                         .lost = on_lost};
-    struct error err;
-    if (probe_open(&s->probe, &config, &callbacks, s, &err)) {
-        printf("skipped: %s\n", err.text);
-        skip();
-    }
+    s->probe = open_probe_for(&config, &callbacks, s);
 }
 
 static void watch_until(struct seen *s, const volatile int *done, int64_t until)
 {
-    while (now() < until && !(done && *done)) {
-        struct pollfd fd = {.fd = probe_fd(s->probe), .events = POLLIN};
-        poll(&fd, 1, 20);
-        probe_dispatch(s->probe);
-    }
+    while (now() < until && !(done && *done))
+        watch_once(s->probe, LOOK_MS);
 }
 
 static int64_t cpu_time(void)
@@ -130,8 +110,9 @@ static void idle(int epoll, int turns)
         epoll_wait(epoll, &event, 1, 5);
 }
 
-static void stalling_child(struct account *a)
+static void stalling_child(void *arg)
 {
+    struct account *a = arg;
     int epoll = epoll_create1(0);
     idle(epoll, 100);
     for (int i = 0; i < STALLS; i++) {
@@ -139,8 +120,7 @@ static void stalling_child(struct account *a)
         int64_t cpu = cpu_time();
         a->begin[i] = now();
         if (i & 1) {
-            struct timespec t = {.tv_nsec = STALL_NS};
-            nanosleep(&t, NULL);
+            sleep_ns(STALL_NS);
         } else {
             while (now() < a->begin[i] + STALL_NS)
                 ;
@@ -151,26 +131,6 @@ static void stalling_child(struct account *a)
     }
     a->done = 1;
     idle(epoll, 1000);
-}
-
-static int start_child(void (*run)(struct account *), struct account **ret)
-{
-    struct account *a =
-        mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int pid = fork();
-    if (!pid) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        run(a);
-        _exit(0);
-    }
-    *ret = a;
-    return pid;
-}
-
-static void end_child(int pid)
-{
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
 }
 
 static int64_t sum(const struct probe_split *s)
@@ -245,11 +205,10 @@ static void check_stall(const struct seen *s, const struct account *a, int stall
 static void stalls_are_seen_while_they_last(void **state)
 {
     struct seen s = {0};
-    struct account *a;
+    struct account *a = shared_memory(sizeof(*a));
     open_probe(&s, *(enum backend *)*state);
-    int pid = start_child(stalling_child, &a);
-    struct error err;
-    assert_int_equal(probe_add_process(s.probe, pid, &err), 0);
+    int pid = start_child(stalling_child, a);
+    add_to_probe(s.probe, pid);
     watch_until(&s, &a->done, now() + 10000 * MS);
     watch_until(&s, NULL, now() + 100 * MS);
     struct probe_stats stats;
@@ -265,8 +224,9 @@ static void stalls_are_seen_while_they_last(void **state)
     probe_close(s.probe);
 }
 
-static void endless_child(struct account *a)
+static void endless_child(void *arg)
 {
+    struct account *a = arg;
     int epoll = epoll_create1(0);
     idle(epoll, 1);
     a->done = epoll;
@@ -278,14 +238,13 @@ static void endless_child(struct account *a)
 static void a_stall_from_before_the_attach_is_sampled(void **state)
 {
     struct seen s = {.hold_trust = true};
-    struct account *a;
+    struct account *a = shared_memory(sizeof(*a));
     open_probe(&s, *(enum backend *)*state);
-    int pid = start_child(endless_child, &a);
+    int pid = start_child(endless_child, a);
     while (!a->done)
         usleep(1000);
     usleep(50000);
-    struct error err;
-    assert_int_equal(probe_add_process(s.probe, pid, &err), 0);
+    add_to_probe(s.probe, pid);
     assert_int_equal(probe_trust(s.probe, pid, WAIT_EPOLL, a->done, 0), 0);
     watch_until(&s, NULL, now() + 500 * MS);
     end_child(pid);
@@ -303,9 +262,9 @@ static void *short_life(void *arg)
     return arg;
 }
 
-static void lively_child(struct account *a)
+static void lively_child(void *arg)
 {
-    (void)a;
+    (void)arg;
     pthread_t thread;
     usleep(300000);
     pthread_create(&thread, NULL, short_life, NULL);
@@ -331,11 +290,9 @@ static void what_comes_and_goes_is_told(void **state)
 {
     enum backend backend = *(enum backend *)*state;
     struct seen s = {0};
-    struct account *a;
     open_probe(&s, backend);
-    int pid = start_child(lively_child, &a);
-    struct error err;
-    assert_int_equal(probe_add_process(s.probe, pid, &err), 0);
+    int pid = start_child(lively_child, NULL);
+    add_to_probe(s.probe, pid);
     watch_until(&s, NULL, now() + 6500 * MS);
     waitpid(pid, NULL, 0);
     watch_until(&s, NULL, now() + 1200 * MS);

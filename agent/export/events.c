@@ -7,14 +7,6 @@ static const char *event_name(enum snap_event_kind k)
     return (unsigned)k < sizeof(names) / sizeof(*names) ? names[k] : "unknown";
 }
 
-static const struct snap_process *find_process(const struct snap *s, int pid)
-{
-    for (int i = 0; i < s->nprocesses; i++)
-        if (s->processes[i].pid == pid)
-            return &s->processes[i];
-    return NULL;
-}
-
 static void stacks_of(struct json *j, const struct finding *f)
 {
     struct stack_set set = {0};
@@ -45,7 +37,7 @@ static void finding_of(struct json *j, const struct finding *f)
 void export_event_json(const struct snap *s, const struct snap_event *e, FILE *out)
 {
     const struct finding *f = find_finding(s, e->finding);
-    const struct snap_process *p = find_process(s, e->pid);
+    const struct snap_process *p = snap_process_of(s, e->pid);
     struct json j = json_begin(out);
     json_put_object(&j, NULL);
     json_put_text(&j, "event", event_name(e->kind));

@@ -8,25 +8,9 @@
 #include "clean.h"
 #include "human.h"
 
-const struct snap_process *process_at(const struct snap *s, int pid)
-{
-    for (int i = 0; i < s->nprocesses; i++)
-        if (s->processes[i].pid == pid)
-            return &s->processes[i];
-    return NULL;
-}
-
-const struct snap_loop *loop_at(const struct snap *s, int tid)
-{
-    for (int i = 0; i < s->nloops; i++)
-        if (s->loops[i].tid == tid)
-            return &s->loops[i];
-    return NULL;
-}
-
 const char *process_name(const struct snap *s, int pid)
 {
-    const struct snap_process *p = process_at(s, pid);
+    const struct snap_process *p = snap_process_of(s, pid);
     return p && p->name ? p->name : "process";
 }
 
@@ -43,7 +27,7 @@ const char *watched_name(const struct snap *s, char *buf, size_t size)
 
 const char *thread_name(const struct snap *s, int tid)
 {
-    const struct snap_loop *l = loop_at(s, tid);
+    const struct snap_loop *l = snap_loop_of(s, tid);
     return l && l->name ? l->name : "loop";
 }
 

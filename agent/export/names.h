@@ -4,8 +4,6 @@
 
 #include "../snapshot/snapshot.h"
 
-const struct snap_process *process_at(const struct snap *s, int pid); // NULL: not in it
-const struct snap_loop *loop_at(const struct snap *s, int tid);
 const char *process_name(const struct snap *s, int pid); // never NULL
 const char *thread_name(const struct snap *s, int tid);  // never NULL
 // What was watched, as a person would say it: "node (29119)", where TARGET was a number.

@@ -80,7 +80,7 @@ static uint64_t mix_text(uint64_t hash, const char *text)
 
 static int64_t start_of(const struct snap *s, int pid)
 {
-    const struct snap_process *p = process_at(s, pid);
+    const struct snap_process *p = snap_process_of(s, pid);
     return p ? p->started_unix_ns : 0;
 }
 
@@ -129,7 +129,7 @@ static int64_t rise(int64_t *was, int64_t now)
 
 static bool is_over(const struct snap *s, const struct site *site)
 {
-    const struct snap_process *p = process_at(s, site->pid);
+    const struct snap_process *p = snap_process_of(s, site->pid);
     return !p || p->exited || p->started_unix_ns != site->started_unix_ns;
 }
 

@@ -30,7 +30,7 @@ struct draft *draft_new(struct rules *r, const struct rule *rule, int pid, int t
     d->rule = rule;
     d->key = rules_key(rule, pid, tid, culprit);
     d->box = snap_new();
-    const struct snap_process *p = find_process(now, pid);
+    const struct snap_process *p = snap_process_of(now, pid);
     d->runtime = p ? p->runtime : RUNTIME_UNKNOWN;
     struct finding *f = &d->f;
     f->rule = rule->id;

@@ -126,7 +126,6 @@ const char *text_doing(const struct cause *c, const struct stack *s, char *buf, 
 const char *text_verify(struct snap *box, const struct snap *now, int pid);
 const char *text_process(const struct snap *now, int pid); // its name, "?" when unknown
 const char *text_subject(struct snap *box, const struct snap *now, int pid, int tid);
-const struct snap_process *find_process(const struct snap *now, int pid);
 
 extern const struct rule rule_loop_blocked, rule_loop_hung, rule_loop_cpu, rule_loop_sync_io,
     rule_loop_sync_log, rule_loop_lock, rule_loop_starved, rule_loop_saturated, rule_loop_spin,

@@ -25,7 +25,7 @@ static const char *const remedy[] = {
 static struct forecast forecast(const struct rules *r, const struct snap_fd_site *s,
                                 const struct fd_cohort *c)
 {
-    const struct snap_process *p = find_process(r->now, s->pid);
+    const struct snap_process *p = snap_process_of(r->now, s->pid);
     bool known = p && p->fd_count != SNAP_UNKNOWN && p->fd_limit != SNAP_UNKNOWN;
     int64_t n = c->quarters[0] + c->quarters[1] + c->quarters[2] + c->quarters[3];
     int64_t watched = s->watched_ns - 2 * c->horizon_ns;

@@ -145,7 +145,7 @@ static void put_evidence(struct rules *r, struct draft *d, const struct snap_sta
                        "%lld descriptors were ready and unserved", (long long)s->ready_fds);
     put_task(d, s);
     put_capture(d, s, stack);
-    const struct snap_process *p = find_process(r->now, s->pid);
+    const struct snap_process *p = snap_process_of(r->now, s->pid);
     if (p && p->why_not)
         draft_evidence(d, "note", "", NAN, "%s", p->why_not);
 }

@@ -73,7 +73,7 @@ void known_renew(struct rules *r, struct known *k, struct draft *d)
     struct snap *old = k->box;
     copy_texts(d->box, &d->f, &k->f);
     keep_history(&d->f, &k->f);
-    if (!find_process(r->now, k->f.pid)) // it has ended: nobody knows its name any longer
+    if (!snap_process_of(r->now, k->f.pid)) // it has ended: nobody knows its name any longer
         d->f.subject = snap_strdup(d->box, k->f.subject);
     if (k->f.open && k->f.severity > d->f.severity)
         d->f.severity = k->f.severity; // as bad as its worst occurrence

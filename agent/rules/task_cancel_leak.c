@@ -135,7 +135,7 @@ static void report_exact(struct rules *r, const struct rule *rule, const struct 
 
 static int64_t live_of(const struct snap *now, int pid)
 {
-    const struct snap_process *p = find_process(now, pid);
+    const struct snap_process *p = snap_process_of(now, pid);
     return p && p->ntasks != SNAP_UNKNOWN ? p->ntasks : 0;
 }
 
@@ -147,7 +147,7 @@ static void check(struct rules *r, const struct rule *rule, const struct snap *n
     }
     for (int i = 0; i < now->ntask_sites; i++) {
         const struct snap_task_site *s = &now->task_sites[i];
-        const struct snap_process *p = find_process(now, s->pid);
+        const struct snap_process *p = snap_process_of(now, s->pid);
         if (s->cancelled == SNAP_UNKNOWN || s->cancelled == 0 || !p || p->fd_count == SNAP_UNKNOWN)
             continue;
         const struct snap_fd_site *left =

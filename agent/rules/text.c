@@ -157,17 +157,9 @@ const char *text_doing(const struct cause *c, const struct stack *s, char *buf, 
     return buf;
 }
 
-const struct snap_process *find_process(const struct snap *now, int pid)
-{
-    for (int i = 0; i < now->nprocesses; i++)
-        if (now->processes[i].pid == pid)
-            return &now->processes[i];
-    return NULL;
-}
-
 const char *text_process(const struct snap *now, int pid)
 {
-    const struct snap_process *p = find_process(now, pid);
+    const struct snap_process *p = snap_process_of(now, pid);
     return p && p->name ? p->name : "?";
 }
 

@@ -9,7 +9,7 @@
 
 #define MS 1000000LL
 const int64_t snap_lag_bounds_ns[15] = {
-    1 * MS,   2 * MS,    5 * MS,    10 * MS,   20 * MS,    50 * MS,   100 * MS, 200 * MS,
+    1 * MS,   2 * MS,    5 * MS,    10 * MS,   20 * MS,    50 * MS,   100 * MS,  200 * MS,
     500 * MS, 1000 * MS, 2000 * MS, 5000 * MS, 10000 * MS, INT64_MAX, INT64_MAX,
 };
 
@@ -147,7 +147,8 @@ void snap_copy_finding(struct snap *s, struct finding *dst, const struct finding
     copy_evidence(s, dst, src);
 }
 
-#define NAME_OF(table, k) ((unsigned)(k) < sizeof(table) / sizeof(*(table)) ? (table)[k] : "unknown")
+#define NAME_OF(table, k)                                                                          \
+    ((unsigned)(k) < sizeof(table) / sizeof(*(table)) ? (table)[k] : "unknown")
 
 const char *runtime_name(enum runtime_kind k)
 {
@@ -187,4 +188,20 @@ const char *task_state_name(enum task_state s)
     static const char *const names[] = {"new",  "ready",  "running",  "waiting",
                                         "done", "failed", "cancelled"};
     return NAME_OF(names, s);
+}
+
+const struct snap_process *snap_process_of(const struct snap *s, int pid)
+{
+    for (int i = 0; i < s->nprocesses; i++)
+        if (s->processes[i].pid == pid)
+            return &s->processes[i];
+    return NULL;
+}
+
+const struct snap_loop *snap_loop_of(const struct snap *s, int tid)
+{
+    for (int i = 0; i < s->nloops; i++)
+        if (s->loops[i].tid == tid)
+            return &s->loops[i];
+    return NULL;
 }

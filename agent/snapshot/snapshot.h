@@ -396,6 +396,9 @@ void snap_copy_cause(struct snap *s, struct cause *dst, const struct cause *src)
 void snap_copy_finding(struct snap *s, struct finding *dst, const struct finding *src);
 void snap_copy_task_ref(struct snap *s, struct task_ref *dst, const struct task_ref *src);
 
+const struct snap_process *snap_process_of(const struct snap *s, int pid); // NULL: not in it
+const struct snap_loop *snap_loop_of(const struct snap *s, int tid);       // likewise
+
 // The words of cli.md's schema.
 const char *runtime_name(enum runtime_kind k);
 bool runtime_is_judged(enum runtime_kind k); // false for GO, JAVA, TOKIO

@@ -77,14 +77,16 @@ static void on_end(uv_poll_t *poll, int status, int events)
 {
     struct hook *h = poll->data;
     struct spawn_end end;
-    (void)events;
-    if (h->pid == 0 || status < 0) { // the spawner itself has ended: no run is told of any more
-        uv_poll_stop(poll);
+    (void)status, (void)events;
+    bool ended = spawner_ended(h->spawner, h->pid, 0, &end);
+    if (spawner_is_gone(h->spawner)) {
+        uv_poll_stop(poll); // its descriptor stays readable for ever
+        fputs("loopscope: --exec is over: what started its command was killed\n", stderr);
+    } else if (!ended) {
         return;
     }
-    if (!spawner_ended(h->spawner, h->pid, 0, &end))
-        return;
-    tell_end(&end);
+    if (ended)
+        tell_end(&end);
     h->pid = 0;
     if (h->feeding)
         close_handle((uv_handle_t *)&h->input);

@@ -4,13 +4,10 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <linux/perf_event.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "opener_internal.h"
@@ -24,44 +21,27 @@ struct opener {
 
 int opener_open(struct opener **ret, opener_fn *open)
 {
-    int pair[2];
+    const struct timeval patience = {.tv_sec = PATIENCE_S};
     struct opener *o = calloc(1, sizeof(*o));
     *ret = NULL;
     if (!o)
         return -ENOMEM;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+    int r = side_fork(&o->fd, &o->pid);
+    if (r > 0)
+        opener_live(o->fd, open);
+    if (r < 0) {
         free(o);
-        return -errno;
+        return r;
     }
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
-    setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before); // ^C at the terminal is for the agent
-    o->fd = pair[0];
-    o->pid = fork();
-    int err = errno;
-    if (o->pid == 0)
-        opener_live(pair[1], open);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    close(pair[1]);
-    if (o->pid < 0) {
-        close(pair[0]);
-        free(o);
-        return -err;
-    }
+    setsockopt(o->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     *ret = o;
     return 0;
 }
 
 void opener_close(struct opener *o)
 {
-    if (!o)
-        return;
-    if (o->fd >= 0)
-        close(o->fd);
-    while (waitpid(o->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    if (o)
+        side_end(o->fd, o->pid);
     free(o);
 }
 
@@ -81,25 +61,21 @@ static int give_up(struct opener *o)
 int opener_ask(struct opener *o, const struct opener_order *order)
 {
     union one_descriptor control = {0};
-    int result, fd = -1;
+    int result;
     struct iovec body = {&result, sizeof(result)};
-    struct msghdr m = {.msg_iov = &body,
-                       .msg_iovlen = 1,
-                       .msg_control = control.space,
-                       .msg_controllen = sizeof(control.space)};
+    struct msghdr m = {.msg_iov = &body, .msg_iovlen = 1};
     ssize_t n;
     if (o->fd < 0)
         return -EPIPE;
     if (send(o->fd, order, sizeof(*order), MSG_NOSIGNAL) != sizeof(*order))
         return give_up(o);
+    expect_descriptor(&m, &control);
     do
         n = recvmsg(o->fd, &m, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
     if (n != sizeof(result))
         return give_up(o);
-    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(c), sizeof(int));
+    int fd = take_descriptor(&m);
     if (result < 0)
         return result;
     return fd >= 0 ? fd : -EMFILE; // the kernel could not put it into our table

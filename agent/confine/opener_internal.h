@@ -2,14 +2,8 @@
 #ifndef LOOPSCOPE_CONFINE_OPENER_INTERNAL_H
 #define LOOPSCOPE_CONFINE_OPENER_INTERNAL_H
 
-#include <sys/socket.h>
-
 #include "opener.h"
-
-union one_descriptor {
-    char space[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr align;
-};
+#include "side.h"
 
 // The opener's life; never returns.
 void opener_live(int fd, opener_fn *open) __attribute__((noreturn));

@@ -2,7 +2,6 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <seccomp.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -49,17 +48,11 @@ static int shed(void)
 
 static bool answer(int to, int result)
 {
-    union one_descriptor control = {0};
+    union one_descriptor control;
     struct iovec body = {&result, sizeof(result)};
     struct msghdr m = {.msg_iov = &body, .msg_iovlen = 1};
-    if (result >= 0) {
-        m.msg_control = control.space;
-        m.msg_controllen = sizeof(control.space);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-        *c = (struct cmsghdr){
-            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-        memcpy(CMSG_DATA(c), &result, sizeof(int));
-    }
+    if (result >= 0)
+        put_descriptor(&m, &control, result);
     return sendmsg(to, &m, MSG_NOSIGNAL) == sizeof(result);
 }
 

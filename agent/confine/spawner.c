@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,35 +21,23 @@ struct ended {
 struct spawner {
     int fd;
     pid_t pid;
+    bool gone; // somebody killed it
     int nended;
     struct ended ended[MAX_ENDED];
 };
 
 int spawner_open(struct spawner **ret, const struct spawn_program *program)
 {
-    int pair[2];
     struct spawner *s = calloc(1, sizeof(*s));
     *ret = NULL;
     if (!s)
         return -ENOMEM;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+    int r = side_fork(&s->fd, &s->pid);
+    if (r > 0)
+        spawner_live(s->fd, program);
+    if (r < 0) {
         free(s);
-        return -errno;
-    }
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before); // none may reach the agent's handlers in the child
-    s->fd = pair[0];
-    s->pid = fork();
-    int err = errno;
-    if (s->pid == 0)
-        spawner_live(pair[1], program);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    close(pair[1]);
-    if (s->pid < 0) {
-        close(pair[0]);
-        free(s);
-        return -err;
+        return r;
     }
     *ret = s;
     return 0;
@@ -59,11 +45,8 @@ int spawner_open(struct spawner **ret, const struct spawn_program *program)
 
 void spawner_close(struct spawner *s)
 {
-    if (!s)
-        return;
-    close(s->fd);
-    while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    if (s)
+        side_end(s->fd, s->pid);
     free(s);
 }
 
@@ -75,6 +58,11 @@ pid_t spawner_pid(const struct spawner *s)
 int spawner_fd(const struct spawner *s)
 {
     return s->fd;
+}
+
+bool spawner_is_gone(const struct spawner *s)
+{
+    return s->gone;
 }
 
 static void note_end(struct spawner *s, const struct reply *r)
@@ -97,29 +85,20 @@ static int receive(struct spawner *s, struct reply *r, bool wait)
     do // whoever polls the descriptor may have made it non-blocking (libuv does)
         n = recv(s->fd, r, sizeof(*r), MSG_DONTWAIT);
     while (n < 0 && (errno == EINTR || (errno == EAGAIN && wait && wait_for_more(s))));
-    if (n < 0)
-        return errno == EAGAIN ? -EAGAIN : -EPIPE;
-    return n == sizeof(*r) ? 0 : -EPIPE;
+    if (n < 0 && errno == EAGAIN)
+        return -EAGAIN;
+    s->gone = n != sizeof(*r);
+    return s->gone ? -EPIPE : 0;
 }
 
 static int send_order(struct spawner *s, const struct order *o, int fd)
 {
-    union {
-        char space[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
+    union one_descriptor control;
     struct iovec body = {(void *)o, sizeof(*o)};
     struct msghdr m = {.msg_iov = &body, .msg_iovlen = 1};
-    if (fd >= 0) {
-        memset(&control, 0, sizeof(control));
-        m.msg_control = control.space;
-        m.msg_controllen = sizeof(control.space);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-        *c = (struct cmsghdr){
-            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-        memcpy(CMSG_DATA(c), &fd, sizeof(int));
-    }
     ssize_t n;
+    if (fd >= 0)
+        put_descriptor(&m, &control, fd);
     do
         n = sendmsg(s->fd, &m, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);

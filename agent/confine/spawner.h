@@ -42,6 +42,9 @@ int spawner_signal(struct spawner *s, pid_t pid,
                    int number); // -ESRCH: it has ended, or is not its own
 // Whether it has ended; waits for it at most so long. Its end is told once.
 bool spawner_ended(struct spawner *s, pid_t pid, int wait_ms, struct spawn_end *ret);
+// The spawner itself has ended, as was found when it was last asked: no end will be told any more, and its
+// descriptor stays readable.
+bool spawner_is_gone(const struct spawner *s);
 int spawner_fd(const struct spawner *s); // readable when something has ended, or the spawner itself
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef LOOPSCOPE_CONFINE_SPAWNER_INTERNAL_H
 #define LOOPSCOPE_CONFINE_SPAWNER_INTERNAL_H
 
+#include "side.h"
 #include "spawner.h"
 
 enum order_kind { ORDER_START, ORDER_SIGNAL };

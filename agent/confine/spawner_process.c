@@ -106,35 +106,19 @@ static int signal_own(const struct spawning *s, const struct order *o)
     return kill(o->pid, o->number) == 0 ? 0 : -errno;
 }
 
-// Its descriptor, or -1.
-static int descriptor_of(struct msghdr *m)
-{
-    struct cmsghdr *c = CMSG_FIRSTHDR(m);
-    int fd = -1;
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-        c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(c), sizeof(int));
-    return fd;
-}
-
 static bool obey(struct spawning *s)
 {
-    union {
-        char space[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
+    union one_descriptor control;
     struct order o;
     struct iovec body = {&o, sizeof(o)};
-    struct msghdr m = {.msg_iov = &body,
-                       .msg_iovlen = 1,
-                       .msg_control = control.space,
-                       .msg_controllen = sizeof(control.space)};
+    struct msghdr m = {.msg_iov = &body, .msg_iovlen = 1};
+    expect_descriptor(&m, &control);
     ssize_t n = recvmsg(s->fd, &m, MSG_CMSG_CLOEXEC);
     if (n < 0 && errno == EINTR)
         return true;
     if (n != sizeof(o))
         return false; // the agent is gone
-    int fd = descriptor_of(&m);
+    int fd = take_descriptor(&m);
     struct reply r = {.kind = REPLY_DONE, .pid = -EINVAL};
     switch (o.kind) {
     case ORDER_START: r.pid = start(s, fd); break;

@@ -20,12 +20,13 @@ struct proc_thread {
     int syscall_fd, schedstat_fd; // kept open of trusted threads; -1
     struct sight last;
     bool seen;
-    uint64_t first_cpu_ns;             // CPU time at the first look
+    struct proc_schedstat first;       // at the first look
     int64_t voluntary;                 // times it went to sleep, at the last look that asked
     uint64_t utime_begin, stime_begin; // at the begin of the present turn
     int64_t looked_ns;                 // of an untrusted thread
     uint64_t slept_since;              // begin of the sleep that the thread was last seen in
-    uint64_t cpu_begin;                // CPU time at the begin of the present turn
+    struct proc_schedstat begin;       // at the begin of the present turn
+    int64_t without_cpu_ns;            // the last look after which it got a CPU, or got it anew
     struct sampler *sampler;
     int64_t sampler_opened_ns;
     uint64_t taken_cpu_ns;       // the thread's CPU time then

@@ -139,7 +139,7 @@ int proc_look_at(struct probe *p, struct thread *t)
     if (err)
         return err;
     if (!pt->seen)
-        pt->first_cpu_ns = now.sched.cpu_ns;
+        pt->first = now.sched;
     bool moved = !pt->seen || now.sched.slices != pt->last.sched.slices;
     pt->slept_since = pt->slot.off_since;
     place(&pt->slot, &pt->last, &now, moved);

@@ -57,7 +57,7 @@ void proc_turn_marks(struct thread *t)
 {
     struct proc_thread *pt = proc_thread(t);
     struct proc_stat stat;
-    pt->cpu_begin = pt->last.sched.cpu_ns;
+    pt->begin = pt->last.sched;
     pt->voluntary = proc_voluntary_switches(t->process->pid, t->tid);
     if (proc_stat(t->process->pid, t->tid, &stat))
         return;
@@ -77,7 +77,7 @@ void proc_turn_from_attach(struct thread *t)
 {
     struct proc_thread *pt = proc_thread(t);
     clear_turn(t->slot);
-    pt->cpu_begin = pt->first_cpu_ns;
+    pt->begin = pt->first;
 }
 
 static void begin(struct thread *t, int64_t at_ns)
@@ -206,22 +206,46 @@ static void count_sleep(struct thread *t, const struct passed *d, const struct s
     }
 }
 
-// The scheduler's account of waiting for a CPU is late by the present wait: it is what is left of the
-// wall time.
+// Since the last time that this was asked in the turn.
+static bool went_to_sleep(const struct thread *t)
+{
+    struct proc_thread *pt = proc_thread(t);
+    int64_t before = pt->voluntary;
+    pt->voluntary = proc_voluntary_switches(t->process->pid, t->tid);
+    return before >= 0 && pt->voluntary > before;
+}
+
+static int64_t not_accounted(const struct proc_thread *pt, const struct sight *now)
+{
+    const struct ls_slot *slot = &pt->slot;
+    int64_t left = now->at_ns - (int64_t)slot->busy_since;
+    left -= (int64_t)(now->sched.cpu_ns - pt->begin.cpu_ns);
+    for (int i = 0; i < LS_OFF_N; i++)
+        if (i != LS_OFF_RUNQUEUE)
+            left -= (int64_t)slot->turn.off_ns[i];
+    if ((slot->off_seq & 1) && now->at_ns > (int64_t)slot->off_since)
+        left -= now->at_ns - (int64_t)slot->off_since;
+    return left > 0 ? left : 0;
+}
+
+// The scheduler's account of waiting for a CPU is late by the present wait, which is no longer than since
+// the thread last got one. What is left beyond both are sleeps too short to be seen (an fsync's, say), or
+// what a hypervisor took.
 static void account_busy(struct thread *t, const struct passed *d, const struct sight *now,
                          bool own)
 {
     struct proc_thread *pt = proc_thread(t);
     struct ls_slot *slot = &pt->slot;
     count_sleep(t, d, now, own);
-    int64_t left = now->at_ns - (int64_t)slot->busy_since;
-    left -= (int64_t)(now->sched.cpu_ns - pt->cpu_begin);
-    for (int i = 0; i < LS_OFF_N; i++)
-        if (i != LS_OFF_RUNQUEUE)
-            left -= (int64_t)slot->turn.off_ns[i];
-    if ((slot->off_seq & 1) && now->at_ns > (int64_t)slot->off_since)
-        left -= now->at_ns - (int64_t)slot->off_since;
-    slot->turn.off_ns[LS_OFF_RUNQUEUE] = left > 0 ? (unsigned long long)left : 0;
+    int64_t left = not_accounted(pt, now);
+    int64_t waited = (int64_t)(now->sched.run_delay_ns - pt->begin.run_delay_ns);
+    if (now->call.running)
+        waited += now->at_ns - pt->without_cpu_ns;
+    if (!own && left > waited && went_to_sleep(t)) {
+        slot->turn.off_ns[LS_OFF_SYSCALL] += (unsigned long long)(left - waited);
+        left = waited;
+    }
+    slot->turn.off_ns[LS_OFF_RUNQUEUE] = (unsigned long long)left;
 }
 
 static void note_delay(struct ls_slot *slot, const struct passed *d)
@@ -234,14 +258,11 @@ static void note_delay(struct ls_slot *slot, const struct passed *d)
 // What looks like sleep may be a wait for a CPU that the scheduler has not accounted yet.
 static bool slept_out_of_sight(struct thread *t, const struct sight *now, const struct passed *d)
 {
-    struct proc_thread *pt = proc_thread(t);
-    bool running = pt->last.call.running && now->call.running;
+    bool running = proc_thread(t)->last.call.running && now->call.running;
     if (!running || !d->slices || d->asleep <= d->wall / 4 || t->break_fd >= 0 ||
         t->counter_address)
         return false;
-    int64_t before = pt->voluntary;
-    pt->voluntary = proc_voluntary_switches(t->process->pid, t->tid);
-    return before >= 0 && pt->voluntary > before;
+    return went_to_sleep(t);
 }
 
 void proc_account(struct probe *p, struct thread *t, const struct sight *now)
@@ -251,6 +272,8 @@ void proc_account(struct probe *p, struct thread *t, const struct sight *now)
     struct passed d = passed_since(&pt->last, now);
     bool own = in_own_wait(t, &now->call), was_busy = slot->busy_since;
     note_delay(slot, &d);
+    if (d.slices)
+        pt->without_cpu_ns = pt->last.at_ns;
     if (was_busy && slept_out_of_sight(t, now, &d)) {
         turn_over(p, t, (int64_t)slot->busy_since, now->at_ns);
         proc_turn_marks(t);

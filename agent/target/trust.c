@@ -18,6 +18,7 @@
 // when the thread sleeps in another one for seconds and never in its own.
 #include "trust.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@
 #define ASK_SLOWEST_NS 5000000000LL
 #define WEAK_NS        1000000000LL
 #define DOUBT_NS       3000000000LL
+#define BUSY_NS        2000000000LL
 #define DOUBT_SLEEPS   50
 #define POLLS_TO_TRUST 8            // of a thread that is not the main one
 #define LOOKS_TO_GUESS 3            // of a main thread that is never asleep
@@ -136,28 +138,63 @@ static bool is_helper_stack(const struct stack *s)
     return false;
 }
 
+static bool waited_on_by_another(const struct thread *t, int fd)
+{
+    const struct thread *other;
+    DL_FOREACH (t->proc->threads, other) {
+        if (other == t)
+            continue;
+        for (int i = 0; i < other->nwaits; i++)
+            if (other->waits[i].kind == WAIT_EPOLL && other->waits[i].fd == fd)
+                return true;
+        if (other->trust != TRUST_NO && other->wait_fd == fd)
+            return true;
+    }
+    return false;
+}
+
+// The epolls that may be a thread's own.
 struct eventpolls {
-    int pid, count, lowest, except;
+    const struct thread *of;
+    int count, lowest, except;
 };
+
+static bool is_eventpoll(int pid, int fd)
+{
+    char link[64];
+    return procfs_link(link, sizeof(link), "/proc/%d/fd/%d", pid, fd) >= 0 &&
+           strcmp(link, "anon_inode:[eventpoll]") == 0;
+}
+
+// Node.js has one that nothing was ever added to: nobody's loop.
+static bool watches_nothing(int pid, int fd)
+{
+    char info[512];
+    return procfs_read(info, sizeof(info), "/proc/%d/fdinfo/%d", pid, fd) > 0 &&
+           !strstr(info, "tfd:");
+}
 
 static bool look_for_eventpoll(void *arg, int fd)
 {
     struct eventpolls *e = arg;
-    char link[64];
-    if (procfs_link(link, sizeof(link), "/proc/%d/fd/%d", e->pid, fd) < 0 ||
-        strcmp(link, "anon_inode:[eventpoll]") != 0)
+    const struct identity *id = &e->of->proc->identity;
+    // Worker threads of Node.js have loops of their own: the default loop is the main thread's.
+    bool main_loops =
+        id->runtime == RUNTIME_NODE && e->of->tid != e->of->pid && fd == id->uv_backend_fd;
+    if (fd == e->except || main_loops || !is_eventpoll(e->of->pid, fd) ||
+        waited_on_by_another(e->of, fd) || watches_nothing(e->of->pid, fd))
         return true;
     e->count++;
-    if (fd != e->except && (e->lowest < 0 || fd < e->lowest))
+    if (e->lowest < 0 || fd < e->lowest)
         e->lowest = fd;
     return e->count < 64;
 }
 
-static struct eventpolls eventpolls_of(int pid, int except)
+static struct eventpolls eventpolls_of(const struct thread *t, int except)
 {
-    struct eventpolls e = {.pid = pid, .lowest = -1, .except = except};
+    struct eventpolls e = {.of = t, .lowest = -1, .except = except};
     char folder[32];
-    snprintf(folder, sizeof(folder), "/proc/%d/fd", pid);
+    snprintf(folder, sizeof(folder), "/proc/%d/fd", t->pid);
     procfs_numbers(folder, look_for_eventpoll, &e);
     return e;
 }
@@ -184,10 +221,24 @@ static bool is_young(const struct model *m, const struct proc *p)
     return m->now_ns - p->added_ns < LEARNT_NS;
 }
 
+// -1: more than one may be it, or none.
+static int likely_epoll(const struct thread *t, int not_fd)
+{
+    const struct identity *id = &t->proc->identity;
+    bool is_main = t->tid == t->pid;
+    if (id->uv_backend_fd >= 0 && (is_main || id->runtime != RUNTIME_NODE) &&
+        (is_main || !waited_on_by_another(t, id->uv_backend_fd)))
+        return id->uv_backend_fd;
+    if (id->runtime == RUNTIME_UNKNOWN)
+        return -1;
+    struct eventpolls e = eventpolls_of(t, not_fd);
+    return is_main || e.count == 1 ? e.lowest : -1;
+}
+
 // The thread was found inside a turn: count from now, until a wait that is likely its own.
 static void guess(struct model *m, struct thread *t, int not_fd)
 {
-    struct probe_wait w = {.kind = WAIT_EPOLL, .fd = t->proc->identity.uv_backend_fd};
+    struct probe_wait w = {.kind = WAIT_EPOLL};
     const struct proc *parent = forked_from(m, t->proc);
     if (parent && has_loop(parent))
         return;
@@ -196,24 +247,9 @@ static void guess(struct model *m, struct thread *t, int not_fd)
         t->asks = 0;
         return;
     }
-    if (w.fd < 0 && t->proc->identity.runtime != RUNTIME_UNKNOWN)
-        w.fd = eventpolls_of(t->pid, not_fd).lowest;
-    trust(m, t, &w, TRUST_GUESSED);
-}
-
-static bool waited_on_by_another(const struct thread *t, int fd)
-{
-    const struct thread *other;
-    DL_FOREACH (t->proc->threads, other) {
-        if (other == t)
-            continue;
-        for (int i = 0; i < other->nwaits; i++)
-            if (other->waits[i].kind == WAIT_EPOLL && other->waits[i].fd == fd)
-                return true;
-        if (other->trust != TRUST_NO && other->wait_fd == fd)
-            return true;
-    }
-    return false;
+    w.fd = likely_epoll(t, not_fd);
+    if (w.fd >= 0 || t->tid == t->pid)
+        trust(m, t, &w, TRUST_GUESSED);
 }
 
 // It runs and runs, so its stack cannot be read and no wait is seen: only when there is no doubt which wait
@@ -223,11 +259,11 @@ static void guess_if_certain(struct model *m, struct thread *t)
     const struct identity *id = &t->proc->identity;
     if (t->tid != t->pid || t->nwaits > 0 || forked_from(m, t->proc))
         return;
-    struct eventpolls e = eventpolls_of(t->pid, -1);
+    struct eventpolls e = eventpolls_of(t, -1);
     bool known = id->runtime != RUNTIME_UNKNOWN && id->runtime != RUNTIME_EPOLL;
     if (known && t->at_attach && (id->uv_backend_fd >= 0 || e.count == 1)) {
         guess(m, t, -1);
-    } else if (t->asks >= LOOKS_TO_GUESS && e.count == 1 && !waited_on_by_another(t, e.lowest)) {
+    } else if (t->asks >= LOOKS_TO_GUESS && e.count == 1) {
         struct probe_wait w = {.kind = WAIT_EPOLL, .fd = e.lowest};
         trust(m, t, &w, TRUST_GUESSED);
     }
@@ -261,7 +297,8 @@ static void judge_answer(struct model *m, struct thread *t, const struct ask *as
         return;
     }
     if (w->kind == WAIT_NONE) {
-        if (ask->first && t->at_attach && a->loop_run_frames >= 1 && t->trust == TRUST_NO)
+        if (a->loop_run_frames >= 1 && t->trust == TRUST_NO &&
+            ((ask->first && t->at_attach) || t->tid != t->pid))
             guess(m, t, -1);
         else if (t->trust == TRUST_NO && a->loop_run_frames == 0)
             guess_if_certain(m, t);
@@ -432,6 +469,21 @@ void trust_identified(struct model *m, struct proc *p)
     }
 }
 
+// A thread that is never asleep: one with a loop of its own and more work than it can do, say.
+static bool is_busy_worker(const struct model *m, struct thread *t)
+{
+    long nr;
+    uint64_t args[6];
+    struct probe_stats s;
+    if (t->tid == t->pid || m->now_ns - t->proc->added_ns < BUSY_NS || m->now_ns < t->ask_after_ns)
+        return false;
+    bool busy = probe_stats(m->probe, t->tid, &s) == 0 && s.running &&
+                procfs_syscall(t->pid, t->tid, &nr, args) == -EAGAIN;
+    if (!busy)
+        t->ask_after_ns = m->now_ns + WEAK_NS;
+    return busy;
+}
+
 void trust_tick(struct model *m, struct thread *t)
 {
     if (t->helper || !proc_is_judged(t->proc) || !t->proc->identified)
@@ -452,7 +504,7 @@ void trust_tick(struct model *m, struct thread *t)
         else
             t->weak.kind = WAIT_NONE;
     }
-    if (t->trust == TRUST_NO && (t->nwaits > 0 || t->tid == t->pid))
+    if (t->trust == TRUST_NO && (t->nwaits > 0 || t->tid == t->pid || is_busy_worker(m, t)))
         ask_stack(m, t);
 }
 

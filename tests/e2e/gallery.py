@@ -39,7 +39,8 @@ SPAWNED = {
     "asyncio/task-never-awaited": "def send_receipt", "asyncio/task-unbounded": "def handle_message",
     "asyncio/task-error-unread": "def refresh", "asyncio/task-timeout-runs-on": "def build_report",
     "asyncio/task-cancel-ignored": "def poll_prices", "asyncio/task-orphan": "def finish_film",
-    "asyncio/task-deadlock": "def transfer", "asyncio/task-stuck": "def serve_one",
+    "asyncio/task-deadlock": "def transfer", "asyncio/task-deadlock+locks": "def move",
+    "asyncio/task-lost-wake": "def collect", "asyncio/task-lost-wake+queue": "def ship", "asyncio/task-stuck": "def serve_one",
 }
 # What a loaded machine does to any program.
 OF_THE_MACHINE = {"loop-starved", "self-degraded"}
@@ -57,7 +58,7 @@ def twin_exhibits():
     for kind, (program, script) in TWINS.items():
         if shutil.which(program):
             with open(script) as text:
-                names += [f"{kind}/{name}" for name in re.findall(r"^ *['\"]([a-z]+-[a-z-]+)['\"]:", text.read(), re.M)]
+                names += [f"{kind}/{name}" for name in re.findall(r"^ *['\"]([a-z]+-[a-z+-]+)['\"]:", text.read(), re.M)]
     return names
 
 
@@ -95,7 +96,7 @@ def scale_of(name):
 
 
 def rule_of(name):
-    return name.rpartition("/")[2]
+    return name.rpartition("/")[2].partition("+")[0]
 
 
 def findings_as_they_come(name, pid):

@@ -14,6 +14,7 @@ class Stall:
     file: str  # "-": unknown
     end: int = None  # None: never ended
     cpu: tuple = None  # user, kernel: ns of the thread; None: unknown
+    waited: int = None  # ns that it could have run and had no CPU; None: unknown
 
     @property
     def length(self):
@@ -23,6 +24,14 @@ class Stall:
     def kernel_share(self):
         """Of its CPU time; None: unknown."""
         return self.cpu[1] / sum(self.cpu) if self.cpu and sum(self.cpu) else None
+
+    @property
+    def starved(self):
+        """Waiting for a CPU was most of it, or as much as anything else within a tenth."""
+        if self.waited is None:
+            return False
+        ran = sum(self.cpu)
+        return self.waited >= 0.9 * max(ran, self.length - ran - self.waited)
 
 
 @dataclass
@@ -58,6 +67,7 @@ def parse(text):
         elif words[0] == "end":
             journal.stalls[-1].end = int(words[2])
             journal.stalls[-1].cpu = tuple(map(int, words[3:5])) or None
+            journal.stalls[-1].waited = int(words[5]) if len(words) > 5 else None
         elif words[0] == "done":
             journal.done = True
     return journal

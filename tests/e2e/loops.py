@@ -106,6 +106,20 @@ class Loops(unittest.TestCase):
         self.assertEqual([p["runtime"] for p in document["processes"]], ["libuv"])
         self.assertEqual([loop["tid"] for loop in document["loops"]], [target.pid])
 
+    def test_a_worker_that_never_sleeps_is_a_loop(self):
+        if not os.path.exists("/usr/bin/node"):
+            self.skipTest("node is not installed")
+        target = self.start("node", os.path.join(harness.TARGETS, "busy_worker.js"))
+        time.sleep(1)
+        document = self.check(target.pid, "--for", "6s")
+        loops = [loop["tid"] for loop in document["loops"]]
+        self.assertEqual(len(loops), 2, document["loops"])
+        blamed = {(f["culprit"]["function"], os.path.basename(f["culprit"]["file"]))
+                  for f in document["findings"] if f["culprit"] and f["culprit"]["file"]}
+        self.assertEqual(blamed, {("spin", "busy_worker.js")}, [f["title"] for f in document["findings"]])
+        worker = max(loops, key=lambda tid: tid != target.pid)
+        self.assertEqual({f["tid"] for f in document["findings"]}, {worker})
+
     def test_runtimes_by_their_names(self):
         script = os.path.join(harness.TARGETS, "healthy.py")
         self.expect_runtime("asyncio", harness.PYTHON, script)

@@ -91,6 +91,17 @@ class Judge(unittest.TestCase):
                 log.stalls[0], verdict.Report(0, 0, 0, "", "", {"kind": word}, {}, None, 0))]
             self.assertEqual(set(told), right, (user, kernel))
 
+    def test_a_wait_for_a_cpu_is_as_the_thread_itself_counts_it(self):
+        for cpu, waited, right in ((100, 400, True), (240, 260, True), (400, 100, False), (100, 0, False),
+                                   (0, 200, False), (None, None, False)):
+            account = "" if cpu is None else f" {cpu * MS} 0 {waited * MS}"
+            for cause, function in (("spin", "block_spin"), ("fsync", "block_fsync")):
+                log = journal.parse(f"begin 0 0 {cause} {function} a.c 1\nend 0 {500 * MS}{account}\n")
+                told = verdict.Report(0, 500 * MS, 0, "", "", {"kind": "runqueue"}, {}, None, 0)
+                v = verdict.judge(log.stalls, [told])
+                self.assertEqual((v.starved_stalls, v.cause, len(v.wrong_causes)),
+                                 (1, 1, 0) if right else (0, 0, 1), (cpu, waited))
+
     def test_no_culprit_is_not_a_wrong_one(self):
         self.assertEqual(judged(event(2000, 500, function=None)).culprit, {"none": 1})
 

@@ -20,7 +20,7 @@ from verdict import MS, quantile
 # At least this share right (of those found), and reaching main.
 CULPRIT = {"c": 0.99, "c-debug": 0.99, "redis": 0.99, "node": 0.98, "python": 0.98, "uvloop": 0.98}
 MAIN = {"c": 0.99, "c-debug": 0.99, "redis": 0.99, "node": 0.97, "python": 0.99, "uvloop": 0.99}
-BUSY = 0.3  # cores that other work takes: from here on times and starvation are shown, not judged
+BUSY = 0.3  # cores that other work takes: from here on times are shown, not judged
 MAY_BE_NATIVE = {"node", "python", "uvloop"}
 
 
@@ -93,7 +93,7 @@ def tell(v, others, options):
     print(f"{options.target}: {v.stalls} stalls, seed {options.seed}")
     print(f"  found: {percent(v.found, v.stalls)}; told while it lasted: {v.live}; twice: {v.twice}")
     print(f"  cause right: {percent(v.cause, v.found)}"
-          + (f"; starved by other work: {v.starved_stalls}" if v.starved_stalls else "")
+          + (f"; starved, by the target's own account: {v.starved_stalls}" if v.starved_stalls else "")
           + (f"; mostly kernel time: {v.in_kernel}" if v.in_kernel else ""))
     print(f"  culprit right: {percent(v.culprit.get('right', 0), v.found)}"
           f" ({', '.join(f'{word} {n}' for word, n in sorted(v.culprit.items()))})")
@@ -126,9 +126,8 @@ def failures(v, others, options):
     found_share = 0.95 if options.nobody else 0.99
     if len(v.missed) > allowed(found_share, v.stalls):
         yield f"{len(v.missed)} stalls missed"
-    wrong = len(v.wrong_causes) + (v.starved_stalls if others <= BUSY else 0)
-    if wrong > allowed(found_share, v.stalls):
-        yield f"{wrong} wrong causes"
+    if len(v.wrong_causes) > allowed(found_share, v.stalls):
+        yield f"{len(v.wrong_causes)} wrong causes"
     right = v.culprit.get("right", 0)
     if not options.nobody and v.found - right > allowed(CULPRIT[options.target], v.found):
         yield f"{v.found - right} culprits not right"

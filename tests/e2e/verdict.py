@@ -103,6 +103,8 @@ def may_be_kernel(stall):
 
 def cause_right(stall, report):
     word = cause_word(report.cause)
+    if word == "runqueue":
+        return stall.starved
     if stall.cause in ON_CPU:
         kernel, user = may_be_kernel(stall)
         if word == "cpu-kernel":
@@ -153,7 +155,7 @@ class Verdict:
     wrong_culprits: list = field(default_factory=list)
     false_reports: list = field(default_factory=list)
     starved: int = 0  # in the gaps: true on a busy machine
-    starved_stalls: int = 0  # computing, but other work had the CPU for most of it: as true
+    starved_stalls: int = 0  # of the right causes: told as waiting for a CPU, as the target's own account has it
     twice: int = 0
     after_on: list = field(default_factory=list)
     after_off: list = field(default_factory=list)
@@ -175,12 +177,12 @@ def judge_one(verdict, stall, report):
     verdict.in_kernel += stall.cause in ON_CPU and (stall.kernel_share or 0) > 0.5
     if cause_right(stall, report):
         verdict.cause += 1
-    elif stall.cause in ON_CPU | {"fsync"} and cause_word(report.cause) == "runqueue":
-        verdict.starved_stalls += 1
+        verdict.starved_stalls += cause_word(report.cause) == "runqueue"
     else:
-        share = stall.kernel_share
+        share, waited = stall.kernel_share, stall.waited
         verdict.wrong_causes.append(f"#{stall.number} {stall.cause}: {describe(report)}"
-                                    + ("" if share is None else f", {share:.0%} kernel"))
+                                    + ("" if share is None else f", {share:.0%} kernel")
+                                    + ("" if waited is None else f", {waited / stall.length:.0%} waiting for a CPU"))
     word = culprit_verdict(stall, report)
     verdict.culprit[word] = verdict.culprit.get(word, 0) + 1
     if word != "right":

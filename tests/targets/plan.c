@@ -28,11 +28,23 @@ static int64_t timeval_ns(struct timeval t)
     return t.tv_sec * 1000000000LL + t.tv_usec * 1000LL;
 }
 
+static int64_t waited_ns(void)
+{
+    char text[128] = "";
+    long long ran, waited = 0;
+    int fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+        sscanf(text, "%lld %lld", &ran, &waited);
+    if (fd >= 0)
+        close(fd);
+    return waited;
+}
+
 static struct cpu_times cpu_times(void)
 {
     struct rusage used = {0};
     getrusage(RUSAGE_THREAD, &used);
-    return (struct cpu_times){timeval_ns(used.ru_utime), timeval_ns(used.ru_stime)};
+    return (struct cpu_times){timeval_ns(used.ru_utime), timeval_ns(used.ru_stime), waited_ns()};
 }
 
 static uint64_t next_random(struct plan *p) // splitmix64: the same on every machine
@@ -194,8 +206,9 @@ void plan_end(struct plan *p)
 {
     int64_t ended = now_ns();
     struct cpu_times cpu = cpu_times();
-    note(p, "end %d %lld %lld %lld\n", p->made++, (long long)ended,
-         (long long)(cpu.user - p->at_begin.user), (long long)(cpu.kernel - p->at_begin.kernel));
+    note(p, "end %d %lld %lld %lld %lld\n", p->made++, (long long)ended,
+         (long long)(cpu.user - p->at_begin.user), (long long)(cpu.kernel - p->at_begin.kernel),
+         (long long)(cpu.waited - p->at_begin.waited));
 }
 
 void plan_done(struct plan *p)

@@ -4,10 +4,11 @@
 // Log, one line each, times in ns of CLOCK_MONOTONIC:
 //   ready NS REALTIME_NS PID TID SEED
 //   begin N NS CAUSE FUNCTION[|FUNCTION@LINE-LINE]... FILE LINE[-LINE]
-//   end N NS [USER-NS KERNEL-NS]
+//   end N NS [USER-NS KERNEL-NS WAITED-NS]
 //   done NS
 // Further functions are as right an answer as the first, on lines of their own; spaces in names are written
-// as _. USER and KERNEL are the CPU time that the kernel counted for the thread meanwhile.
+// as _. USER and KERNEL are the CPU time that the kernel counted for the thread meanwhile, WAITED how long it
+// could have run and had no CPU.
 #ifndef TARGETS_PLAN_H
 #define TARGETS_PLAN_H
 
@@ -23,7 +24,7 @@ struct plan_site {
 };
 
 struct cpu_times { // ns
-    int64_t user, kernel;
+    int64_t user, kernel, waited;
 };
 
 struct plan {

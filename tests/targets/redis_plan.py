@@ -74,10 +74,11 @@ class Redis:
 
 
 def cpu_times(pid):
-    """User and kernel time of its main thread so far, in ns."""
+    """User and kernel time of its main thread so far, and its wait for a CPU, in ns."""
     with open(f"/proc/{pid}/task/{pid}/stat") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()
-    return [int(ticks) * 10**9 // os.sysconf("SC_CLK_TCK") for ticks in fields[11:13]]
+    user, kernel = (int(ticks) * 10**9 // os.sysconf("SC_CLK_TCK") for ticks in fields[11:13])
+    return user, kernel, stall.waited_ns(f"{pid}/task/{pid}")
 
 
 def rounds_per_second(redis, script, rounds):

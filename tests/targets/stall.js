@@ -33,10 +33,11 @@ function note(line) { if (log >= 0) fs.writeSync(log, line + '\n'); }
 const now = () => process.hrtime.bigint(); // CLOCK_MONOTONIC
 let made = 0;
 
-// User and kernel time of this thread so far, in ns: what the kernel says it was.
+// User and kernel time of this thread so far, and its wait for a CPU, in ns: what the kernel says it was.
 function cpuTimes() {
-  const stat = fs.readFileSync(`/proc/self/task/${process.pid}/stat`, 'latin1');
-  return stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14).map((ticks) => ticks * 1e7);
+  const task = `/proc/self/task/${process.pid}`, stat = fs.readFileSync(`${task}/stat`, 'latin1');
+  const times = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14).map((ticks) => ticks * 1e7);
+  return [...times, Number(fs.readFileSync(`${task}/schedstat`, 'latin1').split(' ')[1])];
 }
 
 // Lines of a function that is as right an answer as its caller: NAME@FIRST-LAST.
@@ -58,7 +59,7 @@ function begin(cause, lines, ...also) {
 }
 function end() {
   const ended = now(), cpu = cpuTimes();
-  note(`end ${made++} ${ended} ${cpu[0] - cpuAtBegin[0]} ${cpu[1] - cpuAtBegin[1]}`);
+  note(`end ${made++} ${ended} ${cpu.map((time, i) => time - cpuAtBegin[i]).join(' ')}`);
 }
 
 // --- the stalls

@@ -21,10 +21,16 @@ import urllib.request
 MASK = (1 << 64) - 1
 
 
+def waited_ns(task):
+    """How long a thread could have run and had no CPU, so far."""
+    with open(f"/proc/{task}/schedstat") as schedstat:
+        return int(schedstat.read().split()[1])
+
+
 def cpu_times():
-    """User and kernel time of this thread so far, in ns: what the kernel says it was."""
+    """User and kernel time of this thread so far, and its wait for a CPU, in ns: what the kernel says it was."""
     usage = resource.getrusage(resource.RUSAGE_THREAD)
-    return round(usage.ru_utime * 1e9), round(usage.ru_stime * 1e9)
+    return round(usage.ru_utime * 1e9), round(usage.ru_stime * 1e9), waited_ns("thread-self")
 
 
 class Plan:
@@ -74,7 +80,8 @@ class Plan:
 
     def end(self):
         ended, cpu = time.monotonic_ns(), self.cpu_times()
-        self.note(f"end {self.made} {ended} {cpu[0] - self.cpu[0]} {cpu[1] - self.cpu[1]}")
+        spent = " ".join(str(now - then) for now, then in zip(cpu, self.cpu))
+        self.note(f"end {self.made} {ended} {spent}")
         self.made += 1
 
 

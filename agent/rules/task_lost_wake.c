@@ -4,6 +4,8 @@ static const struct rule_key keys[] = {{"after", "ns", 1 * SECOND, "tokio-consol
 
 static const char *const remedy[] = {
     "wait for the state, not for the news of it: test the condition, then wait, in a loop",
+    "whoever feeds a queue tells those that wait for it when it ends, also when it fails: a last "
+    "value, or queue.shutdown()",
     "clear an event before the work that it announces is looked for, not after",
     "a task that is in a group with a limit, and waits for room in it, keeps the room it has: "
     "spawn into a group of "

@@ -23,8 +23,10 @@
 
 void asyncio_free(struct asyncio *a)
 {
-    if (a)
-        arena_free(a->arena);
+    if (!a)
+        return;
+    arena_free(a->arena);
+    free(a->lost);
     free(a);
 }
 

@@ -5,6 +5,7 @@
 #include "cpython.h"
 
 struct arena;
+struct lost_suspect;
 
 #define TASK_CHAIN 24 // frames of an await chain that are kept
 #define TASK_BYTES 200
@@ -16,7 +17,10 @@ struct asyncio {
     uint64_t tasks_module, c_module; // their dicts; 0: not imported
     uint64_t group_code;             // of TaskGroup.__aexit__; 0: not imported, or not found
     bool debug_applied;
-    struct arena *arena; // of the last answer
+    struct arena *arena;       // of the last answer
+    struct lost_suspect *lost; // tasks that nothing could wake when that was last looked at
+    size_t nlost;
+    int64_t lost_next_ns; // CLOCK_MONOTONIC
 };
 
 struct task_frame {
@@ -28,7 +32,7 @@ struct task_frame {
 // Everything that is shown of a task, as read at one moment.
 struct task {
     uint64_t address, type, coroutine, waiter, callback0, callbacks, exception, name, awaited_by;
-    uint64_t awaiter;
+    uint64_t awaiter, waits_in, wanted_lock;
     uint32_t refs;
     int state; // CPython's: 0 pending, 1 cancelled, 2 finished
     int cancels;
@@ -52,6 +56,9 @@ bool task_step(struct cpython *py, uint64_t object, struct task_frame *f,
                enum py_frame_state *state, uint64_t *next);
 // Where a coroutine's frame lies; 0: ended or not a coroutine.
 uint64_t task_frame_address(struct cpython *py, uint64_t coroutine);
+// The same of anything that has a frame, and how many locals and values on its stack are in use.
+uint64_t task_frame_base(struct cpython *py, uint64_t object);
+uint64_t task_frame_slots(struct cpython *py, uint64_t frame);
 
 // Reads a task object and its await chain; false: torn or none.
 bool task_read(struct cpython *py, uint64_t address, struct task *t);
@@ -72,8 +79,63 @@ uint64_t task_awaiter(struct cpython *py, const struct task *t);
 // Who else holds the task, by reference counts.
 enum task_hold { TASK_HELD, TASK_UNHELD, TASK_GARBAGE };
 enum task_hold task_hold(struct cpython *py, const struct task *t);
+// The lock, event, condition, semaphore or queue of asyncio in whose method it waits; 0: none.
+uint64_t task_waits_in(struct cpython *py, const struct task *t);
+// The asyncio.Lock that it waits for; 0: none. waits_in must be known.
+uint64_t task_wanted_lock(struct cpython *py, const struct task *t);
+// The asyncio.Locks that it is known to hold; their number.
+int task_held_locks(struct cpython *py, const struct task *t, uint64_t *locks, int max);
 // CLOCK_MONOTONIC time at which its asyncio.sleep began; INT64_MIN: it is in none, or not known.
 int64_t task_sleep_since(struct cpython *py, const struct task *t);
+
+// Who waits for whom. Zero is an empty one.
+struct wait_edge { // the second goes on when the first does
+    uint64_t task, waiter;
+};
+struct wait_node;
+struct wait_graph {
+    struct wait_edge *edges;
+    size_t n, capacity;
+    bool unsorted;
+    struct wait_node *nodes, **path, **open; // of the search so far
+    size_t npath, path_capacity, nopen, open_capacity;
+    uint32_t seen, cycles;
+};
+bool wait_graph_add(struct wait_graph *g, uint64_t task, uint64_t waiter); // false: out of memory
+// Does the task wait for itself through others? Then one of its cycle that waits for it; 0: it does not. All edges must
+// be there by then.
+uint64_t wait_graph_cycle(struct wait_graph *g, uint64_t task);
+void wait_graph_free(struct wait_graph *g);
+
+// Who waits for which asyncio.Lock. Zero is an empty list.
+struct lock_wait {
+    uint64_t lock, task, holder; // holder 0: not known
+};
+struct lock_waits {
+    struct lock_wait *v;
+    size_t n, capacity;
+};
+void lock_waits_add(struct lock_waits *l, uint64_t lock, uint64_t task);
+// Fills in the holders that wait for a lock or a task themselves, and adds whom they keep waiting to the graph, which
+// must have all other edges.
+void lock_waits_find_holders(struct cpython *py, struct lock_waits *l, struct wait_graph *g);
+void lock_waits_free(struct lock_waits *l);
+
+// Tasks that wait in a primitive of asyncio. Zero is an empty list.
+struct lost_suspect {
+    uint64_t task, primitive, print;
+};
+struct lost_suspects {
+    struct lost_suspect *v;
+    size_t n, capacity;
+};
+void lost_suspects_add(struct lost_suspects *l, struct lost_suspect s);
+void lost_suspects_free(struct lost_suspects *l);
+// Sets TASKF_NO_WAKER of those that nothing can wake. rows: of all tasks that there are. May take the list over.
+void lost_tasks_mark(struct cpython *py, struct task_row *rows, int n, struct lost_suspects *l);
+
+// Brings in what reading the tasks needs, in few and large reads. Addresses in order.
+void task_fetch(struct cpython *py, const uint64_t *addresses, size_t n);
 
 // Addresses of the tasks there are, sorted, each once.
 struct task_list {

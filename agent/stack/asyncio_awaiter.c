@@ -110,7 +110,7 @@ uint64_t task_awaiter(struct cpython *py, const struct task *t)
     return found ? found : woken_by_list(py, t->callbacks, MAX_CALLBACKS, 0);
 }
 
-static uint64_t frame_of(struct cpython *py, uint64_t object)
+uint64_t task_frame_base(struct cpython *py, uint64_t object)
 {
     return py->o.version < 0x030b ? py_pointer(py, object + py->o.gi_frame)
                                   : object + py->o.gi_frame;
@@ -118,7 +118,7 @@ static uint64_t frame_of(struct cpython *py, uint64_t object)
 
 // Locals and stack in use: above its top lie pointers of values that were there a moment ago, which hold nothing. The
 // future that is awaited has just been one of them.
-static uint64_t slots_of(struct cpython *py, uint64_t frame)
+uint64_t task_frame_slots(struct cpython *py, uint64_t frame)
 {
     uint64_t locals = frame + py->o.fr_locals;
     uint32_t depth = 0;
@@ -135,7 +135,7 @@ static uint64_t slots_of(struct cpython *py, uint64_t frame)
 
 static int64_t count_in_locals(struct cpython *py, uint64_t object, uint64_t value)
 {
-    uint64_t frame = frame_of(py, object), slots = slots_of(py, frame);
+    uint64_t frame = task_frame_base(py, object), slots = task_frame_slots(py, frame);
     int64_t n = 0;
     for (uint64_t i = 0; i < MAX_LOCALS && i < slots; i++)
         n += (py_pointer(py, frame + py->o.fr_locals + 8 * i) & ~7ull) == value;
@@ -192,7 +192,7 @@ int64_t task_sleep_since(struct cpython *py, const struct task *t)
     double delay, when = NAN;
     if (!t->nframes || !is_sleep(py, &t->frames[t->nframes - 1]))
         return INT64_MIN;
-    uint64_t locals = frame_of(py, t->frames[t->nframes - 1].object) + py->o.fr_locals;
+    uint64_t locals = task_frame_base(py, t->frames[t->nframes - 1].object) + py->o.fr_locals;
     if (!py_number(py, py_pointer(py, locals) & ~7ull, &delay))
         return INT64_MIN;
     for (int i = 1; i < MAX_LOCALS && isnan(when); i++) {

@@ -12,14 +12,7 @@
 #include "asyncio.h"
 
 #define BLOCK      2048
-#define LEVELS     8   // of await chains that are fetched ahead
-#define OBJECT     256 // bytes of a coroutine that are looked at
-#define MAX_CYCLE  64
 #define ERROR_ARGS 24 // of BaseException
-
-struct edge { // who waits for whom, of every task
-    uint64_t task, awaiter;
-};
 
 struct answer {
     struct cpython *py;
@@ -27,8 +20,9 @@ struct answer {
     struct arena *arena;
     struct task_row *rows;
     int nrows, max_rows;
-    struct edge *edges;
-    size_t nedges;
+    struct wait_graph graph;
+    struct lock_waits locks; // of stable tasks, as the suspects
+    struct lost_suspects suspects;
     uint64_t *coroutines; // of all tasks; for the collector walk
     size_t ncoroutines;
     int64_t unstable, torn;
@@ -48,44 +42,6 @@ static const char *site_text(struct answer *a, const char *file, int line)
     char buf[PY_NAME_MAX + 16];
     snprintf(buf, sizeof buf, "%s:%d", file, line);
     return text(a, buf);
-}
-
-// The chain's next objects, level by level, all of a level in one batch. Changes objects.
-static void fetch_chains(struct cpython *py, uint64_t *objects, size_t n)
-{
-    for (int level = 0; n && level < LEVELS; level++) {
-        size_t left = 0;
-        mem_prefetch(py->m, objects, n, OBJECT);
-        for (size_t i = 0; i < n; i++) {
-            struct task_frame f;
-            enum py_frame_state state;
-            uint64_t next = 0;
-            task_step(py, objects[i], &f, &state, &next);
-            if (next)
-                objects[left++] = next;
-        }
-        n = left;
-    }
-}
-
-static void fetch_block(struct cpython *py, const uint64_t *addresses, size_t n)
-{
-    uint64_t *list = malloc(2 * n * sizeof *list);
-    if (!list)
-        return;
-    mem_prefetch(py->m, addresses, n, py->o.t_size);
-    for (size_t i = 0; i < n; i++)
-        list[i] = py_pointer(py, addresses[i] + py->o.t_name);
-    mem_prefetch(py->m, list, n, 64);
-    for (size_t i = 0; i < n; i++) {
-        list[i] = py_pointer(py, addresses[i] + py->o.t_waiter);
-        list[n + i] = py_pointer(py, addresses[i] + py->o.t_callback0);
-    }
-    mem_prefetch(py->m, list, 2 * n, 64);
-    for (size_t i = 0; i < n; i++)
-        list[i] = py_pointer(py, addresses[i] + py->o.t_coro);
-    fetch_chains(py, list, n);
-    free(list);
 }
 
 static bool is_running(const struct answer *a, uint64_t task)
@@ -228,7 +184,7 @@ static int row_for(struct answer *a, unsigned flags)
 static void read_block(struct answer *a, const uint64_t *addresses, size_t n)
 {
     struct cpython *py = a->py;
-    fetch_block(py, addresses, n);
+    task_fetch(py, addresses, n);
     for (size_t i = 0; i < n; i++) {
         struct task *t = &a->block[i];
         a->row_of[i] = -1;
@@ -237,6 +193,8 @@ static void read_block(struct answer *a, const uint64_t *addresses, size_t n)
             continue;
         a->prints[i] = task_fingerprint(py, t);
         t->awaiter = task_awaiter(py, t);
+        t->waits_in = task_waits_in(py, t);
+        t->wanted_lock = task_wanted_lock(py, t);
         enum task_state state = state_of(a, t);
         unsigned flags = flags_of(a, t, state);
         int row = row_for(a, flags);
@@ -275,18 +233,18 @@ static void check_block(struct answer *a, size_t n)
             a->unstable++;
             if (a->row_of[i] >= 0)
                 a->rows[a->row_of[i]].flags |= TASKF_UNSTABLE;
-        } else if (t->awaiter) {
-            a->edges[a->nedges++] = (struct edge){t->address, t->awaiter};
+        } else {
+            if (t->awaiter)
+                wait_graph_add(&a->graph, t->address, t->awaiter);
+            if (t->wanted_lock)
+                lock_waits_add(&a->locks, t->wanted_lock, t->address);
+            if (t->waits_in)
+                lost_suspects_add(&a->suspects,
+                                  (struct lost_suspect){t->address, t->waits_in, a->prints[i]});
         }
         a->coroutines[a->ncoroutines++] = t->coroutine;
     }
     mem_forget(py->m);
-}
-
-static int by_task(const void *a, const void *b)
-{
-    uint64_t x = ((const struct edge *)a)->task, y = ((const struct edge *)b)->task;
-    return x < y ? -1 : x > y;
 }
 
 static int by_value(const void *a, const void *b)
@@ -295,25 +253,54 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static bool is_on_cycle(const struct answer *a, uint64_t task)
+static struct task_row *row_of(const struct answer *a, uint64_t task)
 {
-    struct edge key = {task, 0};
-    for (int i = 0; i < MAX_CYCLE; i++) {
-        struct edge *e = bsearch(&key, a->edges, a->nedges, sizeof key, by_task);
-        if (!e)
-            return false;
-        if (e->awaiter == task)
-            return true;
-        key.task = e->awaiter;
-    }
-    return false;
+    for (int i = 0; task && i < a->nrows; i++)
+        if (a->rows[i].address == task)
+            return &a->rows[i];
+    return NULL;
 }
 
-static void mark_cycles(struct answer *a) // edges come in order of address, as the blocks do
+// One that had nothing to report may have had to make room.
+static void add_waiter(struct answer *a, uint64_t address)
 {
-    for (int i = 0; i < a->nrows; i++)
-        if (!(a->rows[i].flags & TASKF_UNSTABLE) && is_on_cycle(a, a->rows[i].address))
-            a->rows[i].flags |= TASKF_CYCLE;
+    struct task t;
+    int i = task_read(a->py, address, &t) && !t.state ? row_for(a, TASKF_CYCLE) : -1;
+    if (i < 0)
+        return;
+    t.awaiter = task_awaiter(a->py, &t);
+    fill_row(a, &t, state_of(a, &t), flags_of(a, &t, state_of(a, &t)), &a->rows[i]);
+}
+
+static void tell_lock_waits(struct answer *a)
+{
+    char buf[PY_NAME_MAX + 32];
+    for (size_t i = 0; i < a->locks.n; i++) {
+        const struct lock_wait *w = &a->locks.v[i];
+        if (!w->holder || !wait_graph_cycle(&a->graph, w->task))
+            continue;
+        if (!row_of(a, w->task))
+            add_waiter(a, w->task);
+        struct task_row *waiter = row_of(a, w->task), *holder = row_of(a, w->holder);
+        if (!waiter || !holder)
+            continue;
+        snprintf(buf, sizeof buf, "a lock that task %s holds", holder->name ? holder->name : "?");
+        waiter->waits_on = text(a, buf);
+    }
+    mem_forget(a->py->m);
+}
+
+// The awaiter of a task on a cycle is told as the one on it, so that the way back can be followed.
+static void mark_cycles(struct answer *a)
+{
+    for (int i = 0; i < a->nrows; i++) {
+        struct task_row *r = &a->rows[i];
+        uint64_t waiter = r->flags & TASKF_UNSTABLE ? 0 : wait_graph_cycle(&a->graph, r->address);
+        if (!waiter)
+            continue;
+        r->flags |= TASKF_CYCLE;
+        r->awaiter = waiter;
+    }
 }
 
 static void add_never_awaited(struct answer *a, uint64_t coroutine)
@@ -368,7 +355,13 @@ static int64_t read_all(struct answer *a, bool gc_walk)
         read_block(a, a->list.addresses + done, n);
         check_block(a, n);
     }
+    if (a->locks.n) {
+        lock_waits_find_holders(a->py, &a->locks, &a->graph);
+        tell_lock_waits(a);
+    }
     mark_cycles(a);
+    if (a->nrows == (int64_t)a->list.n - a->torn && !a->list.cut && done >= a->list.n)
+        lost_tasks_mark(a->py, a->rows, a->nrows, &a->suspects);
     int64_t more = gc_walk ? walk_collector(a) : 0;
     int64_t unread = done < a->list.n ? (int64_t)(a->list.n - done) : 0;
     a->list.cut += unread;
@@ -386,7 +379,6 @@ static struct answer *answer_new(struct cpython *py, int max_rows)
     a->arena = py->asyncio->arena = arena_new();
     a->rows = arena_alloc(a->arena, ((size_t)max_rows + 1) * sizeof *a->rows);
     task_list_collect(py, &a->list);
-    a->edges = malloc((a->list.n + 1) * sizeof *a->edges);
     a->coroutines = malloc((a->list.n + 1) * sizeof *a->coroutines);
     return a;
 }
@@ -394,7 +386,9 @@ static struct answer *answer_new(struct cpython *py, int max_rows)
 static void answer_free(struct answer *a)
 {
     task_list_free(&a->list);
-    free(a->edges);
+    wait_graph_free(&a->graph);
+    lock_waits_free(&a->locks);
+    lost_suspects_free(&a->suspects);
     free(a->coroutines);
     free(a);
 }
@@ -409,7 +403,7 @@ void asyncio_tasks(void *self, struct mem *m, bool gc_walk, int max_rows, struct
         return;
     }
     struct answer *a = max_rows < 0 ? NULL : answer_new(py, max_rows);
-    if (!a || !a->edges || !a->coroutines) {
+    if (!a || !a->coroutines) {
         ret->why_not = "out of memory";
     } else {
         int64_t total = read_all(a, gc_walk);

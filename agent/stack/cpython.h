@@ -29,6 +29,10 @@ enum py_kind {
     PY_ANEXT,
     PY_TASK_WAKEUP, // 3.9's own type of what other versions do with a C function
     PY_TIMER_HANDLE,
+    PY_LOCK, // of asyncio, and others' of that name
+    PY_CONDITION,
+    PY_CELL,
+    PY_DEQUE,
     PY_STR,
     PY_INT,
     PY_FLOAT,
@@ -112,6 +116,7 @@ typedef bool (*py_visit)(void *arg, uint64_t key, uint64_t value);
 void py_dict_each(struct cpython *py, uint64_t dict, py_visit visit, void *arg);
 uint64_t py_dict_get(struct cpython *py, uint64_t dict, const char *key);
 uint64_t py_attribute(struct cpython *py, uint64_t object, const char *name); // instance dict only
+void py_attributes_each(struct cpython *py, uint64_t object, py_visit visit, void *arg);
 // The keys of a set, malloc'd; *cut when it could not be read whole.
 uint64_t *py_set_items(struct cpython *py, uint64_t set, size_t *count, bool *cut);
 

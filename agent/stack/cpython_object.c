@@ -34,6 +34,10 @@ static const struct {
     {"anext_awaitable", PY_ANEXT},
     {"TaskWakeupMethWrapper", PY_TASK_WAKEUP},
     {"TimerHandle", PY_TIMER_HANDLE},
+    {"Lock", PY_LOCK},
+    {"Condition", PY_CONDITION},
+    {"cell", PY_CELL},
+    {"collections.deque", PY_DEQUE},
     {"str", PY_STR},
     {"int", PY_INT},
     {"float", PY_FLOAT},
@@ -335,8 +339,8 @@ uint64_t py_dict_get(struct cpython *py, uint64_t dict, const char *key)
 }
 
 // Where the attributes lie before the object or behind it, version by version (3.11+).
-static uint64_t managed_attribute(struct cpython *py, uint64_t object, const struct py_type *t,
-                                  const char *name)
+static void managed_attributes(struct cpython *py, uint64_t object, const struct py_type *t,
+                               py_visit visit, void *arg)
 {
     uint64_t dict = 0, values = 0, max = 30;
     if (py->o.version == 0x030b) {
@@ -359,22 +363,31 @@ static uint64_t managed_attribute(struct cpython *py, uint64_t object, const str
         }
     }
     if (dict)
-        return py_dict_get(py, dict, name);
-    struct lookup l = {py, name, 0};
-    if (values)
-        keys_each(py, py_pointer(py, t->address + py->o.ht_cached_keys), values, max, is_named, &l);
-    return l.value;
+        py_dict_each(py, dict, visit, arg);
+    else if (values)
+        keys_each(py, py_pointer(py, t->address + py->o.ht_cached_keys), values, max, visit, arg);
+}
+
+void py_attributes_each(struct cpython *py, uint64_t object, py_visit visit, void *arg)
+{
+    const struct py_type *t = py_type_of(py, object);
+    if (!t)
+        return;
+    if (py->o.version >= 0x030b && t->flags & TP_MANAGED_DICT) {
+        managed_attributes(py, object, t, visit, arg);
+        return;
+    }
+    int64_t at = py_long_word(py, t->address + py->o.tp_dictoffset);
+    uint64_t dict = at > 0 && at < 4096 ? py_pointer(py, object + at) : 0;
+    if (dict)
+        py_dict_each(py, dict, visit, arg);
 }
 
 uint64_t py_attribute(struct cpython *py, uint64_t object, const char *name)
 {
-    const struct py_type *t = py_type_of(py, object);
-    if (!t)
-        return 0;
-    if (py->o.version >= 0x030b && t->flags & TP_MANAGED_DICT)
-        return managed_attribute(py, object, t, name);
-    int64_t at = py_long_word(py, t->address + py->o.tp_dictoffset);
-    return at > 0 && at < 4096 ? py_dict_get(py, py_pointer(py, object + at), name) : 0;
+    struct lookup l = {py, name, 0};
+    py_attributes_each(py, object, is_named, &l);
+    return l.value;
 }
 
 struct set_head {

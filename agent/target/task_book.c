@@ -88,7 +88,8 @@ static struct stack *chain_of(struct snap *box, const struct task_row *r)
 static void note_temporal(struct task *t, const struct task_row *r)
 {
     bool pending = !is_over(r->state);
-    if (r->awaiter)
+    if (r->awaiter &&
+        !(r->flags & TASKF_CYCLE)) // of a cycle's any may be told, also who waits for its lock
         t->had_awaiter = true;
     if (t->had_awaiter && !r->awaiter && pending && !(r->flags & TASKF_CANCEL_REQUESTED))
         t->flags |= TASKF_TIMED_OUT;

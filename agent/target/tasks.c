@@ -20,7 +20,7 @@
 #define SUSPICIOUS                                                                                 \
     (TASKF_ORPHANED | TASKF_STUCK | TASKF_TIMED_OUT | TASKF_ERROR_UNREAD |                         \
      TASKF_CANCEL_REQUESTED | TASKF_NEVER_STARTED | TASKF_NEVER_AWAITED | TASKF_SELF_WAKING |      \
-     TASKF_CYCLE | TASKF_UNHELD)
+     TASKF_CYCLE | TASKF_UNHELD | TASKF_NO_WAKER)
 
 struct asked {
     struct model *m;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The pitfalls of the gallery in asyncio, each wrong and cured.
 
-usage: pitfalls.py NAME [--cured]   runs until it is killed"""
+usage: pitfalls.py NAME [--cured]   runs until it is killed; NAME is a rule's, +HOW where it is shown in several ways"""
 
 import asyncio
 import fcntl
@@ -223,6 +223,83 @@ async def task_deadlock(cured):
         await asyncio.sleep(1)
 
 
+async def move(first, second):
+    async with first:
+        await asyncio.sleep(0.02)  # looks the balance up
+        async with second:
+            pass
+
+
+async def task_deadlock_locks(cured):
+    held = []
+    while True:
+        a, b = asyncio.Lock(), asyncio.Lock()
+        held.append([asyncio.create_task(move(a, b)), asyncio.create_task(move(a, b) if cured else move(b, a))])
+        if cured:
+            await asyncio.gather(*held[-1])
+        del held[:-5]
+        await asyncio.sleep(1)
+
+
+async def tick():
+    while True:
+        await asyncio.sleep(0.1)  # the program has other things to do
+
+
+class Mailbox:
+    def __init__(self):
+        self.arrived, self.letters = asyncio.Event(), 0
+
+
+async def collect(box, cured):
+    await asyncio.sleep(0.05)  # busy elsewhere
+    if not cured:
+        box.arrived.clear()  # the only signal has come
+        await box.arrived.wait()
+    while not box.letters:
+        await box.arrived.wait()
+    box.letters -= 1
+
+
+async def task_lost_wake(cured):
+    other = asyncio.create_task(tick())
+    while not other.done():
+        box = Mailbox()
+        collector = asyncio.create_task(collect(box, cured))
+        box.letters += 1
+        box.arrived.set()
+        await collector
+        await asyncio.sleep(0.1)
+
+
+async def parse(orders):
+    for number in range(3):
+        await orders.put(number)
+        await asyncio.sleep(0.1)
+    raise ValueError("order 3: no address")
+
+
+async def ship(orders):
+    while await orders.get() is not None:
+        await asyncio.sleep(0.02)
+
+
+async def task_lost_wake_queue(cured):
+    other = asyncio.create_task(tick())
+    while not other.done():
+        orders = asyncio.Queue(5)
+        parser = asyncio.create_task(parse(orders))
+        shippers = [asyncio.create_task(ship(orders)) for _ in range(2)]
+        if cured:
+            await asyncio.wait([parser])
+            for _ in shippers:
+                await orders.put(None)
+        await asyncio.gather(*shippers)
+        if not parser.exception():
+            return
+        await asyncio.sleep(0.1)
+
+
 async def serve_one(answer):
     await answer
 
@@ -252,6 +329,9 @@ PITFALLS = {
     "task-cancel-ignored": task_cancel_ignored,
     "task-orphan": task_orphan,
     "task-deadlock": task_deadlock,
+    "task-deadlock+locks": task_deadlock_locks,
+    "task-lost-wake": task_lost_wake,
+    "task-lost-wake+queue": task_lost_wake_queue,
     "task-stuck": task_stuck,
 }
 

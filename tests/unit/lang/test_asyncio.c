@@ -312,6 +312,152 @@ static void test_the_cancel_that_a_group_leaves_behind_is_none(void **state)
     assert_true(is_cancel_seen("/usr/bin/python3", "cancelled"));
 }
 
+// Tasks that wait in asyncio's own primitives. What their names begin with says what is expected of them: "cross" wait
+// for each other, "lost" can be woken by nothing, all others are in order.
+#define WAITS_PY                                                                                   \
+    "import asyncio, sys\n"                                                                        \
+    "tasks, kept = [], []\n"                                                                       \
+    "def go(coroutine, name):\n"                                                                   \
+    "    t = asyncio.get_running_loop().create_task(coroutine, name=name)\n"                       \
+    "    tasks.append(t)\n"                                                                        \
+    "    return t\n"                                                                               \
+    "async def nested(first, second):\n"                                                           \
+    "    async with first:\n"                                                                      \
+    "        await asyncio.sleep(0.02)\n"                                                          \
+    "        async with second:\n"                                                                 \
+    "            pass\n"                                                                           \
+    "async def takes(lock):\n"                                                                     \
+    "    async with lock:\n"                                                                       \
+    "        await asyncio.sleep(3600)\n"                                                          \
+    "async def keeps_from_child(lock):\n"                                                          \
+    "    async with lock:\n"                                                                       \
+    "        await asyncio.gather(go(takes(lock), 'cross-child'))\n"                               \
+    "async def waits(condition):\n"                                                                \
+    "    async with condition:\n"                                                                  \
+    "        await condition.wait()\n"                                                             \
+    "async def gets(queue):\n"                                                                     \
+    "    while True:\n"                                                                            \
+    "        await queue.get()\n"                                                                  \
+    "async def puts(queue):\n"                                                                     \
+    "    await queue.put(1)\n"                                                                     \
+    "    await asyncio.sleep(0.01)\n"                                                              \
+    "    raise ValueError\n"                                                                       \
+    "async def awaits(event):\n"                                                                   \
+    "    await event.wait()\n"                                                                     \
+    "async def deep(event):\n"                                                                     \
+    "    await awaits(event)\n"                                                                    \
+    "async def forever():\n"                                                                       \
+    "    await asyncio.Event().wait()\n"                                                           \
+    "async def limited(event):\n"                                                                  \
+    "    await asyncio.wait_for(event.wait(), 3600)\n"                                             \
+    "async def crossing():\n"                                                                      \
+    "    a, b = asyncio.Lock(), asyncio.Lock()\n"                                                  \
+    "    c = asyncio.Condition(asyncio.Lock())\n"                                                  \
+    "    await asyncio.gather(go(nested(a, b), 'cross-a'), go(nested(b, a), 'cross-b'),\n"         \
+    "        go(nested(c, a), 'behind'), go(keeps_from_child(asyncio.Lock()), 'cross-parent'))\n"  \
+    "async def dead_producer():\n"                                                                 \
+    "    q = asyncio.Queue()\n"                                                                    \
+    "    p = go(puts(q), 'producer')\n"                                                            \
+    "    await asyncio.gather(go(gets(q), 'lost-get-1'), go(gets(q), 'lost-get-2'))\n"             \
+    "async def full_queue():\n"                                                                    \
+    "    q = asyncio.Queue(1)\n"                                                                   \
+    "    q.put_nowait(0)\n"                                                                        \
+    "    await go(puts(q), 'lost-put')\n"                                                          \
+    "async def unset_event():\n"                                                                   \
+    "    e = asyncio.Event()\n"                                                                    \
+    "    await go(deep(e), 'lost-event')\n"                                                        \
+    "class Box:\n"                                                                                 \
+    "    def __init__(self):\n"                                                                    \
+    "        self.event = asyncio.Event()\n"                                                       \
+    "async def in_object(box):\n"                                                                  \
+    "    await go(awaits(box.event), 'lost-box')\n"                                                \
+    "async def never_released():\n"                                                                \
+    "    lock = asyncio.Lock()\n"                                                                  \
+    "    await lock.acquire()\n"                                                                   \
+    "    await go(nested(lock, lock), 'lost-lock')\n"                                              \
+    "async def holding():\n"                                                                       \
+    "    lock, c, q = asyncio.Lock(), asyncio.Condition(), asyncio.Queue()\n"                      \
+    "    async def later():\n"                                                                     \
+    "        await asyncio.sleep(3600)\n"                                                          \
+    "        q.put_nowait(1)\n"                                                                    \
+    "    await asyncio.gather(go(takes(lock), 'holds'), go(takes(lock), 'queued'), go(waits(c), "  \
+    "'condition'),\n"                                                                              \
+    "        go(takes(c), 'holds-condition'), go(gets(q), 'fed'), go(later(), 'later'))\n"         \
+    "async def in_closure():\n"                                                                    \
+    "    e = asyncio.Event()\n"                                                                    \
+    "    def sets():\n"                                                                            \
+    "        e.set()\n"                                                                            \
+    "    asyncio.get_running_loop().call_later(3600, sets)\n"                                      \
+    "    await go(awaits(e), 'closure')\n"                                                         \
+    "async def in_timer():\n"                                                                      \
+    "    e = asyncio.Event()\n"                                                                    \
+    "    asyncio.get_running_loop().call_later(3600, e.set)\n"                                     \
+    "    await go(awaits(e), 'timer')\n"                                                           \
+    "async def in_global():\n"                                                                     \
+    "    e = asyncio.Event()\n"                                                                    \
+    "    kept.append(e)\n"                                                                         \
+    "    await go(awaits(e), 'global')\n"                                                          \
+    "async def in_weak():\n"                                                                       \
+    "    e = asyncio.Event()\n"                                                                    \
+    "    kept.append(__import__('weakref').ref(e))\n"                                              \
+    "    await go(awaits(e), 'weak')\n"                                                            \
+    "async def with_limit():\n"                                                                    \
+    "    e = asyncio.Event()\n"                                                                    \
+    "    await asyncio.gather(go(limited(e), 'limited'), go(awaits(e), 'beside'))\n"               \
+    "async def in_task():\n"                                                                       \
+    "    e = asyncio.Event()\n"                                                                    \
+    "    async def sets():\n"                                                                      \
+    "        await asyncio.sleep(3600)\n"                                                          \
+    "        e.set()\n"                                                                            \
+    "    go(sets(), 'sets')\n"                                                                     \
+    "    await go(awaits(e), 'set')\n"                                                             \
+    "async def main():\n"                                                                          \
+    "    for f in (crossing, dead_producer, full_queue, unset_event, never_released, holding,\n"   \
+    "              in_closure, in_timer, in_global, in_weak, with_limit, in_task, forever):\n"     \
+    "        go(f(), 'p-' + f.__name__)\n"                                                         \
+    "    kept.append(in_object(Box()))\n"                                                          \
+    "    go(kept[-1], 'p-held')\n"                                                                 \
+    "    await asyncio.sleep(0.2)\n"                                                               \
+    "    print('READY', flush=True)\n"                                                             \
+    "    await asyncio.sleep(3600)\n"                                                              \
+    "asyncio.run(main())\n"
+
+static void check_wait(const char *program, const struct task_row *r)
+{
+    bool crosses = !strncmp(r->name, "cross", 5), lost = !strncmp(r->name, "lost", 4);
+    if (!(r->flags & TASKF_CYCLE) != !crosses)
+        fail_msg("%s: %s is %s on a cycle", program, r->name, crosses ? "not" : "told");
+    if (lost != ((r->flags & TASKF_NO_WAKER) != 0) && strcmp(r->name, "behind") != 0)
+        fail_msg("%s: %s is %s lost", program, r->name, lost ? "not" : "told");
+}
+
+static void waits_of(const char *program)
+{
+    struct live *l = calloc(1, sizeof *l);
+    const char *argv[] = {program, "-c", WAITS_PY, NULL};
+    struct tasks_answer a;
+    assert_true(live_start(l, argv));
+    assert_true(live_attach(l, "CPython"));
+    for (int round = 0; round < 3; round++) {
+        live_tasks(l, false, 1000, &a);
+        assert_null(a.why_not);
+        for (int i = 0; i < a.nrows; i++)
+            check_wait(program, &a.rows[i]);
+        assert_non_null(find(&a, "cross-b"));
+        assert_non_null(find(&a, "lost-put"));
+        assert_string_equal(find(&a, "cross-a")->waits_on, "a lock that task cross-b holds");
+        assert_int_equal(find(&a, "cross-a")->awaiter, find(&a, "cross-b")->address);
+    }
+    live_stop(l);
+    free(l);
+}
+
+static void test_waits_in_primitives(void **state)
+{
+    (void)state;
+    assert_true(each_interpreter("LOOPSCOPE_TEST_PYTHONS", "/usr/bin/python3", waits_of) > 0);
+}
+
 int main(void)
 {
     struct capture *c = capture_open(getpid());
@@ -326,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_churn),
         cmocka_unit_test(test_row_limit),
         cmocka_unit_test(test_the_cancel_that_a_group_leaves_behind_is_none),
+        cmocka_unit_test(test_waits_in_primitives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -247,14 +247,19 @@ static int load_best(struct fd_track *t, const struct fd_track_config *config)
     return load(t, config->pid);
 }
 
+void fd_track_tell(struct fd_track *t, fd_opening_cb cb, void *arg)
+{
+    t->cb = cb;
+    t->arg = arg;
+}
+
 int fd_track_open(struct fd_track **ret, const struct fd_track_config *config, fd_opening_cb cb,
                   void *arg, struct error *err)
 {
     struct fd_track *t = calloc(1, sizeof(*t));
     if (!t)
         return error_set(err, STATUS_INTERNAL, ENOMEM, "out of memory");
-    t->cb = cb;
-    t->arg = arg;
+    fd_track_tell(t, cb, arg);
     t->descriptors = DESCRIPTORS_MIN;
     while (t->descriptors < config->descriptors && t->descriptors < DESCRIPTORS_MAX)
         t->descriptors *= 2;
@@ -265,6 +270,11 @@ int fd_track_open(struct fd_track **ret, const struct fd_track_config *config, f
     }
     *ret = t;
     return 0;
+}
+
+enum fd_track_source fd_track_in_use(const struct fd_track *t)
+{
+    return t->source;
 }
 
 const char *fd_track_source(const struct fd_track *t)

@@ -6,7 +6,7 @@
 // like a leak or somebody asks, and detached when enough is known.
 //
 // Keys are finer than stacks: one stack may have several keys, never one key several stacks.
-// Threads: main thread only.
+// Threads: one at a time.
 #ifndef LOOPSCOPE_PROBE_FD_TRACK_H
 #define LOOPSCOPE_PROBE_FD_TRACK_H
 
@@ -56,6 +56,17 @@ struct fd_track_config {
 // Attaches to the process. -errno, *err filled.
 int fd_track_open(struct fd_track **ret, const struct fd_track_config *config, fd_opening_cb cb,
                   void *arg, struct error *err);
+void fd_track_tell(struct fd_track *t, fd_opening_cb cb, void *arg); // in place of open's
+
+// The same in a thread, where the caller has no time to wait. A start ends by fd_track_started (but 0) or fd_track_give_up.
+struct fd_track_start;
+int fd_track_start(struct fd_track_start **ret, const struct fd_track_config *config); // -errno
+// 1: *ret is open, and all that was told meanwhile waits in it; 0: not yet; -errno, *err filled.
+int fd_track_started(struct fd_track_start *s, struct fd_track **ret, fd_opening_cb cb, void *arg,
+                     struct error *err);
+void fd_track_give_up(struct fd_track_start *s); // waits for nothing; NULL is fine
+
+enum fd_track_source fd_track_in_use(const struct fd_track *t);
 const char *fd_track_source(const struct fd_track *t); // "fexit", "sys_exit"
 // From now on each opening by this thread is told with the task that its loop runs.
 void fd_track_tasks(struct fd_track *t, int tid, const struct ls_fd_tasks *tasks);

@@ -235,7 +235,8 @@ void fd_book_execed(struct fd_book *b)
         e->task = (struct fd_task){0};
     fd_handles_forget(b);
     fd_openers_free(b->openers);
-    b->openers = NULL;
+    fd_openers_free(b->starting);
+    b->openers = b->starting = NULL;
     b->openers_again_ns = 0;
 }
 
@@ -246,6 +247,7 @@ void fd_book_free(struct fd_book *b)
     if (!b)
         return;
     fd_openers_free(b->openers);
+    fd_openers_free(b->starting);
     HASH_ITER (hh, b->entries, e, next_entry)
         entry_close(b, e, 0);
     fd_handles_forget(b);

@@ -59,10 +59,11 @@ struct fd_book {
     struct fd_clock clock;
     unsigned int round;
     int64_t began_ns, next_ns, cost_ns;
-    struct fd_openers *openers; // NULL: not followed
-    int64_t openers_again_ns;   // not before
-    bool early;                 // followed on little suspicion, for a short time
-    int64_t early_again_ns;     // not before
+    struct fd_openers *openers;  // NULL: not followed
+    struct fd_openers *starting; // not ready yet; NULL none
+    int64_t openers_again_ns;    // not before
+    bool early;                  // followed on little suspicion, for a short time
+    int64_t early_again_ns;      // not before
 };
 
 void fd_book_free(struct fd_book *b);   // NULL is fine

@@ -23,7 +23,8 @@ struct opening {
 };
 
 struct fd_openers {
-    struct fd_track *track;
+    struct fd_track_start *start; // until it is ready
+    struct fd_track *track;       // from then on
     struct model *model;
     int pid;
     uint64_t generation; // answers that come late find their openers by it
@@ -115,7 +116,6 @@ static void on_opening(void *arg, const struct fd_opening *opening)
 int fd_openers_new(struct fd_openers **ret, struct model *m, struct proc *p)
 {
     static uint64_t generations;
-    struct error err = {0};
     struct fd_openers *o = calloc(1, sizeof(*o));
     if (!o)
         return -ENOMEM;
@@ -126,23 +126,38 @@ int fd_openers_new(struct fd_openers **ret, struct model *m, struct proc *p)
     if (highest > (1 << 20))
         highest = 1 << 20;
     const struct fd_track_config config = {.pid = p->pid,
+                                           .source = (enum fd_track_source)m->tracker_source,
                                            .descriptors = (int)highest + DESCRIPTORS_MORE,
                                            .handles = m->wishes.handles_until_ns > m->now_ns};
-    int e = fd_track_open(&o->track, &config, on_opening, o, &err);
+    int e = fd_track_start(&o->start, &config);
     if (e) {
         free(o);
         return e;
     }
-    fd_openers_tasks(o, p);
-    o->since_ns = m->now_ns;
     *ret = o;
     return 0;
+}
+
+int fd_openers_ready(struct fd_openers *o, const struct proc *p)
+{
+    struct error err;
+    int r = fd_track_started(o->start, &o->track, on_opening, o, &err);
+    if (r == 0)
+        return 0;
+    o->start = NULL;
+    if (r < 0)
+        return r;
+    o->model->tracker_source = fd_track_in_use(o->track); // others need not try again
+    fd_openers_tasks(o, p);
+    o->since_ns = o->model->now_ns;
+    return 1;
 }
 
 void fd_openers_free(struct fd_openers *o)
 {
     if (!o)
         return;
+    fd_track_give_up(o->start);
     fd_track_close(o->track);
     for (unsigned int i = 0; i < o->nkeys; i++)
         stack_unref(o->keys[i].stack);

@@ -22,8 +22,10 @@ struct fd_place { // where a descriptor comes from
     struct fd_task task; // that opened it
 };
 
-// -errno when no tracker can be had here.
+// Begins to attach, which takes a while. -errno.
 int fd_openers_new(struct fd_openers **ret, struct model *m, struct proc *p);
+// 1: it is attached; 0: not yet, and nothing else may be asked of it but its end; -errno: no tracker can be had here.
+int fd_openers_ready(struct fd_openers *o, const struct proc *p);
 void fd_openers_free(struct fd_openers *o); // detaches; NULL is fine
 void fd_openers_dispatch(struct fd_openers *o);
 // Tells the tracker of loops of tasks that are new since the last time.

@@ -164,26 +164,52 @@ static void stop_when_known(struct model *m, struct fd_book *b)
         stop_following(m, b);
 }
 
+static bool is_watched(const struct proc *p)
+{
+    return !p->exited && p->nthreads > 0;
+}
+
+// One at a time: each takes a CPU for a while.
+static bool is_starting(const struct model *m)
+{
+    for (const struct proc *p = m->procs; p; p = p->hh.next)
+        if (p->fds && p->fds->starting)
+            return true;
+    return false;
+}
+
+static void go_on_starting(struct model *m, struct proc *p, struct fd_book *b)
+{
+    int r = fd_openers_ready(b->starting, p);
+    if (r == 0)
+        return;
+    if (r < 0) {
+        fd_openers_free(b->starting);
+        m->no_openers = is_watched(p); // this kernel or these privileges do not allow it
+    } else {
+        b->openers = b->starting;
+        for (struct fd_group *g = b->groups; g; g = g->hh.next)
+            fd_unseen_begin(&g->unseen, &g->site);
+        probe_also_poll(m->probe, fd_openers_fd(b->openers));
+    }
+    b->starting = NULL;
+}
+
 static void follow(struct model *m, struct proc *p, struct fd_book *b)
 {
     if (b->openers) {
         stop_when_known(m, b);
         return;
     }
-    if (m->no_openers || b->round == 0)
+    if (m->no_openers || b->round == 0 || is_starting(m))
         return;
     bool due = m->now_ns >= b->openers_again_ns && is_suspicious(m, b);
     bool early = !due && !wished(m) && is_suspicious_early(m, p, b);
     if (!wished(m) && !due && !early)
         return;
-    if (fd_openers_new(&b->openers, m, p) < 0) {
-        m->no_openers = true; // this kernel or these privileges do not allow it
-        return;
-    }
     b->early = early;
-    for (struct fd_group *g = b->groups; g; g = g->hh.next)
-        fd_unseen_begin(&g->unseen, &g->site);
-    probe_also_poll(m->probe, fd_openers_fd(b->openers));
+    if (fd_openers_new(&b->starting, m, p) == 0)
+        go_on_starting(m, p, b);
 }
 
 // The tracker has seen those too that lived too short for the inventory.
@@ -222,14 +248,9 @@ static void look(struct model *m, struct proc *p)
     }
     b->cost_ns = cpu_ns() - began;
     if (n >= 0)
-        follow(m, p, b); // loads programs, once
+        follow(m, p, b);
     b->clock.period_ns = period_of(m, b);
     b->next_ns = m->now_ns + b->clock.period_ns;
-}
-
-static bool is_watched(const struct proc *p)
-{
-    return !p->exited && p->nthreads > 0;
 }
 
 void fds_tick(struct model *m)
@@ -242,6 +263,8 @@ void fds_tick(struct model *m)
         m->no_openers = strcmp(fds_source(m->fds), "/proc") == 0;
     }
     for (struct proc *p = m->procs; p; p = p->hh.next) {
+        if (p->fds && p->fds->starting)
+            go_on_starting(m, p, p->fds);
         if (!is_watched(p))
             continue;
         if (!p->fds)
@@ -256,8 +279,11 @@ void fds_tick(struct model *m)
 int64_t fds_next_ns(const struct model *m)
 {
     int64_t next = INT64_MAX;
-    for (const struct proc *p = m->procs; p; p = p->hh.next)
+    for (const struct proc *p = m->procs; p; p = p->hh.next) {
+        if (p->fds && p->fds->starting)
+            return m->now_ns + PERIOD_MIN_NS;
         if (is_watched(p) && p->fds && p->fds->next_ns < next)
             next = p->fds->next_ns;
+    }
     return next;
 }

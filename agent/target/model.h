@@ -199,6 +199,7 @@ struct model {
     struct wishes wishes;
     struct fds *fds; // the inventory's source; NULL until it is asked for the first time
     bool no_openers; // descriptors' openers cannot be followed here
+    int tracker_source; // enum fd_track_source, that which was found to load
     // What follows children and restarts (find_targets.c) hears of births here. May be NULL.
     void (*born)(void *arg, int parent, int pid);
     void (*execed)(void *arg, int pid);

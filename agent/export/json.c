@@ -22,17 +22,36 @@ static void indent(struct json *j)
         fputs("  ", j->out);
 }
 
+static bool is_markup(const struct json *j, uint32_t c)
+{
+    return j->in_html && (c == '<' || c == '>' || c == '&');
+}
+
+// How much of the text goes as it is: nearly always all of it.
+static size_t plain_part(const struct json *j, const char *text, size_t n)
+{
+    size_t i = 0;
+    while (i < n && text[i] >= 0x20 && text[i] < 0x7f && text[i] != '"' && text[i] != '\\' &&
+           !is_markup(j, (unsigned char)text[i]))
+        i++;
+    return i;
+}
+
 static void escaped(struct json *j, const char *text, size_t n)
 {
     fputc('"', j->out);
     for (size_t i = 0; i < n;) {
         uint32_t c;
         char bytes[4];
+        size_t plain = plain_part(j, text + i, n - i);
+        fwrite(text + i, 1, plain, j->out);
+        i += plain;
+        if (i == n)
+            break;
         i += utf8_next(text + i, n - i, &c);
-        bool markup = j->in_html && (c == '<' || c == '>' || c == '&');
         if (c == '"' || c == '\\')
             fprintf(j->out, "\\%c", (int)c);
-        else if (is_unsafe(c) || markup)
+        else if (is_unsafe(c) || is_markup(j, c))
             fprintf(j->out, "\\u%04x", (unsigned)c);
         else
             fwrite(bytes, 1, utf8_put(c, bytes), j->out);

@@ -15,8 +15,10 @@
 
 #define MAX_CONNECTIONS 64
 #define IDLE_SECONDS    30
-#define STEPS_A_TURN    64
+#define AT_ONCE_NS      50000000ULL   // of work in one turn of the loop
 #define STALE_NS        10000000000LL // no picture for so long: the agent itself is stuck
+
+enum document { PROMETHEUS, OPENMETRICS, REPORT_JSON, REPORT_HTML, DOCUMENTS };
 
 struct http {
     uv_loop_t *loop;
@@ -26,24 +28,34 @@ struct http {
     struct snap *snap;
     const struct history *history;
     struct sse *events;
-    uint64_t shown_ns; // uv_hrtime of the newest picture
+    struct MHD_Response *documents[DOCUMENTS]; // of this snapshot; NULL: nobody has asked
+    uint64_t shown_ns;                         // uv_hrtime of the newest picture
     bool loopback, ended;
     int epoll_fd; // the library's
     int open_handles;
 };
 
-static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *type,
-                              char *body, size_t size, bool head_only)
+// Takes the body, which the library leaves out of an answer to HEAD. NULL: out of memory.
+static struct MHD_Response *response_of(const char *type, char *body, size_t size)
 {
-    struct MHD_Response *r = MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *r =
+        body ? MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE) : NULL;
     if (!r) {
         free(body);
-        return MHD_NO;
+        return NULL;
     }
-    (void)head_only; // the library leaves the body out of an answer to HEAD
     MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    return r;
+}
+
+static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *type,
+                              char *body, size_t size)
+{
+    struct MHD_Response *r = response_of(type, body, size);
+    if (!r)
+        return MHD_NO;
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
     enum MHD_Result rc = MHD_queue_response(c, status, r);
@@ -53,26 +65,43 @@ static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const c
 
 static enum MHD_Result say(struct MHD_Connection *c, unsigned status, const char *text)
 {
-    char *body = strdup(text);
-    return body ? answer(c, status, "text/plain; charset=utf-8", body, strlen(body), false)
-                : MHD_NO;
+    return answer(c, status, "text/plain; charset=utf-8", strdup(text), strlen(text));
 }
 
-static enum MHD_Result export_as(struct http *h, struct MHD_Connection *c, const char *name)
+static struct MHD_Response *write_document(struct http *h, const char *name)
 {
     const struct export_format *format = export_find(name);
     struct export_opts o = {
         .parts = PART_ALL, .task_state = -1, .history = h->history, .fail_on = SEV_WARNING};
-    char *body;
+    char *body = NULL;
     size_t size;
-    if (!h->snap)
-        return say(c, MHD_HTTP_SERVICE_UNAVAILABLE, "nothing has been seen yet\n");
     FILE *f = open_memstream(&body, &size);
     if (!f)
-        return MHD_NO;
+        return NULL;
     format->write(h->snap, &o, f);
     fclose(f);
-    return answer(c, MHD_HTTP_OK, format->media_type, body, size, false);
+    return response_of(format->media_type, body, size);
+}
+
+// Each is written once a snapshot, however often it is asked for.
+static enum MHD_Result document(struct http *h, struct MHD_Connection *c, enum document which)
+{
+    static const char *const formats[DOCUMENTS] = {"prometheus", "openmetrics", "json", "html"};
+    struct MHD_Response **r = &h->documents[which];
+    if (!h->snap)
+        return say(c, MHD_HTTP_SERVICE_UNAVAILABLE, "nothing has been seen yet\n");
+    if (!*r)
+        *r = write_document(h, formats[which]);
+    return *r ? MHD_queue_response(c, MHD_HTTP_OK, *r) : MHD_NO;
+}
+
+static void forget_documents(struct http *h)
+{
+    for (int i = 0; i < DOCUMENTS; i++) {
+        if (h->documents[i])
+            MHD_destroy_response(h->documents[i]); // what is on its way holds it
+        h->documents[i] = NULL;
+    }
 }
 
 // A scraper that can read OpenMetrics names it; all others get the older text format.
@@ -80,7 +109,7 @@ static enum MHD_Result metrics(struct http *h, struct MHD_Connection *c)
 {
     const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
     bool open = accept && strstr(accept, "application/openmetrics-text");
-    return export_as(h, c, open ? "openmetrics" : "prometheus");
+    return document(h, c, open ? OPENMETRICS : PROMETHEUS);
 }
 
 static enum MHD_Result healthz(struct http *h, struct MHD_Connection *c)
@@ -97,7 +126,7 @@ static enum MHD_Result healthz(struct http *h, struct MHD_Connection *c)
                      h->snap ? h->snap->nloops : 0);
     bool well = !strcmp(status, "ok") || !strcmp(status, "starting");
     return answer(c, well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "application/json",
-                  strndup(body, (size_t)n), (size_t)n, false);
+                  strndup(body, (size_t)n), (size_t)n);
 }
 
 // An address, or the one name that is nobody's to give. Of a host with or without a port.
@@ -153,9 +182,9 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *c, const char *u
     if (!strcmp(url, "/metrics"))
         return metrics(h, c);
     if (!strcmp(url, "/report.json"))
-        return export_as(h, c, "json");
+        return document(h, c, REPORT_JSON);
     if (!strcmp(url, "/report.html"))
-        return export_as(h, c, "html");
+        return document(h, c, REPORT_HTML);
     if (!strcmp(url, "/healthz"))
         return healthz(h, c);
     if (!strcmp(url, "/events"))
@@ -179,14 +208,13 @@ static bool has_more(struct http *h)
 }
 
 // A request takes several steps (accepted, read, answered piece by piece), and between two turns of the
-// loop the agent may be at work for long: all that can be done is done at once.
+// loop the agent may be at work for long: what can be done is done at once. Not for ever, whoever asks.
 static void run_daemon(struct http *h)
 {
-    for (int i = 0; i < STEPS_A_TURN; i++) {
+    uint64_t began = uv_hrtime();
+    do
         MHD_run(h->daemon);
-        if (!has_more(h))
-            break;
-    }
+    while (has_more(h) && uv_hrtime() - began < AT_ONCE_NS);
     uv_timer_start(&h->timer, h->timer.timer_cb, wait_ms_of(h), 0);
 }
 
@@ -284,6 +312,7 @@ void http_show(struct http *h, struct snap *s, const struct history *history)
     h->snap = snap_ref(s);
     h->history = history;
     h->shown_ns = uv_hrtime();
+    forget_documents(h);
     if (sse_send(h->events, s))
         run_daemon(h);
 }
@@ -299,6 +328,7 @@ static void on_closed(uv_handle_t *handle)
     if (--h->open_handles > 0)
         return;
     snap_unref(h->snap);
+    forget_documents(h);
     sse_free(h->events);
     free(h);
 }

@@ -72,7 +72,8 @@ static void send_bytes(struct remote *r, struct bytes bytes)
 static bool wishes_something(const struct wishes *w, int64_t now_ns)
 {
     return w->tasks.until_ns > now_ns || w->fds.until_ns > now_ns ||
-           w->fd_stacks_until_ns > now_ns || w->gc_walk_until_ns > now_ns;
+           w->fd_stacks_until_ns > now_ns || w->handles_until_ns > now_ns ||
+           w->thread_checks_until_ns > now_ns || w->gc_walk_until_ns > now_ns;
 }
 
 static void on_wish_time(uv_timer_t *timer)

@@ -73,6 +73,7 @@ void wire_put_wish(struct bytes *to, const struct wishes *w, int64_t now_ns)
     put_rows(&body, &w->fds, now_ns);
     put_until(&body, w->fd_stacks_until_ns, now_ns);
     put_until(&body, w->handles_until_ns, now_ns);
+    put_until(&body, w->thread_checks_until_ns, now_ns);
     put_until(&body, w->gc_walk_until_ns, now_ns);
     wire_put(to, WIRE_WISH, body.at, body.n);
     bytes_free(&body);
@@ -125,6 +126,7 @@ int wire_take_wish(struct wishes *w, int64_t now_ns, const uint8_t *body, size_t
     take_rows(&r, &got.fds, now_ns);
     got.fd_stacks_until_ns = take_until(&r, now_ns);
     got.handles_until_ns = take_until(&r, now_ns);
+    got.thread_checks_until_ns = take_until(&r, now_ns);
     got.gc_walk_until_ns = take_until(&r, now_ns);
     if (r.bad || r.at != r.end)
         return -EBADMSG;

@@ -57,9 +57,9 @@ static void end(struct server *s)
     assert_int_equal(uv_loop_close(&s->loop), 0);
 }
 
-static void show(struct server *s)
+static void show(struct server *s, int i)
 {
-    struct snap *snap = fixture_rich(0);
+    struct snap *snap = fixture_rich(i);
     http_show(s->http, snap, NULL);
     snap_unref(snap);
 }
@@ -100,12 +100,22 @@ static const char *status_of(struct server *s, const char *path, const char *hos
     return answer;
 }
 
+static void body_of(struct server *s, const char *path)
+{
+    int fd = ask(s, path, "localhost");
+    uv_run(&s->loop, UV_RUN_NOWAIT);
+    take(fd);
+    char *body = strstr(answer, "\r\n\r\n");
+    assert_non_null(body);
+    memmove(answer, body, strlen(body) + 1);
+}
+
 static void one_turn_answers(void **state)
 {
     (void)state;
     struct server s;
     start(&s);
-    show(&s);
+    show(&s, 0);
     int one = ask(&s, "/metrics", "127.0.0.1"), two = ask(&s, "/report.json", "127.0.0.1");
     uv_run(&s.loop, UV_RUN_NOWAIT);
     take(one);
@@ -114,6 +124,27 @@ static void one_turn_answers(void **state)
     take(two);
     assert_non_null(strstr(answer, "200 OK"));
     assert_int_equal(answer[strlen(answer) - 2], '}'); // whole
+    end(&s);
+}
+
+static void each_snapshot_has_its_documents(void **state)
+{
+    (void)state;
+    struct server s;
+    static char first[sizeof(answer)];
+    start(&s);
+    show(&s, 0);
+    body_of(&s, "/report.json");
+    strcpy(first, answer);
+    body_of(&s, "/report.json");
+    assert_string_equal(answer, first);
+    int begun = ask(&s, "/report.json", "localhost");
+    uv_run(&s.loop, UV_RUN_NOWAIT); // on its way, not taken yet
+    show(&s, 1);
+    body_of(&s, "/report.json");
+    assert_string_not_equal(answer, first);
+    take(begun);
+    assert_string_equal(strstr(answer, "\r\n\r\n"), first);
     end(&s);
 }
 
@@ -134,7 +165,7 @@ static void only_this_machines_names_are_answered(void **state)
                                       ":9464"};
     struct server s;
     start(&s);
-    show(&s);
+    show(&s, 0);
     for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
         assert_string_equal(status_of(&s, "/metrics", good[i]), "HTTP/1.1 200 OK");
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -150,7 +181,7 @@ static void what_is_not_there_is_said(void **state)
     assert_string_equal(status_of(&s, "/healthz", "localhost"), "HTTP/1.1 200 OK"); // starting
     assert_string_equal(status_of(&s, "/metrics", "localhost"), "HTTP/1.1 503 Service Unavailable");
     assert_string_equal(status_of(&s, "/etc/passwd", "localhost"), "HTTP/1.1 404 Not Found");
-    show(&s);
+    show(&s, 0);
     assert_string_equal(status_of(&s, "/healthz", "localhost"), "HTTP/1.1 200 OK");
     http_ended(s.http);
     assert_string_equal(status_of(&s, "/healthz", "localhost"), "HTTP/1.1 503 Service Unavailable");
@@ -161,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_turn_answers),
+        cmocka_unit_test(each_snapshot_has_its_documents),
         cmocka_unit_test(only_this_machines_names_are_answered),
         cmocka_unit_test(what_is_not_there_is_said),
     };

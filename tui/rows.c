@@ -2,7 +2,7 @@
 //
 // A snapshot may hold 100 000 spawn sites, and a frame may cost 5 ms: so rows are made anew only when
 // the picture, the filter or the sort changes; each item is visited once, in the order of the memory; an
-// order by text is made only where it is looked at (rows_text.c); and what depends on texts alone (a filter,
+// order is made only where it is looked at (rows_runs.c); and what depends on texts alone (a filter,
 // an order by name) is kept from picture to picture as long as a hash of the texts tells that they are the
 // same.
 //
@@ -16,22 +16,40 @@
 #define HOLD_MAX 4096 // rows; with more, keeping the order would cost more than the frame may
 #define KEPT_MIN 4096 // items; with fewer there is nothing to be saved
 
+__extension__ typedef unsigned __int128 wide;
+
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    wide p = (wide)a * b;
+    return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+static uint64_t load(const char *p, size_t n) // at most 8
+{
+    uint64_t word = 0;
+    memcpy(&word, p, n);
+    return word;
+}
+
+// 16 bytes a multiplication; the last ones are read from the end, over some that were read before.
+static uint64_t hash_bytes(uint64_t h, const char *text, size_t n)
+{
+    static const uint64_t k0 = 0x9e3779b97f4a7c15ULL, k1 = 0xe7037ed1a0b428dbULL;
+    h ^= n * k1;
+    const char *end = text + n;
+    for (; end - text > 16; text += 16)
+        h = fold(load(text, 8) ^ k0, load(text + 8, 8) ^ h);
+    size_t rest = (size_t)(end - text);
+    if (rest >= 8)
+        return fold(load(text, 8) ^ k1, load(end - 8, 8) ^ h);
+    if (rest >= 4)
+        return fold(load(text, 4) << 32 ^ k1, load(end - 4, 4) ^ h);
+    return fold(load(text, rest) ^ k0, h ^ k1);
+}
+
 uint64_t hash_text(uint64_t h, const char *text)
 {
-    if (!text)
-        return h * 31 + 1;
-    size_t n = strlen(text);
-    uint64_t word;
-    for (; n >= 8; n -= 8, text += 8) {
-        memcpy(&word, text, 8);
-        h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
-        h ^= h >> 29;
-    }
-    word = n;
-    for (size_t i = 0; i < n; i++)
-        word = word << 8 | (unsigned char)text[i];
-    h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
-    return h ^ h >> 32;
+    return text ? hash_bytes(h, text, strlen(text)) : h * 31 + 1;
 }
 
 bool rows_descending(const struct table_state *t, const struct table *table)
@@ -83,15 +101,23 @@ struct sweep {
     bool down, by_text, keep;
     bool text_keys; // they are made: there is no order yet that may still be good
     struct text_keys keys;
+    const char *text; // of the item's sorted column, when it was looked at for its stamp
+    size_t len;
+    char buf[256];
 };
 
 // A hash of all that a filter or an order by text sees of an item; its lowest bit is free.
-static uint64_t stamp_of(const struct sweep *s, int index)
+static uint64_t stamp_of(struct sweep *s, int index)
 {
     char buf[256];
     uint64_t h = HASH_START;
-    for (int c = 0; c < s->table->ncolumns; c++)
-        if (s->table->columns[c].text && (s->t->filter[0] || c == s->t->sort))
+    if (s->by_text) {
+        s->text = s->table->text(s->ui, index, s->t->sort, s->buf, sizeof(s->buf));
+        s->len = strlen(s->text);
+        h = hash_bytes(h, s->text, s->len);
+    }
+    for (int c = 0; s->t->filter[0] && c < s->table->ncolumns; c++)
+        if (s->table->columns[c].text && !(s->by_text && c == s->t->sort))
             h = hash_text(h, s->table->text(s->ui, index, c, buf, sizeof(buf)));
     return h << 1;
 }
@@ -110,12 +136,15 @@ static bool passes_again(struct sweep *s, int index)
 
 static uint64_t key_of(struct sweep *s, int index)
 {
-    char buf[256];
-    int column = s->t->sort;
-    if (s->by_text && !s->text_keys)
+    if (!s->by_text)
+        return rows_sort_bits(s->table->key(s->ui, index, s->t->sort), s->down);
+    if (!s->text_keys)
         return 0;
-    return s->by_text ? text_key(&s->keys, s->table->text(s->ui, index, column, buf, sizeof(buf)))
-                      : rows_sort_bits(s->table->key(s->ui, index, column), s->down);
+    if (!s->keep) {
+        s->text = s->table->text(s->ui, index, s->t->sort, s->buf, sizeof(s->buf));
+        s->len = strlen(s->text);
+    }
+    return text_key(&s->keys, s->text, s->len);
 }
 
 static void begin_sweep(struct sweep *s, const struct ui *ui, const struct table *table,
@@ -264,6 +293,8 @@ static void sort_rows(struct sweep *s)
     struct table_state *t = s->t;
     if (s->by_text && t->n > 0)
         rows_begin_by_text(&s->keys, t, s->text_keys);
+    else if (t->n > HOLD_MAX && !s->table->arrange)
+        rows_begin_by_number(t);
     else
         rows_sort(t->order, t->spare, t->n);
 }

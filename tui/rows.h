@@ -1,4 +1,4 @@
-// What rows.c, rows_sort.c and rows_text.c share.
+// What rows.c, rows_sort.c, rows_runs.c and rows_text.c share.
 #ifndef LOOPSCOPE_TUI_ROWS_H
 #define LOOPSCOPE_TUI_ROWS_H
 
@@ -25,8 +25,19 @@ struct text_keys {
 
 void text_keys_begin(struct text_keys *k, const struct ui *ui, const struct table *table,
                      const struct table_state *t);
-uint64_t text_key(struct text_keys *k, const char *text);
-// The rows of t->order become one run; have_keys: their keys are text_key's, of all items together.
+uint64_t text_key(struct text_keys *k, const char *text, size_t len);
+// The keys of rows that become one run; have_keys: they are text_key's, of all items together. Returns the byte of the
+// texts from which they are.
+size_t text_keys_first(struct text_keys *k, struct entry *v, int n, bool have_keys);
+// Of rows whose texts are the same in their keys: by the bytes behind these.
+size_t text_keys_next(struct text_keys *k, struct entry *v, int n, size_t from);
+bool text_key_is_last(const struct text_keys *k, uint64_t key,
+                      size_t from); // no byte follows that would count
+// Rows whose keys are of the bytes from a place on.
+void text_sort(struct text_keys *k, struct entry *v, struct entry *spare, int n, size_t from);
+
+// The rows of t->order become one run, to be put in order where they are looked at.
 void rows_begin_by_text(struct text_keys *k, struct table_state *t, bool have_keys);
+void rows_begin_by_number(struct table_state *t);
 
 #endif

@@ -71,14 +71,15 @@ struct entry { // one row in display order
     char fold; // '-' open node, '+' folded, 0 leaf
 };
 
-struct run {      // of rows by text, up to the next one: see rows_text.c
+struct run {      // of rows, up to the next one: see rows_runs.c
     int first;    // row
-    short from;   // byte of their texts from which their keys are
+    short from;   // byte of their texts from which their keys are; by number 0
     bool settled; // in order
 };
 struct runs {
     struct run *v; // NULL until needed
     int n, cap;    // 0: all rows are in order
+    bool texts;    // the order is by text
 };
 
 struct table_state {
@@ -91,7 +92,7 @@ struct table_state {
     int hint;                    // index at which it was last
     int row, top;                // where the cursor stands, first row shown
     struct entry *order, *spare; // spare: for sorting
-    struct runs runs;            // of order, when it is by text
+    struct runs runs;            // of order, when it is long or by text
     int n, cap, total;           // rows; items before the filter
     struct {                     // of large tables, what depends on texts alone
         uint64_t *stamps; // of each item: a hash of its texts, and whether it passes the filter

@@ -272,11 +272,17 @@ async def task_lost_wake(cured):
         await asyncio.sleep(0.1)
 
 
-async def parse(orders):
-    for number in range(3):
-        await orders.put(number)
-        await asyncio.sleep(0.1)
-    raise ValueError("order 3: no address")
+async def parse(orders, shippers, cured):
+    try:
+        for number in range(3):
+            await orders.put(number)
+            await asyncio.sleep(0.1)
+        raise ValueError("order 3: no address")
+    except ValueError:
+        if not cured:
+            raise
+    for _ in range(shippers):
+        await orders.put(None)  # there will be no more
 
 
 async def ship(orders):
@@ -288,15 +294,9 @@ async def task_lost_wake_queue(cured):
     other = asyncio.create_task(tick())
     while not other.done():
         orders = asyncio.Queue(5)
-        parser = asyncio.create_task(parse(orders))
-        shippers = [asyncio.create_task(ship(orders)) for _ in range(2)]
-        if cured:
-            await asyncio.wait([parser])
-            for _ in shippers:
-                await orders.put(None)
-        await asyncio.gather(*shippers)
-        if not parser.exception():
-            return
+        parser = asyncio.create_task(parse(orders, 2, cured))
+        await asyncio.gather(*(asyncio.create_task(ship(orders)) for _ in range(2)))
+        await parser
         await asyncio.sleep(0.1)
 
 

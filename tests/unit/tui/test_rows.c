@@ -74,12 +74,27 @@ static void look_here_and_there(struct ui *ui)
     rows_settle(ui, TABLE_SITES, 0, t->n);
 }
 
+// All sites have another number of live tasks: the most first.
+static void look_at_numbers(struct ui *ui)
+{
+    const struct table_state *t = &ui->tables[TABLE_SITES];
+    for (int i = 0; i < 40 && t->n == SITES; i++) {
+        int row = i * 3571 % SITES;
+        rows_settle(ui, TABLE_SITES, row, row + 3);
+        for (int k = row; k < row + 3 && k < SITES; k++)
+            assert_int_equal(ui->snap->task_sites[t->order[k].index].live, SITES - 1 - k);
+    }
+    rows_settle(ui, TABLE_SITES, 0, t->n);
+}
+
 static void check(struct ui *ui, const char *needle, bool by_text)
 {
     const struct table_state *t = &ui->tables[TABLE_SITES];
     int expected = 0;
     if (by_text)
         look_here_and_there(ui);
+    else
+        look_at_numbers(ui);
     for (int i = 0; i < SITES; i++)
         expected += strcasestr(ui->snap->task_sites[i].site, needle) != NULL;
     assert_int_equal(t->n, expected);
@@ -123,6 +138,13 @@ static void an_order_by_text_follows_the_texts(void **state)
 {
     (void)state;
     rows_are_right_in_every_picture("3sjj\n", "", true);
+}
+
+static void an_order_by_number_is_made_where_it_is_looked_at(void **state)
+{
+    (void)state;
+    rows_are_right_in_every_picture("3sjjjj\n", "", false);
+    rows_are_right_in_every_picture("3", "", false); // the table's own
 }
 
 // Texts that share much, then differ late; that are equal; that are the beginning of others; that are long.
@@ -191,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_filter_is_asked_again_where_texts_changed, setup),
         cmocka_unit_test_setup(an_order_by_text_follows_the_texts, setup),
+        cmocka_unit_test_setup(an_order_by_number_is_made_where_it_is_looked_at, setup),
         cmocka_unit_test(an_order_by_hostile_texts),
         cmocka_unit_test_setup(a_cursor_keeps_its_item_among_unordered_rows, setup),
         cmocka_unit_test_setup(both_at_once, setup),

@@ -8,7 +8,6 @@
 
 #include "cli.h"
 #include "confine/confine.h"
-#include "confine/slice.h"
 #include "probe/perf.h"
 #include "rules/rule.h"
 #include "stack/stacker.h"
@@ -80,7 +79,6 @@ static int run_confined(struct cli *c)
         return fail(&err);
     }
     o->confinement = &confinement;
-    slice_short();
     int status = c->command->run(o);
     o->confinement = NULL;
     opener_close(confinement.events);

@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../confine/slice.h"
 #include "inspector.h"
 #include "sandbox.h"
 #include "stacker.h"
@@ -145,7 +144,6 @@ static int serve(int fd)
 
 int stack_helper_main(int fd)
 {
-    slice_short();
     int err = sandbox_enter(fd);
     if (err < 0) {
         fprintf(stderr, "loopscope: the stack helper cannot shed its privileges: %s\n",

@@ -165,26 +165,25 @@ static void judge_log(struct check *c, int i)
     add_chain(c, f, c->from, call->function);
 }
 
-// Functions that take a site await, but for these.
+// Those that loopscope.h marks "awaits", as their macros call them; what sets, opens or closes takes a site, too.
 bool clang_is_await(const char *name)
 {
-    static const char *const others[] = {"ls_spawn_at",
-                                         "ls_spawn_detached_at",
-                                         "ls_spawn_from_thread_at",
-                                         "ls_group_spawn_at",
-                                         "ls_group_open_at",
-                                         "ls_cancel_at",
-                                         "ls_detach_at",
-                                         "ls_log_at",
-                                         "ls_subscribe_at",
-                                         NULL};
+    static const char *const await[] = {
+        "await",       "wait",       "yield",           "sleep",       "group_wait",   "gather",
+        "sem_acquire", "mutex_lock", "event_wait",      "cond_wait",   "chan_send",    "chan_recv",
+        "select",      "offload",    "offload_abandon", "tcp_connect", "unix_connect", "accept",
+        "read",        "read_exact", "read_until",      "write",       "writev",       "shutdown",
+        "poll_fd",     "resolve",    "process_wait",    "signal_wait", "publish",      "bus_drain",
+        "log_flush",   NULL};
     size_t n = strlen(name);
     if (strncmp(name, "ls_", 3) != 0 || n < 6 || strcmp(name + n - 3, "_at") != 0)
         return false;
-    for (int i = 0; others[i]; i++)
-        if (!strcmp(name, others[i]))
-            return false;
-    return true;
+    if (!strncmp(name, "ls_file_", 8))
+        return true;
+    for (int i = 0; await[i]; i++)
+        if (strlen(await[i]) == n - 6 && !strncmp(name + 3, await[i], n - 6))
+            return true;
+    return false;
 }
 
 static bool awaits_within(const struct check *c, const struct c_loop *l)

@@ -131,9 +131,9 @@ static void end_subscription(struct ls_subscription *s)
     unref_subscription(s);
 }
 
-int ls_bus_new(ls_bus **ret)
+int ls_bus_new_at(struct ls_site *site, ls_bus **ret)
 {
-    int r = ls__object_new(sizeof(**ret), "bus", ret);
+    int r = ls__object_new(site, sizeof(**ret), "bus", ret);
     if (r < 0)
         return r;
     list_init(&(*ret)->subscriptions);
@@ -142,12 +142,12 @@ int ls_bus_new(ls_bus **ret)
     return 0;
 }
 
-int ls_bus_free(ls_bus *b)
+int ls_bus_free_at(struct ls_site *site, ls_bus *b)
 {
     if (!b)
         return 0;
     if (!object_mine(b))
-        return ls__wrong_loop_of(b->base.loop, NULL, "ls_bus_free");
+        return ls__wrong_loop_of(b->base.loop, site, "ls_bus_free");
     b->ending = true;
     while (!list_empty(&b->subscriptions))
         end_subscription(list_entry(b->subscriptions.next, struct ls_subscription, link));
@@ -189,7 +189,7 @@ static int64_t listen_to(void *arg)
     while (!s->ending && r == 0) {
         if (s->length == 0)
             r = wait_for_message(s);
-        else if ((r = ls_check()) == 0)
+        else if ((r = ls_check_at(NULL)) == 0)
             hand_over(s);
     }
     end_subscription(s); // cancelled, with its loop
@@ -254,18 +254,19 @@ int ls_subscribe_at(struct ls_site *site, ls_bus *b, ls_subscription **ret, cons
     return 0;
 }
 
-int ls_unsubscribe(ls_subscription *s)
+int ls_unsubscribe_at(struct ls_site *site, ls_subscription *s)
 {
     if (!object_mine(s->bus))
-        return ls__wrong_loop_of(s->bus->base.loop, NULL, "ls_unsubscribe");
+        return ls__wrong_loop_of(s->bus->base.loop, site, "ls_unsubscribe");
     end_subscription(s);
     return 0;
 }
 
-int ls_subscription_get_stats(const ls_subscription *s, struct ls_subscription_stats *ret)
+int ls_subscription_get_stats_at(struct ls_site *site, const ls_subscription *s,
+                                 struct ls_subscription_stats *ret)
 {
     if (!object_mine(s->bus))
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_subscription_get_stats");
     *ret = s->stats;
     ret->queued = s->length;
     return 0;

@@ -29,12 +29,12 @@ struct ls_chan {
     bool closed;
 };
 
-int ls_chan_new(ls_chan **ret, size_t item_size, uint32_t capacity)
+int ls_chan_new_at(struct ls_site *site, ls_chan **ret, size_t item_size, uint32_t capacity)
 {
     size_t bytes;
     if (__builtin_mul_overflow(item_size, capacity, &bytes))
         return -EINVAL;
-    int r = ls__object_new(sizeof(**ret), "channel", ret);
+    int r = ls__object_new(site, sizeof(**ret), "channel", ret);
     if (r < 0)
         return r;
     ls_chan *c = *ret;
@@ -50,14 +50,14 @@ int ls_chan_new(ls_chan **ret, size_t item_size, uint32_t capacity)
     return 0;
 }
 
-int ls_chan_free(ls_chan *c)
+int ls_chan_free_at(struct ls_site *site, ls_chan *c)
 {
     if (!c)
         return 0;
     if (c->base.loop != ls__loop)
-        return ls__wrong_loop(NULL, "ls_chan_free");
+        return ls__wrong_loop(site, "ls_chan_free");
     if (!list_empty(&c->senders) || !list_empty(&c->receivers))
-        return ls__misuse(NULL, -EBUSY, "ls_chan_free: a task waits on it");
+        return ls__misuse(site, -EBUSY, "ls_chan_free: a task waits on it");
     free(c->buffer);
     ls__object_free(&c->base);
     return 0;
@@ -255,11 +255,11 @@ int ls_chan_recv_at(struct ls_site *site, ls_chan *c, void *item, int64_t timeou
     return receive_somehow(c, item, timeout_ns, site, t);
 }
 
-int ls_chan_close(ls_chan *c)
+int ls_chan_close_at(struct ls_site *site, ls_chan *c)
 {
     struct party *p;
     if (c->base.loop != ls__loop)
-        return ls__wrong_loop(NULL, "ls_chan_close");
+        return ls__wrong_loop(site, "ls_chan_close");
     c->closed = true;
     while ((p = first_party(&c->senders)))
         complete(c->base.loop, p, -EPIPE);

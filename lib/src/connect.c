@@ -30,7 +30,7 @@ static int connect_to(struct ls_site *site, ls_stream **ret, const struct sockad
         r = ls__stream_connected(site, *ret, timeout_ns);
     if (r < 0) {
         if (r != -EBADF)
-            ls_close(*ret);
+            ls_close_at(NULL, *ret);
         *ret = NULL;
     }
     return r;
@@ -60,7 +60,7 @@ static bool numeric(const char *host, uint16_t port, struct address *a)
 
 static bool interrupted(int r)
 {
-    return r == -ECANCELED || ls_check() < 0;
+    return r == -ECANCELED || ls_check_at(NULL) < 0;
 }
 
 int ls_tcp_connect_at(struct ls_site *site, ls_stream **ret, const char *host, uint16_t port,
@@ -139,7 +139,7 @@ static void free_listener(uv_handle_t *handle)
 
 static void release_listener(struct owned *o)
 {
-    ls_listener_close(list_entry(o, struct ls_listener, owned));
+    ls_listener_close_at(NULL, list_entry(o, struct ls_listener, owned));
 }
 
 static int listener_new(ls_listener **ret, int fd, const char *path)
@@ -190,7 +190,8 @@ static int listen_on(ls_listener **ret, const struct sockaddr *address, socklen_
     return r;
 }
 
-int ls_tcp_listen(ls_listener **ret, const char *host, uint16_t port, int backlog)
+int ls_tcp_listen_at(struct ls_site *site, ls_listener **ret, const char *host, uint16_t port,
+                     int backlog)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICSERV | AI_NUMERICHOST | AI_PASSIVE},
@@ -199,14 +200,14 @@ int ls_tcp_listen(ls_listener **ret, const char *host, uint16_t port, int backlo
     struct address a;
     *ret = NULL;
     if (!ls__loop)
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_tcp_listen");
     if (host && numeric(host, port, &a))
         return listen_on(ret, &a.u.any, a.size, backlog, NULL);
     if (host &&
         strcmp(host, "localhost") != 0) // a name would have to be looked up, and that may take long
         return -EINVAL;
     if (host)
-        return ls_tcp_listen(ret, "127.0.0.1", port, backlog);
+        return ls_tcp_listen_at(site, ret, "127.0.0.1", port, backlog);
     snprintf(service, sizeof(service), "%u", port);
     if (getaddrinfo(NULL, service, &hints, &list) != 0)
         return -EINVAL;
@@ -219,12 +220,12 @@ int ls_tcp_listen(ls_listener **ret, const char *host, uint16_t port, int backlo
     return r;
 }
 
-int ls_unix_listen(ls_listener **ret, const char *path, int backlog)
+int ls_unix_listen_at(struct ls_site *site, ls_listener **ret, const char *path, int backlog)
 {
     struct address a;
     *ret = NULL;
     if (!ls__loop)
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_unix_listen");
     int r = ls__unix_address(&a, path);
     return r < 0 ? r : listen_on(ret, &a.u.any, a.size, backlog, path);
 }
@@ -244,12 +245,12 @@ int ls_listener_port(const ls_listener *l)
     return ntohs(a.any.sa_family == AF_INET ? a.in.sin_port : a.in6.sin6_port);
 }
 
-void ls_listener_close(ls_listener *l)
+void ls_listener_close_at(struct ls_site *site, ls_listener *l)
 {
     if (!l)
         return;
     if (l->owned.loop != ls__loop) {
-        ls__wrong_loop_of(l->owned.loop, NULL, "ls_listener_close");
+        ls__wrong_loop_of(l->owned.loop, site, "ls_listener_close");
         return;
     }
     struct list *node;
@@ -266,9 +267,9 @@ void ls_listener_close(ls_listener *l)
     close(l->fd);
 }
 
-int ls_listener_adopt(ls_listener *l)
+int ls_listener_adopt_at(struct ls_site *site, ls_listener *l)
 {
-    return ls__owned_adopt(&l->owned, "ls_listener_adopt");
+    return ls__owned_adopt(site, &l->owned, "ls_listener_adopt");
 }
 
 // ---- accepting ----

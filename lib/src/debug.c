@@ -77,7 +77,7 @@ int ls__misuse(struct ls_site *site, int error, const char *fmt, ...)
 
 int ls__not_in_task(struct ls_site *site, const char *call)
 {
-    return ls__misuse(site, -EPERM, "%s: called outside a task (it waits; only tasks can)%s", call,
+    return ls__misuse(site, -EPERM, "%s: called outside a task; only tasks can%s", call,
                       ls__loop ? "" : "; this thread has no loop");
 }
 
@@ -162,8 +162,11 @@ void ls__report_slow_step(struct task *t, int64_t ns)
 void ls__report_leaks(struct ls_loop *l)
 {
     const struct ls_abi_loop *r = l->record;
-    list_for_each(node, &l->objects) ls__say(
-        "a %s was not freed: %p", list_entry(node, struct object, link)->kind, (void *)node);
+    list_for_each(node, &l->objects)
+    {
+        const char *kind = list_entry(node, struct object, link)->kind;
+        ls__say("%s %s was not freed: %p", *kind == 'e' ? "an" : "a", kind, (void *)node);
+    }
     if (r->never_awaited + r->errors_unread + r->left_children + r->misuse + r->spawn_failed == 0)
         return;
     ls__say("of %llu tasks: %llu never awaited, %llu errors unread, %llu left running by their "

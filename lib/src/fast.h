@@ -41,6 +41,12 @@ static inline void ready_push(struct ls_loop *l, struct task *t)
     t->next = NULL;
     *l->ready_tail = t;
     l->ready_tail = &t->next;
+    l->pushed++;
+}
+
+static inline uint64_t ready_count(const struct ls_loop *l)
+{
+    return l->pushed - (l->steps - (uint64_t)l->quota);
 }
 
 static inline struct task *ready_pop(struct ls_loop *l) // not empty
@@ -59,6 +65,16 @@ static inline struct task *next_task(struct ls_loop *l, struct task *from)
     if (likely(l->ready != NULL) && likely(--l->quota >= 0))
         return ready_pop(l);
     return ls__next_slow(l, from);
+}
+
+// What a parked one needs, besides what waking it has brought.
+static inline void fetch_to_run(const struct task *t)
+{
+    const char *p = (const char *)t, *sp = t->context.sp;
+    __builtin_prefetch(sp, 1);
+    __builtin_prefetch(sp + 64, 1);
+    __builtin_prefetch(p + 128, 1);
+    __builtin_prefetch(p + 192, 1);
 }
 
 static inline void mark_running(struct ls_loop *l, struct task *t)

@@ -57,7 +57,7 @@ int ls_file_open_at(struct ls_site *site, const char *path, int flags, int mode,
     int fd = (int)on_pool(site, "ls_file_open", run_open, &c, timeout_ns, false);
     if (fd < 0)
         return fd;
-    int r = ls_own_fd(fd);
+    int r = ls_own_fd_at(NULL, fd);
     if (r < 0)
         close(fd);
     return r;
@@ -74,7 +74,7 @@ int ls_file_close_at(struct ls_site *site, int fd)
     if (fd < 0)
         return -EBADF;
     if (task_current())
-        ls_disown_fd(fd);
+        ls_disown_fd_at(NULL, fd);
     return (int)on_pool(site, "ls_file_close", run_close, &c, LS_FOREVER, true);
 }
 

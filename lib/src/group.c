@@ -116,7 +116,7 @@ void ls__group_task_ended(struct task *t)
     ls__task_free(t);
     g->running--;
     if (unlikely(failed) && g->mode == LS_FAIL_FAST && !g->cancelled)
-        ls_group_cancel(g);
+        ls_group_cancel_at(NULL, g);
     if (!list_empty(&g->spawners))
         ls__wake_first(&g->spawners, 0);
     else
@@ -136,11 +136,11 @@ void ls__groups_add_children(struct task *owner, struct list *work)
     list_for_each(node, &owner->groups) cancel_tasks(list_entry(node, struct ls_group, link), work);
 }
 
-int ls_group_cancel(ls_group *g)
+int ls_group_cancel_at(struct ls_site *site, ls_group *g)
 {
     struct list work;
     if (g->loop != ls__loop)
-        return ls__wrong_loop(g->site, "ls_group_cancel");
+        return ls__wrong_loop(site, "ls_group_cancel");
     list_init(&work);
     cancel_tasks(g, &work);
     ls__cancel_work(&work);
@@ -176,7 +176,7 @@ static int64_t end_group(struct ls_group *g, struct ls_site *site, int64_t timeo
 {
     int64_t r = wait_until_empty(g, site, timeout_ns, held);
     if (r < 0) {
-        ls_group_cancel(g);
+        ls_group_cancel_at(NULL, g);
         wait_until_empty(g, site, LS_FOREVER, true);
     } else {
         r = g->first_error;
@@ -204,17 +204,17 @@ void ls__groups_abandoned(struct task *owner)
         ls__misuse(g->site, -ECHILD,
                    "task \"%s\" returned without ls_group_wait: the group is cancelled",
                    ls__task_label(owner));
-        ls_group_cancel(g);
+        ls_group_cancel_at(NULL, g);
         end_group(g, NULL, LS_FOREVER, true);
         if (owner->result >= 0)
             owner->result = -ECHILD;
     }
 }
 
-int ls_group_get_stats(const ls_group *g, struct ls_group_stats *ret)
+int ls_group_get_stats_at(struct ls_site *site, const ls_group *g, struct ls_group_stats *ret)
 {
     if (g->loop != ls__loop)
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_group_get_stats");
     *ret = g->stats;
     ret->running = g->running;
     ret->waiting = g->waiting;
@@ -229,7 +229,7 @@ int64_t ls_gather_at(struct ls_site *site, const struct ls_job *jobs, size_t n, 
     int64_t r = ls_group_open_at(site, &g, LS_COLLECT_ALL, limit);
     if (r < 0)
         return r;
-    r = ls_deadline_begin(&bound, timeout_ns); // over the waits for room, too
+    r = ls_deadline_begin_at(NULL, &bound, timeout_ns); // over the waits for room, too
     for (size_t i = 0; i < n; i++)
         results[i] = -ECANCELED;
     for (size_t i = 0; r == 0 && i < n; i++) {
@@ -240,10 +240,10 @@ int64_t ls_gather_at(struct ls_site *site, const struct ls_job *jobs, size_t n, 
             r = handle.id;
     }
     if (r < 0)
-        ls_group_cancel(g);
+        ls_group_cancel_at(NULL, g);
     int64_t waited = ls_group_wait_at(site, g, LS_FOREVER);
     if (bound.opaque[0])
-        ls_deadline_end(&bound);
+        ls_deadline_end_at(NULL, &bound);
     if (r < 0 || waited < 0)
         return r < 0 ? r : waited;
     int64_t failures = 0;

@@ -76,10 +76,10 @@ static void set_observe(struct ls_loop *l, uint32_t bit, bool on)
     ls__drop_quota(l);
 }
 
-int ls_hook_add(ls_loop *l, unsigned kinds, ls_hook_fn fn, void *ctx)
+int ls_hook_add_at(struct ls_site *site, ls_loop *l, unsigned kinds, ls_hook_fn fn, void *ctx)
 {
     if (!l || l != ls__loop)
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_hook_add");
     if (!fn)
         return -EINVAL;
     if (l->nhooks == l->hooks_cap) {
@@ -95,10 +95,10 @@ int ls_hook_add(ls_loop *l, unsigned kinds, ls_hook_fn fn, void *ctx)
     return 0;
 }
 
-int ls_hook_remove(ls_loop *l, ls_hook_fn fn, void *ctx)
+int ls_hook_remove_at(struct ls_site *site, ls_loop *l, ls_hook_fn fn, void *ctx)
 {
     if (!l || l != ls__loop)
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_hook_remove");
     int r = -ENOENT;
     uint32_t left = 0;
     for (uint32_t i = 0; i < l->nhooks; i++) {
@@ -136,10 +136,10 @@ void ls__observe_look(struct ls_loop *l)
     set_observe(l, OBSERVE_USDT, probes_used());
 }
 
-int ls_watch(ls_loop *l, bool on)
+int ls_watch_at(struct ls_site *site, ls_loop *l, bool on)
 {
     if (!l || l != ls__loop)
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_watch");
     l->watched_from_inside = on;
     ls__observe_look(l);
     return 0;
@@ -242,8 +242,10 @@ void ls__observe_ended(struct task *t)
     static const enum ls_hook_kind kinds[] = {LS_HOOK_COMPLETED, LS_HOOK_FAILED, LS_HOOK_CANCELLED};
     struct ls_loop *l = t->loop;
     const struct ls_site *s = t->spawn_site;
-    if (watched(l))
+    if (watched(l)) {
         put_event(l, LS_ABI_EV_ENDED, (uint64_t)t->id, (uint64_t)t->result, t->slot->spawn_site, 0);
+        l->ended = (struct ended_step){t->stats, t->alone_left};
+    }
 #ifdef LS_HAVE_USDT
     if (LS_PROBE_USED(task_ended))
         DTRACE_PROBE5(loopscope, task_ended, t->id, t->result, s ? s->file : "", s ? s->line : 0,

@@ -125,25 +125,26 @@ struct task {
     struct task *awaiter;
     struct task *parent;    // NULL: root, detached, or of a group
     struct ls_group *group; // that owns it
-    int64_t *result_at;     // of a group's task
 
+    int64_t *result_at; // of a group's task
     ls_fn fn;
     void *arg;
     int64_t result;
     struct site_stats *stats;
     int64_t created_ns;
     struct ls_loop *loop;
+    struct task *beyond; // spawned a few after it, to be fetched when it begins; only a hint (0)
+
     struct slot_owner *owner; // of the slot
     char *stack;              // lowest address, guard included
-
-    struct list sibling; // in the parent's, the loop's or the group's list
-    int64_t parent_id;   // of the task that spawned it, for show
+    struct list sibling;      // in the parent's, the loop's or the group's list
+    int64_t parent_id;        // of the task that spawned it, for show
     struct ls_site *spawn_site;
     uint32_t live_children, shields;           // (0)
     void (*on_end)(struct task *t, void *ctx); // when it has ended, before it is freed (0)
-    struct locals *locals;                     // (0)
-    struct deadline *deadline;                 // innermost (0)
 
+    struct locals *locals;                        // (0)
+    struct deadline *deadline;                    // innermost (0)
     struct list children, groups, owned, mutexes; // groups: opened by it; owned: struct own; (0)
     char *name;                                   // NULL: not named (0)
     void *on_end_ctx;
@@ -170,8 +171,8 @@ struct site_stats {
     };
     uint32_t never_awaited, errors_unread, orphaned;
     int32_t last_error;
+    uint8_t short_steps; // of its tasks, one after another, each timed alone: watch.h
 };
-_Static_assert(sizeof(struct site_stats) == sizeof(struct ls_abi_site_stats), "as abi.h says");
 _Static_assert(offsetof(struct site_stats, last_error) ==
                    offsetof(struct ls_abi_site_stats, last_error),
                "as abi.h says");
@@ -194,9 +195,25 @@ struct closing {
     void (*fn)(struct ls_loop *loop, struct closing *self);
 };
 
+// How many tasks ahead memory is fetched into the caches: task.c.
+#define LS__AHEAD 4
+
 // See watch.h.
 #define LS__SHARED_STEPS 16
 #define LS__ALONE_STEPS  64
+
+struct shared_step {
+    union {
+        struct task *task;
+        struct site_stats *site; // of a task that has ended
+    };
+    int64_t id; // 0: has ended
+};
+
+struct ended_step {          // the last one of a task that is gone when it is timed
+    struct site_stats *site; // NULL: there is none
+    uint8_t alone_left;
+};
 
 // Limits of the histogram of turns, in seconds.
 #define LS__TURN_LIMITS                                                                            \
@@ -213,9 +230,11 @@ struct ls_loop {
     uint32_t observe; // enum observe; while any is set, quota stays 0
     struct context context;
     struct ls_abi_loop *record;
-    int64_t now_ns; // of the turn; exact while steps are timed
-    uint64_t steps;
-    int32_t steps_left; // until the clock is looked at
+    int64_t now_ns;                  // of the turn; exact while steps are timed
+    uint64_t steps;                  // taken from the run queue, once the quota is used up
+    uint64_t pushed;                 // into it
+    int32_t steps_left;              // until the clock is looked at
+    struct task *spawned[LS__AHEAD]; // the last ones, while there are very many
     uint32_t *free_slots;
     uint32_t nfree_slots, slots_cap;
     struct site_stats *stats; // by site id
@@ -227,7 +246,8 @@ struct ls_loop {
     uint64_t step_ticks;  // when the present step began; 0: not timed
     int32_t timed_left;
     uint32_t nsharing; // whose steps wait for a reading to share: watch.h
-    struct task *sharing[LS__SHARED_STEPS];
+    struct shared_step sharing[LS__SHARED_STEPS];
+    struct ended_step ended;
     struct tick_clock clock;
 
     struct wheel wheel;
@@ -350,7 +370,8 @@ void ls__locals_unref(struct locals *l);
 
 // sync
 void ls__mutexes_abandoned(struct task *t);
-int ls__object_new(size_t size, const char *kind, void *ret); // struct object first; zeroed
+// struct object first; zeroed
+int ls__object_new(struct ls_site *site, size_t size, const char *kind, void *ret);
 void ls__object_free(struct object *o);
 #define object_mine(o) ((o)->base.loop == ls__loop)
 

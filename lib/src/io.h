@@ -46,8 +46,8 @@ struct owned {
 };
 // By the calling task if there is one. release(o) must call ls__owned_forget.
 void ls__owned_init(struct owned *o, struct ls_loop *l, void (*release)(struct owned *o));
-int ls__owned_adopt(struct owned *o, const char *call);
-int ls__owned_disown(struct owned *o, const char *call);
+int ls__owned_adopt(struct ls_site *site, struct owned *o, const char *call);
+int ls__owned_disown(struct ls_site *site, struct owned *o, const char *call);
 void ls__owned_forget(struct owned *o);
 
 // stream.c. On error fd stays the caller's.

@@ -48,11 +48,11 @@ static int without(struct locals **ret, struct locals *l, const struct locals *o
     return 0;
 }
 
-int ls_local_set(const void *key, void *value)
+int ls_local_set_at(struct ls_site *site, const void *key, void *value)
 {
     struct task *t = task_current();
     if (!t)
-        return -EPERM;
+        return ls__not_in_task(site, "ls_local_set");
     struct locals *old = find(t->locals, key);
     if (old && is_ours_alone(t->locals, old)) {
         old->value = value;

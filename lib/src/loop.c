@@ -29,6 +29,16 @@ static void look_at_clock(struct ls_loop *l)
     l->now_ns = clock_ticks_to_ns(&l->clock, clock_ticks());
     ls__wheel_settle(&l->wheel, l->now_ns);
     ls__wheel_advance(&l->wheel, l->now_ns);
+    ls__wheel_fire(&l->wheel, STEPS_PER_LOOK);
+}
+
+// Timers that are due at the same time, and that may be very many, fire as their tasks get their turn: then what firing one has
+// fetched into the caches is still there when its task runs.
+static bool more_ready(struct ls_loop *l)
+{
+    if (!l->ready)
+        ls__wheel_fire(&l->wheel, STEPS_PER_LOOK);
+    return l->ready;
 }
 
 // A new quota, of one step while somebody observes. 0: the turn is over.
@@ -61,7 +71,7 @@ static __attribute__((noinline)) struct task *next_with_reading(struct ls_loop *
 {
     if (l->quota < 0)
         l->quota = 0;
-    struct task *next = l->ready && give_quota(l) ? ready_pop(l) : NULL;
+    struct task *next = more_ready(l) && give_quota(l) ? ready_pop(l) : NULL;
     if (l->observe == OBSERVE_WATCH) {
         read_step(l, from);
         put_switch(l, from, next);
@@ -80,7 +90,7 @@ struct task *ls__next_slow(struct ls_loop *l, struct task *from)
     l->steps_left--;
     l->steps++;
     struct task *next = ready_pop(l);
-    l->sharing[l->nsharing++] = from;
+    share_step(l, from);
     put_switch(l, from, next);
     return next;
 }
@@ -99,6 +109,7 @@ static void begin_turn(struct ls_loop *l)
     l->quota = 0;
     l->steps_left = STEPS_PER_LOOK;
     ls__wheel_advance(&l->wheel, l->now_ns);
+    ls__wheel_fire(&l->wheel, STEPS_PER_LOOK);
     if (l->now_ns >= l->next_look_ns)
         ls__observe_look(l);
 }
@@ -118,12 +129,13 @@ static void run_tasks(struct ls_loop *l)
 static void run_turn(struct ls_loop *l)
 {
     begin_turn(l);
-    if (l->ready) {
+    if (more_ready(l)) {
         run_tasks(l);
         l->now_ns = ls__clock_sync(&l->clock);
     }
     ls__wheel_settle(&l->wheel, l->now_ns);
     __atomic_store_n(&l->record->switches, l->steps, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->record->ready, (uint32_t)ready_count(l), __ATOMIC_RELAXED);
     __atomic_store_n(&l->record->stacks, l->stacks.total, __ATOMIC_RELAXED);
     __atomic_store_n(&l->record->timers_armed, l->wheel.armed, __ATOMIC_RELAXED);
 }
@@ -156,7 +168,7 @@ static void on_idle(uv_idle_t *idle)
 
 static void set_idle(struct ls_loop *l)
 {
-    bool more = l->ready != NULL;
+    bool more = l->ready || wheel_due(&l->wheel);
     if (more == l->idle_active)
         return;
     l->idle_active = more;
@@ -450,12 +462,12 @@ static void begin_closing(struct ls_loop *l)
     }
 }
 
-int ls_loop_close(ls_loop *l, void (*done)(void *ctx), void *ctx)
+int ls_loop_close_at(struct ls_site *site, ls_loop *l, void (*done)(void *ctx), void *ctx)
 {
     if (!l || l != ls__loop)
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_loop_close");
     if (l->current)
-        return ls__misuse(NULL, -EPERM, "ls_loop_close: not from a task");
+        return ls__misuse(site, -EPERM, "ls_loop_close: not from a task");
     if (l->closing)
         return -EALREADY;
     l->closed = done;

@@ -1,4 +1,5 @@
 // Figures of the calling thread's loop, and what is made known when too many tasks fail.
+#include "fast.h"
 #include "io.h"
 
 #include <math.h>
@@ -17,7 +18,7 @@ int ls_metrics_get(struct ls_metrics *ret)
         .failed = r->failed,
         .cancelled = r->cancelled,
         .live = l->live,
-        .ready = r->ready,
+        .ready = ready_count(l),
         .detached = r->detached,
         .orphaned = r->orphaned,
         .never_awaited = r->never_awaited,
@@ -107,11 +108,12 @@ static void alert_closing(struct ls_loop *l, struct closing *part)
     end_alert(l);
 }
 
-int ls_on_alert(ls_loop *l, void (*fn)(const struct ls_alert *alert, void *ctx), void *ctx,
-                const struct ls_alert_options *options)
+int ls_on_alert_at(struct ls_site *site, ls_loop *l,
+                   void (*fn)(const struct ls_alert *alert, void *ctx), void *ctx,
+                   const struct ls_alert_options *options)
 {
     if (!l || l != ls__loop)
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_on_alert");
     end_alert(l);
     if (!fn)
         return 0;

@@ -45,16 +45,16 @@ void ls__own_run(struct task *t, uint64_t down_to)
     if (!own)
         return;
     t->flags |= LS_ABI_IN_CLEANUP;
-    ls_shield_begin();
-    ls_deadline_begin(&bound, t->loop->cleanup_ns); // out of memory: without a bound
+    ls_shield_begin_at(NULL);
+    ls_deadline_begin_at(NULL, &bound, t->loop->cleanup_ns); // out of memory: without a bound
     while ((own = newest(t, down_to))) {
         list_del(&own->link);
         own->fn(own->arg);
     }
     if (bound.opaque[0])
-        ls_deadline_end(&bound);
+        ls_deadline_end_at(NULL, &bound);
     t->flags &= (uint16_t)~LS_ABI_IN_CLEANUP;
-    ls_shield_end();
+    ls_shield_end_at(NULL);
 }
 
 // ---- defer ----
@@ -72,11 +72,11 @@ static void run_deferred(void *arg)
     d.fn(d.arg);
 }
 
-int ls_defer(void (*fn)(void *arg), void *arg)
+int ls_defer_at(struct ls_site *site, void (*fn)(void *arg), void *arg)
 {
     struct task *t = task_current();
     if (!t)
-        return -EPERM;
+        return ls__not_in_task(site, "ls_defer");
     struct deferred *d = malloc(sizeof(*d));
     if (!d)
         return -ENOMEM;
@@ -86,11 +86,11 @@ int ls_defer(void (*fn)(void *arg), void *arg)
     return 0;
 }
 
-int ls_undefer(void (*fn)(void *arg), void *arg)
+int ls_undefer_at(struct ls_site *site, void (*fn)(void *arg), void *arg)
 {
     struct task *t = task_current();
     if (!t)
-        return -EPERM;
+        return ls__not_in_task(site, "ls_undefer");
     list_for_each(node, &t->owned)
     {
         struct own *own = list_entry(node, struct own, link);
@@ -126,17 +126,21 @@ static void close_fd(void *arg)
     close((int)(intptr_t)arg);
 }
 
-int ls_own_fd(int fd)
+int ls_own_fd_at(struct ls_site *site, int fd)
 {
     if (fd < 0)
         return fd;
-    int r = ls_defer(close_fd, (void *)(intptr_t)fd);
+    if (!task_current())
+        return ls__not_in_task(site, "ls_own_fd");
+    int r = ls_defer_at(site, close_fd, (void *)(intptr_t)fd);
     return r < 0 ? r : fd;
 }
 
-int ls_disown_fd(int fd)
+int ls_disown_fd_at(struct ls_site *site, int fd)
 {
-    return ls_undefer(close_fd, (void *)(intptr_t)fd);
+    if (!task_current())
+        return ls__not_in_task(site, "ls_disown_fd");
+    return ls_undefer_at(site, close_fd, (void *)(intptr_t)fd);
 }
 
 // ---- memory ----

@@ -38,22 +38,22 @@ void ls__owned_forget(struct owned *o)
     list_del(&o->part.link);
 }
 
-int ls__owned_adopt(struct owned *o, const char *call)
+int ls__owned_adopt(struct ls_site *site, struct owned *o, const char *call)
 {
     struct task *t = task_current();
     if (!t)
-        return ls__not_in_task(NULL, call);
+        return ls__not_in_task(site, call);
     if (t->loop != o->loop)
-        return ls__wrong_loop_of(o->loop, NULL, call);
+        return ls__wrong_loop_of(o->loop, site, call);
     ls__owned_forget(o);
     ls__own_push(t, &o->own, by_task, o);
     return 0;
 }
 
-int ls__owned_disown(struct owned *o, const char *call)
+int ls__owned_disown(struct ls_site *site, struct owned *o, const char *call)
 {
     if (o->loop != ls__loop)
-        return ls__wrong_loop_of(o->loop, NULL, call);
+        return ls__wrong_loop_of(o->loop, site, call);
     ls__owned_forget(o);
     give_to_loop(o);
     return 0;

@@ -115,7 +115,7 @@ static int wrap_pipes(struct ls_process *p, int ours[3])
     for (int i = 0; i < 3; i++) {
         if (ours[i] < 0)
             continue;
-        int r = ls_stream_from_fd(&p->streams[i], ours[i]);
+        int r = ls_stream_from_fd_at(NULL, &p->streams[i], ours[i]);
         if (r < 0)
             return r;
         ours[i] = -1;
@@ -138,20 +138,20 @@ static int listen_for_end(struct ls_process *p)
 static void close_streams(struct ls_process *p)
 {
     for (int i = 0; i < 3; i++)
-        ls_close(p->streams[i]);
+        ls_close_at(NULL, p->streams[i]);
 }
 
 static void release_process(struct owned *o)
 {
-    ls_process_free(list_entry(o, struct ls_process, owned));
+    ls_process_free_at(NULL, list_entry(o, struct ls_process, owned));
 }
 
-int ls_process_start(ls_process **ret, const struct ls_process_options *o)
+int ls_process_start_at(struct ls_site *site, ls_process **ret, const struct ls_process_options *o)
 {
     int ours[3], theirs[3];
     *ret = NULL;
     if (!ls__loop)
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_process_start");
     if (!o || !o->argv || !o->argv[0])
         return -EINVAL;
     const enum ls_stdio how[3] = {o->in, o->out, o->err};
@@ -195,10 +195,10 @@ int ls_process_pid(const ls_process *p)
     return p->pid;
 }
 
-int ls_process_kill(ls_process *p, int signal)
+int ls_process_kill_at(struct ls_site *site, ls_process *p, int signal)
 {
     if (p->owned.loop != ls__loop)
-        return ls__wrong_loop_of(p->owned.loop, NULL, "ls_process_kill");
+        return ls__wrong_loop_of(p->owned.loop, site, "ls_process_kill");
     if (p->ended)
         return -ESRCH;
     return kill(p->pid, signal) < 0 ? -errno : 0; // not reaped: the pid is its own
@@ -250,12 +250,12 @@ static void end_child(struct ls_process *p, struct task *t)
     wait_end(p, t, LS_HERE, LS_FOREVER, true);
 }
 
-void ls_process_free(ls_process *p)
+void ls_process_free_at(struct ls_site *site, ls_process *p)
 {
     if (!p)
         return;
     if (p->owned.loop != ls__loop) {
-        ls__wrong_loop_of(p->owned.loop, NULL, "ls_process_free");
+        ls__wrong_loop_of(p->owned.loop, site, "ls_process_free");
         return;
     }
     ls__owned_forget(&p->owned);

@@ -49,7 +49,7 @@ static void close_handlers(struct ls_signal *s)
 
 static void release_signal(struct owned *o)
 {
-    ls_signal_close(list_entry(o, struct ls_signal, owned));
+    ls_signal_close_at(NULL, list_entry(o, struct ls_signal, owned));
 }
 
 static int start_handler(struct ls_signal *s, int number)
@@ -65,11 +65,11 @@ static int start_handler(struct ls_signal *s, int number)
     return uv_signal_start(&h->handle, on_signal, number);
 }
 
-int ls_signal_open(ls_signal **ret, const int *signals, size_t n)
+int ls_signal_open_at(struct ls_site *site, ls_signal **ret, const int *signals, size_t n)
 {
     *ret = NULL;
     if (!ls__loop)
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_signal_open");
     if (n == 0 || n > 64)
         return -EINVAL;
     struct ls_signal *s = calloc(1, sizeof(*s) + n * sizeof(s->handlers[0]));
@@ -128,12 +128,12 @@ int ls_signal_wait_at(struct ls_site *site, ls_signal *s, int64_t timeout_ns)
     return r;
 }
 
-void ls_signal_close(ls_signal *s)
+void ls_signal_close_at(struct ls_site *site, ls_signal *s)
 {
     if (!s)
         return;
     if (s->owned.loop != ls__loop) {
-        ls__wrong_loop_of(s->owned.loop, NULL, "ls_signal_close");
+        ls__wrong_loop_of(s->owned.loop, site, "ls_signal_close");
         return;
     }
     ls__owned_forget(&s->owned);

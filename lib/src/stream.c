@@ -32,7 +32,7 @@ static void free_stream(uv_handle_t *handle)
 
 static void release_stream(struct owned *o)
 {
-    ls_close(list_entry(o, struct ls_stream, owned));
+    ls_close_at(NULL, list_entry(o, struct ls_stream, owned));
 }
 
 static bool is_socket(int fd)
@@ -63,15 +63,20 @@ int ls__stream_new(ls_stream **ret, int fd)
     return 0;
 }
 
-int ls_stream_from_fd(ls_stream **ret, int fd)
+int ls_stream_from_fd_at(struct ls_site *site, ls_stream **ret, int fd)
 {
+    *ret = NULL;
+    if (!ls__loop)
+        return ls__wrong_loop(site, "ls_stream_from_fd");
     return ls__stream_new(ret, fd); // libuv makes it non-blocking
 }
 
-int ls_stream_pair(ls_stream *ends[2])
+int ls_stream_pair_at(struct ls_site *site, ls_stream *ends[2])
 {
     int fds[2], r;
     ends[0] = ends[1] = NULL;
+    if (!ls__loop)
+        return ls__wrong_loop(site, "ls_stream_pair");
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
         return -errno;
     for (int i = 0; i < 2; i++) {
@@ -79,7 +84,7 @@ int ls_stream_pair(ls_stream *ends[2])
             close(fds[1]);
             if (i == 0)
                 close(fds[0]);
-            ls_close(ends[0]);
+            ls_close_at(NULL, ends[0]);
             ends[0] = NULL;
             return r;
         }
@@ -103,12 +108,12 @@ static void leave_place(struct ls_stream *s)
     s->place = NULL;
 }
 
-void ls_close(ls_stream *s)
+void ls_close_at(struct ls_site *site, ls_stream *s)
 {
     if (!s)
         return;
     if (s->owned.loop != ls__loop) {
-        ls__wrong_loop_of(s->owned.loop, NULL, "ls_close");
+        ls__wrong_loop_of(s->owned.loop, site, "ls_close");
         return;
     }
     ls__owned_forget(&s->owned);
@@ -119,17 +124,17 @@ void ls_close(ls_stream *s)
     close(s->fd);
 }
 
-int ls_stream_adopt(ls_stream *s)
+int ls_stream_adopt_at(struct ls_site *site, ls_stream *s)
 {
-    int r = ls__owned_adopt(&s->owned, "ls_stream_adopt");
+    int r = ls__owned_adopt(site, &s->owned, "ls_stream_adopt");
     if (r == 0)
         leave_place(s);
     return r;
 }
 
-int ls_stream_disown(ls_stream *s)
+int ls_stream_disown_at(struct ls_site *site, ls_stream *s)
 {
-    int r = ls__owned_disown(&s->owned, "ls_stream_disown");
+    int r = ls__owned_disown(site, &s->owned, "ls_stream_disown");
     if (r == 0)
         leave_place(s);
     return r;

@@ -4,12 +4,12 @@
 
 #include <stdlib.h>
 
-int ls__object_new(size_t size, const char *kind, void *ret)
+int ls__object_new(struct ls_site *site, size_t size, const char *kind, void *ret)
 {
     struct ls_loop *l = ls__loop;
     *(void **)ret = NULL;
     if (!l)
-        return -EPERM;
+        return ls__misuse(site, -EPERM, "%s: cannot be made on a thread without a loop", kind);
     struct object *o = calloc(1, size);
     if (!o)
         return -ENOMEM;
@@ -35,18 +35,19 @@ static int enter(struct ls_site *site, const char *call, const struct object *o,
     return likely((*ret)->loop == o->loop) ? 0 : ls__wrong_loop_of(o->loop, site, call);
 }
 
-static int enter_anywhere(const char *call, const struct object *o)
+static int enter_anywhere(struct ls_site *site, const char *call, const struct object *o)
 {
-    return likely(o->loop == ls__loop) ? 0 : ls__wrong_loop_of(o->loop, NULL, call);
+    return likely(o->loop == ls__loop) ? 0 : ls__wrong_loop_of(o->loop, site, call);
 }
 
-static int free_object(struct object *o, const struct list *waiters, const char *call)
+static int free_object(struct ls_site *site, struct object *o, const struct list *waiters,
+                       const char *call)
 {
-    int r = enter_anywhere(call, o);
+    int r = enter_anywhere(site, call, o);
     if (r < 0)
         return r;
     if (!list_empty(waiters))
-        return ls__misuse(NULL, -EBUSY, "%s: a task waits on it", call);
+        return ls__misuse(site, -EBUSY, "%s: a task waits on it", call);
     ls__object_free(o);
     return 0;
 }
@@ -61,9 +62,9 @@ struct ls_sem {
     uint64_t holder; // of a lock, its id: readers of the live table look for it at wait_object
 };
 
-int ls_sem_new(ls_sem **ret, uint32_t count)
+int ls_sem_new_at(struct ls_site *site, ls_sem **ret, uint32_t count)
 {
-    int r = ls__object_new(sizeof(**ret), "semaphore", ret);
+    int r = ls__object_new(site, sizeof(**ret), "semaphore", ret);
     if (r == 0) {
         (*ret)->count = count;
         (*ret)->lock = count == 1;
@@ -71,9 +72,9 @@ int ls_sem_new(ls_sem **ret, uint32_t count)
     return r;
 }
 
-int ls_sem_free(ls_sem *s)
+int ls_sem_free_at(struct ls_site *site, ls_sem *s)
 {
-    return s ? free_object(&s->base, &s->waiters, "ls_sem_free") : 0;
+    return s ? free_object(site, &s->base, &s->waiters, "ls_sem_free") : 0;
 }
 
 int ls_sem_acquire_at(struct ls_site *site, ls_sem *s, int64_t timeout_ns)
@@ -102,9 +103,9 @@ static void pass_lock(ls_sem *s, const struct task *next)
     s->holder = s->lock && next ? (uint64_t)next->id : 0;
 }
 
-int ls_sem_release(ls_sem *s)
+int ls_sem_release_at(struct ls_site *site, ls_sem *s)
 {
-    int r = enter_anywhere("ls_sem_release", &s->base);
+    int r = enter_anywhere(site, "ls_sem_release", &s->base);
     if (unlikely(r < 0))
         return r;
     const struct task *next = ls__wake_first(&s->waiters, 0);
@@ -113,7 +114,7 @@ int ls_sem_release(ls_sem *s)
     if (next)
         return 0;
     if (s->count == UINT32_MAX)
-        return ls__misuse(NULL, -EOVERFLOW, "ls_sem_release: the count is at its end");
+        return ls__misuse(site, -EOVERFLOW, "ls_sem_release: the count is at its end");
     s->count++;
     return 0;
 }
@@ -133,17 +134,17 @@ struct ls_mutex {
     uint64_t holder; // its id: readers of the live table look for it at wait_object
 };
 
-int ls_mutex_new(ls_mutex **ret)
+int ls_mutex_new_at(struct ls_site *site, ls_mutex **ret)
 {
-    return ls__object_new(sizeof(**ret), "mutex", ret);
+    return ls__object_new(site, sizeof(**ret), "mutex", ret);
 }
 
-int ls_mutex_free(ls_mutex *m)
+int ls_mutex_free_at(struct ls_site *site, ls_mutex *m)
 {
     if (m && m->owner && m->base.loop == ls__loop)
-        return ls__misuse(NULL, -EBUSY, "ls_mutex_free: locked by task \"%s\"",
+        return ls__misuse(site, -EBUSY, "ls_mutex_free: locked by task \"%s\"",
                           ls__task_label(m->owner));
-    return m ? free_object(&m->base, &m->waiters, "ls_mutex_free") : 0;
+    return m ? free_object(site, &m->base, &m->waiters, "ls_mutex_free") : 0;
 }
 
 static void take_mutex(ls_mutex *m, struct task *t)
@@ -189,14 +190,14 @@ int ls_mutex_lock_at(struct ls_site *site, ls_mutex *m, int64_t timeout_ns)
     return lock(site, m, t, timeout_ns, false);
 }
 
-int ls_mutex_unlock(ls_mutex *m)
+int ls_mutex_unlock_at(struct ls_site *site, ls_mutex *m)
 {
     struct task *t;
-    int r = enter(NULL, "ls_mutex_unlock", &m->base, &t);
+    int r = enter(site, "ls_mutex_unlock", &m->base, &t);
     if (unlikely(r < 0))
         return r;
     if (unlikely(m->owner != t))
-        return ls__misuse(NULL, -EPERM, "ls_mutex_unlock: not locked by the caller");
+        return ls__misuse(site, -EPERM, "ls_mutex_unlock: not locked by the caller");
     pass_mutex(m);
     return 0;
 }
@@ -218,14 +219,14 @@ struct ls_event {
     bool set;
 };
 
-int ls_event_new(ls_event **ret)
+int ls_event_new_at(struct ls_site *site, ls_event **ret)
 {
-    return ls__object_new(sizeof(**ret), "event", ret);
+    return ls__object_new(site, sizeof(**ret), "event", ret);
 }
 
-int ls_event_free(ls_event *e)
+int ls_event_free_at(struct ls_site *site, ls_event *e)
 {
-    return e ? free_object(&e->base, &e->waiters, "ls_event_free") : 0;
+    return e ? free_object(site, &e->base, &e->waiters, "ls_event_free") : 0;
 }
 
 int ls_event_wait_at(struct ls_site *site, ls_event *e, int64_t timeout_ns)
@@ -241,9 +242,9 @@ int ls_event_wait_at(struct ls_site *site, ls_event *e, int64_t timeout_ns)
     return ls__wait_in(&e->waiters, t, &w);
 }
 
-int ls_event_set(ls_event *e)
+int ls_event_set_at(struct ls_site *site, ls_event *e)
 {
-    int r = enter_anywhere("ls_event_set", &e->base);
+    int r = enter_anywhere(site, "ls_event_set", &e->base);
     if (r < 0)
         return r;
     e->set = true;
@@ -252,9 +253,9 @@ int ls_event_set(ls_event *e)
     return 0;
 }
 
-int ls_event_clear(ls_event *e)
+int ls_event_clear_at(struct ls_site *site, ls_event *e)
 {
-    int r = enter_anywhere("ls_event_clear", &e->base);
+    int r = enter_anywhere(site, "ls_event_clear", &e->base);
     if (r == 0)
         e->set = false;
     return r;
@@ -272,14 +273,14 @@ struct ls_cond {
     struct list waiters;
 };
 
-int ls_cond_new(ls_cond **ret)
+int ls_cond_new_at(struct ls_site *site, ls_cond **ret)
 {
-    return ls__object_new(sizeof(**ret), "condition", ret);
+    return ls__object_new(site, sizeof(**ret), "condition", ret);
 }
 
-int ls_cond_free(ls_cond *c)
+int ls_cond_free_at(struct ls_site *site, ls_cond *c)
 {
-    return c ? free_object(&c->base, &c->waiters, "ls_cond_free") : 0;
+    return c ? free_object(site, &c->base, &c->waiters, "ls_cond_free") : 0;
 }
 
 int ls_cond_wait_at(struct ls_site *site, ls_cond *c, ls_mutex *m, int64_t timeout_ns)
@@ -298,17 +299,17 @@ int ls_cond_wait_at(struct ls_site *site, ls_cond *c, ls_mutex *m, int64_t timeo
     return r;
 }
 
-int ls_cond_signal(ls_cond *c)
+int ls_cond_signal_at(struct ls_site *site, ls_cond *c)
 {
-    int r = enter_anywhere("ls_cond_signal", &c->base);
+    int r = enter_anywhere(site, "ls_cond_signal", &c->base);
     if (r == 0)
         ls__wake_first(&c->waiters, 0);
     return r;
 }
 
-int ls_cond_broadcast(ls_cond *c)
+int ls_cond_broadcast_at(struct ls_site *site, ls_cond *c)
 {
-    int r = enter_anywhere("ls_cond_broadcast", &c->base);
+    int r = enter_anywhere(site, "ls_cond_broadcast", &c->base);
     while (r == 0 && ls__wake_first(&c->waiters, 0))
         continue;
     return r;

@@ -9,6 +9,7 @@
 // Task structs at the same place of every stack would all fall into the same few cache sets.
 #define COLOURS     16
 #define COLOUR_STEP 64
+#define MANY_LIVE   256 // more do not all stay in the caches
 
 static void task_main(void *arg);
 
@@ -42,7 +43,7 @@ static int more_slots(struct ls_loop *l)
     return 0;
 }
 
-static struct task *place_task(struct ls_loop *l, char *stack)
+static struct task *place_task(const struct ls_loop *l, char *stack)
 {
     size_t colour = ((uintptr_t)stack >> 16) % COLOURS * COLOUR_STEP;
     size_t size = (sizeof(struct task) + 63) & ~(size_t)63;
@@ -174,6 +175,29 @@ static __attribute__((noinline)) struct task *take_cold(struct ls_loop *l)
     return t;
 }
 
+// Its struct, and the stack just below: what a new one is written to, and runs on.
+static void fetch_task(const struct task *t)
+{
+    const char *p = (const char *)t;
+    for (int line = -3; line < 4; line++)
+        __builtin_prefetch(p + line * 64, 1);
+}
+
+// While very many are made, the memory of each is cold. That of the next ones to be made is fetched here; and so that each
+// finds its memory in the caches again when it begins, the one before it by a few is told to fetch it.
+static __attribute__((noinline)) void fetch_ahead(struct ls_loop *l, struct task *t)
+{
+    const struct stacks *s = &l->stacks;
+    struct task **before = &l->spawned[l->live % LS__AHEAD];
+    if (s->poison)
+        return;
+    if (s->npool > s->ntrimmed + LS__AHEAD)
+        fetch_task(place_task(l, s->pool[s->npool - LS__AHEAD]));
+    if (*before)
+        (*before)->beyond = t; // it may have ended, but its memory stays that of a task
+    *before = t;
+}
+
 // The memory of the task is clean: fresh from the kernel, or left so by the one before (free_task).
 static inline ls_task new_task(struct ls_loop *l, struct ls_site *site, ls_fn fn, void *arg,
                                struct task *parent, struct ls_group *group)
@@ -182,6 +206,8 @@ static inline ls_task new_task(struct ls_loop *l, struct ls_site *site, ls_fn fn
     struct task *t = likely(stack != NULL) ? place_task(l, stack) : take_cold(l);
     if (unlikely(!t))
         return (ls_task){-ENOMEM};
+    if (unlikely(l->live >= MANY_LIVE))
+        fetch_ahead(l, t);
     int64_t id = t->id + (1 << LS_ABI_SLOT_BITS);
     t->id = id;
     t->owner->id = id;
@@ -191,7 +217,6 @@ static inline ls_task new_task(struct ls_loop *l, struct ls_site *site, ls_fn fn
     t->created_ns = l->now_ns;
     t->state = LS_ABI_NEW;
     t->flags = 0;
-    t->alone_left = LS__ALONE_STEPS;
     t->awaiter = NULL;
     join_family(l, t, parent, group);
     t->context.sp = context_make(stack + STACK_PAGE, (char *)t, task_main, t);
@@ -203,6 +228,7 @@ static inline ls_task new_task(struct ls_loop *l, struct ls_site *site, ls_fn fn
     l->record->created++;
     t->stats = &l->stats[site_number];
     t->stats->created++;
+    t->alone_left = (uint8_t)(LS__ALONE_STEPS - t->stats->short_steps);
     if (unlikely(l->live++ == 0))
         ls__loop_tasks_changed(l);
     ready_push(l, t);
@@ -387,6 +413,10 @@ static void task_main(void *arg)
     struct task *t = arg;
     struct ls_loop *l = t->loop;
     context_entered(&l->context);
+    if (unlikely(t->beyond != NULL)) {
+        fetch_task(t->beyond);
+        t->beyond = NULL;
+    }
     t->state = LS_ABI_RUNNING;
     l->record->started++;
     t->result = t->fn(t->arg);
@@ -732,12 +762,12 @@ void ls__task_name(struct task *t, const char *name)
     record_end(&t->slot->seq, seq);
 }
 
-int ls_set_name(ls_task task, const char *name)
+int ls_set_name_at(struct ls_site *site, ls_task task, const char *name)
 {
     struct ls_loop *l = ls__loop;
     struct task *t = l ? task_of(l, task) : NULL;
     if (!t)
-        return l ? -ESRCH : -EPERM;
+        return l ? (int)ls__stale(site, task, "ls_set_name") : ls__wrong_loop(site, "ls_set_name");
     ls__task_name(t, name ? name : "");
     return 0;
 }
@@ -765,10 +795,10 @@ bool ls_alive(ls_task task)
     return t && !task_ended(t);
 }
 
-int ls_on_unread_error(ls_loop *loop, ls_unread_error_fn fn, void *ctx)
+int ls_on_unread_error_at(struct ls_site *site, ls_loop *loop, ls_unread_error_fn fn, void *ctx)
 {
     if (!loop || loop != ls__loop)
-        return -EPERM;
+        return ls__wrong_loop(site, "ls_on_unread_error");
     loop->unread_error = fn;
     loop->unread_error_ctx = ctx;
     return 0;

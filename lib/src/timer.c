@@ -4,6 +4,7 @@
 
 #define NS_PER_MS  1000000
 #define LONGEST_MS ((1ull << 36) - 1) // about two years: more than that is cut
+#define BEYOND     4
 
 void ls__wheel_init(struct wheel *w, int64_t now_ns)
 {
@@ -12,6 +13,7 @@ void ls__wheel_init(struct wheel *w, int64_t now_ns)
     w->next_ms = UINT64_MAX;
     list_init(&w->fresh);
     list_init(&w->dated);
+    list_init(&w->due);
     for (int level = 0; level < WHEEL_LEVELS; level++)
         for (int slot = 0; slot < 64; slot++)
             list_init(&w->slots[level][slot]);
@@ -55,9 +57,13 @@ void ls__timer_arm(struct wheel *w, struct timer *timer, int64_t at_ns)
 
 void ls__wheel_settle(struct wheel *w, int64_t now_ns)
 {
+    struct timer *before[BEYOND] = {NULL};
     struct list *node;
-    while ((node = list_pop(&w->fresh))) {
-        struct timer *timer = list_entry(node, struct timer, link);
+    for (unsigned i = 0; (node = list_pop(&w->fresh)); i++) {
+        struct timer *timer = list_entry(node, struct timer, link), **last = &before[i % BEYOND];
+        if (*last)
+            (*last)->beyond = timer;
+        *last = timer;
         int64_t at;
         if (__builtin_add_overflow(now_ns, timer->expiry, &at))
             at = INT64_MAX - NS_PER_MS;
@@ -91,6 +97,26 @@ static void find_next(struct wheel *w)
     w->next_ms = first_slot(w, &at) < 0 ? UINT64_MAX : at;
 }
 
+// One slot, whose time has come. In those of the lowest level all have the same time.
+static void empty_slot(struct wheel *w, int level, unsigned slot, uint64_t now_ms)
+{
+    struct list timers, *node;
+    w->occupied[level] &= ~(1ull << slot);
+    if (level == 0) {
+        list_splice(&w->due, &w->slots[level][slot]);
+        return;
+    }
+    list_init(&timers);
+    list_splice(&timers, &w->slots[level][slot]);
+    while ((node = list_pop(&timers))) {
+        struct timer *timer = list_entry(node, struct timer, link);
+        if ((uint64_t)timer->expiry <= now_ms)
+            list_append(&w->due, &timer->link);
+        else
+            place(w, timer);
+    }
+}
+
 void ls__wheel_advance(struct wheel *w, int64_t now_ns)
 {
     uint64_t now_ms = (uint64_t)now_ns / NS_PER_MS, at;
@@ -98,22 +124,20 @@ void ls__wheel_advance(struct wheel *w, int64_t now_ns)
         return;
     int level;
     while ((level = first_slot(w, &at)) >= 0 && at <= now_ms) {
-        struct list due, *node;
-        unsigned slot = (at >> (6 * level)) & 63;
         w->now_ms = at;
-        w->occupied[level] &= ~(1ull << slot);
-        list_init(&due);
-        list_splice(&due, &w->slots[level][slot]);
-        while ((node = list_pop(&due))) {
-            struct timer *timer = list_entry(node, struct timer, link);
-            __builtin_prefetch(due.next); // thousands may come at once
-            if ((uint64_t)timer->expiry <= now_ms)
-                timer->fire(timer);
-            else
-                place(w, timer);
-        }
+        empty_slot(w, level, (at >> (6 * level)) & 63, now_ms);
     }
     if (now_ms > w->now_ms)
         w->now_ms = now_ms;
     find_next(w);
+}
+
+void ls__wheel_fire(struct wheel *w, unsigned most)
+{
+    struct list *node;
+    while (most-- > 0 && (node = list_pop(&w->due))) {
+        struct timer *timer = list_entry(node, struct timer, link);
+        __builtin_prefetch(timer->beyond, 1);
+        timer->fire(timer);
+    }
 }

@@ -16,7 +16,9 @@
 
 struct timer {
     struct list link; // zeroed when not armed
-    int64_t expiry;   // ms on the wheel's clock; in `fresh`: ns from now; in `dated`: ns
+    struct timer *
+        beyond; // a few after it in its slot, to be fetched while it fires; only a hint, may be gone
+    int64_t expiry; // ms on the wheel's clock; in `fresh`: ns from now; in `dated`: ns
     void (*fire)(struct timer *timer);
 };
 
@@ -25,7 +27,7 @@ struct wheel {
     uint64_t next_ms;                // nothing is due before; UINT64_MAX: nothing at all
     uint64_t occupied[WHEEL_LEVELS]; // a bit a slot; may be set for a slot that has become empty
     uint64_t armed;                  // for the figures
-    struct list fresh, dated;
+    struct list fresh, dated, due;   // due: their time has come, not fired yet
     struct list slots[WHEEL_LEVELS][64];
 };
 
@@ -34,8 +36,15 @@ void ls__wheel_init(struct wheel *w, int64_t now_ns);
 void ls__timer_arm(struct wheel *w, struct timer *timer, int64_t at_ns);
 // Puts the fresh and dated ones into the wheel.
 void ls__wheel_settle(struct wheel *w, int64_t now_ns);
-// Fires what is due. Firing may arm and cancel.
+// Finds what is due by now.
 void ls__wheel_advance(struct wheel *w, int64_t now_ns);
+// Fires what is due, the `most` first of it. Firing may arm and cancel.
+void ls__wheel_fire(struct wheel *w, unsigned most);
+
+static inline bool wheel_due(const struct wheel *w)
+{
+    return !list_empty(&w->due);
+}
 
 static inline void timer_init(struct timer *timer, void (*fire)(struct timer *))
 {

@@ -35,6 +35,7 @@ static void abort_wait(struct task *t, int why)
 void ls__call_timeout(struct timer *timer)
 {
     struct task *t = list_entry(timer, struct task, timer);
+    fetch_to_run(t);
     abort_wait(t, -ETIMEDOUT);
 }
 
@@ -86,10 +87,10 @@ int ls__interrupt_status(struct task *t)
     return t->interrupt;
 }
 
-int ls_check(void)
+int ls_check_at(struct ls_site *site)
 {
     struct task *t = task_current();
-    return t ? ls__interrupt_status(t) : -EPERM;
+    return t ? ls__interrupt_status(t) : ls__not_in_task(site, "ls_check");
 }
 
 // ---- queues ----
@@ -189,12 +190,12 @@ static void pop_deadline(struct task *t)
     show_deadline(t);
 }
 
-int ls_deadline_begin(struct ls_deadline *deadline, int64_t timeout_ns)
+int ls_deadline_begin_at(struct ls_site *site, struct ls_deadline *deadline, int64_t timeout_ns)
 {
     struct task *t = task_current();
     deadline->opaque[0] = NULL;
     if (!t)
-        return -EPERM;
+        return ls__not_in_task(site, "ls_deadline_begin");
     struct ls_loop *l = t->loop;
     struct deadline *d = new_deadline(l);
     if (!d)
@@ -221,12 +222,12 @@ int ls_deadline_begin(struct ls_deadline *deadline, int64_t timeout_ns)
     return 0;
 }
 
-int ls_deadline_end(struct ls_deadline *deadline)
+int ls_deadline_end_at(struct ls_site *site, struct ls_deadline *deadline)
 {
     struct task *t = task_current();
     struct deadline *d = deadline->opaque[0];
     if (!t || !d || t->deadline != d)
-        return ls__misuse(NULL, -EINVAL,
+        return ls__misuse(site, -EINVAL,
                           "ls_deadline_end: not the innermost deadline of this task");
     bool expired = d->expired;
     deadline->opaque[0] = NULL;
@@ -250,11 +251,11 @@ void ls__deadlines_abandoned(struct task *t)
     t->interrupt = interrupt_status(t);
 }
 
-int ls_shield_begin(void)
+int ls_shield_begin_at(struct ls_site *site)
 {
     struct task *t = task_current();
     if (!t)
-        return -EPERM;
+        return ls__not_in_task(site, "ls_shield_begin");
     t->untidy = true;
     t->shields++;
     t->flags |= LS_ABI_SHIELDED;
@@ -263,13 +264,13 @@ int ls_shield_begin(void)
     return 0;
 }
 
-int ls_shield_end(void)
+int ls_shield_end_at(struct ls_site *site)
 {
     struct task *t = task_current();
     if (!t)
-        return -EPERM;
+        return ls__not_in_task(site, "ls_shield_end");
     if (t->shields == 0)
-        return ls__misuse(NULL, -EINVAL, "ls_shield_end without ls_shield_begin");
+        return ls__misuse(site, -EINVAL, "ls_shield_end without ls_shield_begin");
     if (--t->shields == 0) {
         t->flags &= (uint16_t)~LS_ABI_SHIELDED;
         slot_show_flags(t);

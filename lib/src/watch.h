@@ -6,6 +6,10 @@
 // SHARED_STEPS of them at most. Their time is divided among them equally. Nothing is lost, and nothing is off by more than
 // a few short steps, until one of them is long after all: then its time is spread over the tasks of that one reading,
 // and each of them is timed alone again.
+//
+// A task is born with what is known of its spawn site: after ALONE_STEPS short steps of the site's tasks the next ones
+// share from their first step on. So the many short lives of one site share readings, too. One long step, and the site
+// begins anew.
 #ifndef LS_WATCH_H
 #define LS_WATCH_H
 
@@ -38,6 +42,14 @@ static inline void charge(struct task *t, int64_t ns)
     __atomic_store_n(&s->busy_ns, s->busy_ns + (uint64_t)ns, __ATOMIC_RELAXED);
 }
 
+static inline void learn_of_site(struct site_stats *site, bool is_short)
+{
+    if (!is_short)
+        site->short_steps = 0;
+    else if (site->short_steps < ALONE_STEPS)
+        site->short_steps++;
+}
+
 static inline void charge_alone(struct task *t, int64_t took)
 {
     charge(t, took);
@@ -45,22 +57,54 @@ static inline void charge_alone(struct task *t, int64_t took)
         t->alone_left = ALONE_STEPS;
     else if (t->alone_left > 0)
         t->alone_left--;
+    else
+        return;
+    learn_of_site(t->stats, took <= SHORT_NS);
 }
 
-// from: NULL when its step is nobody's any more, because the task has ended.
+// The step of `from` that ends now; NULL: that of a task that has ended, or of the loop.
+static inline void share_step(struct ls_loop *l, struct task *from)
+{
+    struct shared_step *s = &l->sharing[l->nsharing];
+    if (from)
+        *s = (struct shared_step){.task = from, .id = from->id};
+    else
+        *s = (struct shared_step){.site = l->ended.site};
+    l->nsharing += from || l->ended.site;
+    l->ended.site = NULL;
+}
+
 static inline void charge_shared(struct ls_loop *l, struct task *from, int64_t took)
 {
-    uint32_t n = l->nsharing + 1;
-    int64_t share = took / n;
+    int64_t share = took / (l->nsharing + 1);
     bool all_short = share <= SHORT_NS;
-    if (from)
-        l->sharing[l->nsharing++] = from;
+    share_step(l, from);
     for (uint32_t i = 0; i < l->nsharing; i++) {
-        charge(l->sharing[i], share);
+        const struct shared_step *s = &l->sharing[i];
+        struct site_stats *site = s->site;
+        if (s->id) {
+            if (s->task->id != s->id) // it has ended since, and another is in its place
+                continue;
+            charge(s->task, share);
+            site = s->task->stats;
+            if (unlikely(!all_short))
+                s->task->alone_left = ALONE_STEPS;
+        }
         if (unlikely(!all_short))
-            l->sharing[i]->alone_left = ALONE_STEPS;
+            site->short_steps = 0;
     }
     l->nsharing = 0;
+}
+
+static inline void charge_step(struct ls_loop *l, struct task *from, int64_t took)
+{
+    if (l->nsharing > 0)
+        charge_shared(l, from, took);
+    else if (from)
+        charge_alone(from, took);
+    else if (l->ended.site)
+        learn_of_site(l->ended.site, took <= SHORT_NS);
+    l->ended.site = NULL;
 }
 
 // A reading, at the end of the step of `from` (NULL: of the loop, or of a task that has ended). The time since the last
@@ -71,10 +115,7 @@ static inline int64_t read_step(struct ls_loop *l, struct task *from)
     int64_t took = 0;
     if (l->step_ticks) {
         took = clock_ticks_span(&l->clock, l->step_ticks, ticks);
-        if (l->nsharing > 0)
-            charge_shared(l, from, took);
-        else if (from)
-            charge_alone(from, took);
+        charge_step(l, from, took);
     }
     l->step_ticks = l->event_ticks = ticks;
     l->now_ns = clock_ticks_to_ns(&l->clock, ticks);
@@ -91,8 +132,11 @@ static inline void put_switch(struct ls_loop *l, const struct task *from, const 
 static inline bool may_share(const struct ls_loop *l, const struct task *from,
                              const struct task *to)
 {
-    return l->observe == OBSERVE_WATCH && from && (from->alone_left | to->alone_left) == 0 &&
-           l->nsharing < SHARED_STEPS - 1;
+    if (l->observe != OBSERVE_WATCH || l->nsharing >= SHARED_STEPS - 1)
+        return false;
+    if (from)
+        return (from->alone_left | to->alone_left) == 0;
+    return l->ended.site && (l->ended.alone_left | to->alone_left) == 0;
 }
 
 #endif

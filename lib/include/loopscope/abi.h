@@ -35,10 +35,11 @@
 // F_RDLCK) on the byte LS_ABI_WATCH_BYTE. The runtime looks for it every 100 ms in which it runs. The lock goes with the
 // reader, however that ends.
 //
-// Tasks whose last 64 steps were each shorter than 200 ns may have up to 16 of these, one after another, timed together:
-// their time is divided equally, and their events bear the ticks of the reading before them. Should one of them be long
-// after all, its time is spread over the tasks of these switch events of equal ticks, once; all other steps are timed from
-// their beginning to their end. The sum over all tasks is always exact.
+// Tasks whose last 64 steps were each shorter than 200 ns, and new tasks of a spawn site of which that is true, may have up
+// to 16 of these, one after another, timed together: their time is divided equally, and their events bear the ticks of the
+// reading before them. Should any of them be long after all, its time is spread over the tasks of these switch events of
+// equal ticks, once; all other steps are timed from their beginning to their end. The sum over all tasks is always exact,
+// but for the last step of each, which is told by the events only.
 #ifndef LOOPSCOPE_ABI_H
 #define LOOPSCOPE_ABI_H
 
@@ -127,7 +128,7 @@ struct ls_abi_loop {
     uint64_t iteration;     // turns of the loop so far
     uint64_t address;       // of the uv_loop_t
     uint32_t flags;         // enum ls_abi_loop_flag
-    uint32_t ready;         // tasks that wait for their turn, at the last turn
+    uint32_t ready;         // tasks that still waited for theirs when the last turn was over
     char name[16];
 
     // Totals since the loop began. Each is stored alone.

@@ -25,7 +25,7 @@
 // live until the call returns.
 //
 // Sites: macros capture file, line and function of the call at no cost. The functions behind them
-// end in _at and take a site, NULL when unknown: for bindings.
+// end in _at and take a site, NULL when unknown: for bindings, and to be pointed to.
 #ifndef LOOPSCOPE_H
 #define LOOPSCOPE_H
 
@@ -120,7 +120,9 @@ LS_API int64_t ls_run_at(struct ls_site *site, const struct ls_options *options,
 LS_API int ls_attach(ls_loop **ret, struct uv_loop_s *uv, const struct ls_options *options);
 // Cancels all tasks and, once they have ended and the handles are closed, calls done(ctx) from
 // uv_run; then *loop is gone. done may be NULL. Not from a task. -EALREADY when closing.
-LS_API int ls_loop_close(ls_loop *loop, void (*done)(void *ctx), void *ctx);
+#define ls_loop_close(loop, done, ctx) ls_loop_close_at(LS_HERE, loop, done, ctx)
+LS_API int ls_loop_close_at(struct ls_site *site, ls_loop *loop, void (*done)(void *ctx),
+                            void *ctx);
 
 LS_API ls_loop *ls_loop_current(void);              // of this thread; NULL none
 LS_API struct uv_loop_s *ls_loop_uv(ls_loop *loop); // for the program's own handles
@@ -174,7 +176,8 @@ LS_API int ls_yield_at(struct ls_site *site);
 #define ls_sleep(ns) ls_sleep_at(LS_HERE, ns)
 LS_API int ls_sleep_at(struct ls_site *site, int64_t ns);
 // What the next await point would say: 0, -ECANCELED or -ETIMEDOUT. Does not suspend.
-LS_API int ls_check(void);
+#define ls_check() ls_check_at(LS_HERE)
+LS_API int ls_check_at(struct ls_site *site);
 
 // Asks the task, and its descendants, to cancel: their await points return -ECANCELED from now on,
 // except under a shield. Idempotent. Returns 0; -ESRCH when it has ended or the handle is stale. A
@@ -192,7 +195,8 @@ LS_API ls_task ls_self(void);       // id 0 outside tasks
 LS_API ls_task ls_parent(void);     // of the calling task; id 0 none. May be stale
 LS_API bool ls_alive(ls_task task); // has not ended
 // Name of a task, shown outside; at most 23 bytes are kept, copied.
-LS_API int ls_set_name(ls_task task, const char *name);
+#define ls_set_name(task, name) ls_set_name_at(LS_HERE, task, name)
+LS_API int ls_set_name_at(struct ls_site *site, ls_task task, const char *name);
 LS_API const char *ls_name(ls_task task); // the label of its spawn site when not named; "" stale
 
 // Called when a task ends with an error that nobody will read (detached, or dropped by its parent).
@@ -200,13 +204,17 @@ LS_API const char *ls_name(ls_task task); // the label of its spawn site when no
 // restores the default.
 typedef void (*ls_unread_error_fn)(ls_task task, const char *name, const struct ls_site *spawned,
                                    int error, void *ctx);
-LS_API int ls_on_unread_error(ls_loop *loop, ls_unread_error_fn fn, void *ctx);
+#define ls_on_unread_error(loop, fn, ctx) ls_on_unread_error_at(LS_HERE, loop, fn, ctx)
+LS_API int ls_on_unread_error_at(struct ls_site *site, ls_loop *loop, ls_unread_error_fn fn,
+                                 void *ctx);
 
 // Task-local values. The key is the address of any static object. A child sees the values that its
 // parent had when it was spawned; setting one changes it for the caller and its later children
 // only. Values are not owned.
-LS_API int ls_local_set(const void *key, void *value); // 0, -ENOMEM, -EPERM
-LS_API void *ls_local_get(const void *key);            // NULL when not set, or outside tasks
+// 0, -ENOMEM, -EPERM
+#define ls_local_set(key, value) ls_local_set_at(LS_HERE, key, value)
+LS_API int ls_local_set_at(struct ls_site *site, const void *key, void *value);
+LS_API void *ls_local_get(const void *key); // NULL when not set, or outside tasks
 
 // ---- Deadlines and shields ----
 //
@@ -218,13 +226,20 @@ LS_API void *ls_local_get(const void *key);            // NULL when not set, or 
 struct ls_deadline {
     void *opaque[10];
 };
-LS_API int ls_deadline_begin(struct ls_deadline *d, int64_t timeout_ns); // 0, -ENOMEM, -EPERM
-LS_API int ls_deadline_end(struct ls_deadline *d); // 0, or -ETIMEDOUT when it had passed
+// 0, -ENOMEM, -EPERM
+#define ls_deadline_begin(d, timeout_ns) ls_deadline_begin_at(LS_HERE, d, timeout_ns)
+LS_API int ls_deadline_begin_at(struct ls_site *site, struct ls_deadline *d, int64_t timeout_ns);
+// 0, or -ETIMEDOUT when it had passed.
+#define ls_deadline_end(d) ls_deadline_end_at(LS_HERE, d)
+LS_API int ls_deadline_end_at(struct ls_site *site, struct ls_deadline *d);
 
 // Between begin and end, cancellation of the calling task, and deadlines begun before, are held
 // back; they are delivered afterwards. Bound the stretch by a deadline begun inside. Nests.
-LS_API int ls_shield_begin(void);
-LS_API int ls_shield_end(void); // what ls_check says now
+#define ls_shield_begin() ls_shield_begin_at(LS_HERE)
+LS_API int ls_shield_begin_at(struct ls_site *site);
+// What ls_check says now.
+#define ls_shield_end() ls_shield_end_at(LS_HERE)
+LS_API int ls_shield_end_at(struct ls_site *site);
 
 // ---- Groups ----
 //
@@ -259,8 +274,12 @@ LS_API ls_task ls_group_spawn_at(struct ls_site *site, ls_group *group, ls_fn fn
 #define ls_group_wait(group)                 ls_group_wait_at(LS_HERE, group, LS_FOREVER)
 #define ls_group_wait_for(group, timeout_ns) ls_group_wait_at(LS_HERE, group, timeout_ns)
 LS_API int64_t ls_group_wait_at(struct ls_site *site, ls_group *group, int64_t timeout_ns);
-LS_API int ls_group_cancel(ls_group *group); // idempotent; does not wait
-LS_API int ls_group_get_stats(const ls_group *group, struct ls_group_stats *ret);
+// Idempotent; does not wait.
+#define ls_group_cancel(group) ls_group_cancel_at(LS_HERE, group)
+LS_API int ls_group_cancel_at(struct ls_site *site, ls_group *group);
+#define ls_group_get_stats(group, ret) ls_group_get_stats_at(LS_HERE, group, ret)
+LS_API int ls_group_get_stats_at(struct ls_site *site, const ls_group *group,
+                                 struct ls_group_stats *ret);
 
 struct ls_job {
     ls_fn fn;
@@ -279,8 +298,12 @@ LS_API int64_t ls_gather_at(struct ls_site *site, const struct ls_job *jobs, siz
 // Each task has a stack of things to undo, run last in first out when its function has returned:
 // after success, an error, or a cancel. It may await: it runs under a shield, bounded by
 // ls_options.cleanup_ns in all.
-LS_API int ls_defer(void (*fn)(void *arg), void *arg) LS_MUST_USE; // -ENOMEM: nothing was pushed
-LS_API int ls_undefer(void (*fn)(void *arg), void *arg); // forgets the newest such entry; -ENOENT
+// -ENOMEM: nothing was pushed
+#define ls_defer(fn, arg) ls_defer_at(LS_HERE, fn, arg)
+LS_API int ls_defer_at(struct ls_site *site, void (*fn)(void *arg), void *arg) LS_MUST_USE;
+// Forgets the newest such entry; -ENOENT.
+#define ls_undefer(fn, arg) ls_undefer_at(LS_HERE, fn, arg)
+LS_API int ls_undefer_at(struct ls_site *site, void (*fn)(void *arg), void *arg);
 // Runs what was pushed since ls_scope_begin.
 struct ls_scope {
     uint64_t opaque;
@@ -289,10 +312,14 @@ LS_API struct ls_scope ls_scope_begin(void);
 LS_API int ls_scope_end(struct ls_scope scope);
 
 // Descriptors and memory of the calling task's scope.
-LS_API int ls_own_fd(int fd) LS_MUST_USE; // will be closed; fd, or -ENOMEM (fd stays the caller's)
-LS_API int ls_disown_fd(int fd);          // 0, -ENOENT
-LS_API void *ls_alloc(size_t size);       // zeroed; freed with the scope; NULL out of memory
-LS_API void ls_free(void *memory);        // before that; NULL is fine
+// Will be closed; fd, or -ENOMEM (fd stays the caller's).
+#define ls_own_fd(fd) ls_own_fd_at(LS_HERE, fd)
+LS_API int ls_own_fd_at(struct ls_site *site, int fd) LS_MUST_USE;
+// 0, -ENOENT
+#define ls_disown_fd(fd) ls_disown_fd_at(LS_HERE, fd)
+LS_API int ls_disown_fd_at(struct ls_site *site, int fd);
+LS_API void *ls_alloc(size_t size); // zeroed; freed with the scope; NULL out of memory
+LS_API void ls_free(void *memory);  // before that; NULL is fine
 
 // ---- Synchronisation ----
 //
@@ -301,46 +328,66 @@ LS_API void ls_free(void *memory);        // before that; NULL is fine
 // belong to the program, not to a task. The calls without a timeout never wait, and may be made
 // outside tasks. Timeouts as everywhere.
 
-LS_API int ls_sem_new(ls_sem **ret, uint32_t count);
-LS_API int ls_sem_free(ls_sem *sem);
+#define ls_sem_new(ret, count) ls_sem_new_at(LS_HERE, ret, count)
+LS_API int ls_sem_new_at(struct ls_site *site, ls_sem **ret, uint32_t count);
+#define ls_sem_free(sem) ls_sem_free_at(LS_HERE, sem)
+LS_API int ls_sem_free_at(struct ls_site *site, ls_sem *sem);
 #define ls_sem_acquire(sem, timeout_ns) ls_sem_acquire_at(LS_HERE, sem, timeout_ns)
 LS_API int ls_sem_acquire_at(struct ls_site *site, ls_sem *sem, int64_t timeout_ns); // awaits
-LS_API int ls_sem_release(ls_sem *sem); // -EOVERFLOW at UINT32_MAX
+// -EOVERFLOW at UINT32_MAX
+#define ls_sem_release(sem) ls_sem_release_at(LS_HERE, sem)
+LS_API int ls_sem_release_at(struct ls_site *site, ls_sem *sem);
 LS_API uint32_t ls_sem_count(const ls_sem *sem);
 
 // Owned by a task: -EDEADLK when it has it already, -EPERM when it unlocks what it has not. A task
 // that ends with one locked is reported in debug mode, and the mutex passed on.
-LS_API int ls_mutex_new(ls_mutex **ret);
-LS_API int ls_mutex_free(ls_mutex *mutex);
+#define ls_mutex_new(ret) ls_mutex_new_at(LS_HERE, ret)
+LS_API int ls_mutex_new_at(struct ls_site *site, ls_mutex **ret);
+#define ls_mutex_free(mutex) ls_mutex_free_at(LS_HERE, mutex)
+LS_API int ls_mutex_free_at(struct ls_site *site, ls_mutex *mutex);
 #define ls_mutex_lock(mutex, timeout_ns) ls_mutex_lock_at(LS_HERE, mutex, timeout_ns)
 LS_API int ls_mutex_lock_at(struct ls_site *site, ls_mutex *mutex, int64_t timeout_ns); // awaits
-LS_API int ls_mutex_unlock(ls_mutex *mutex);
+#define ls_mutex_unlock(mutex) ls_mutex_unlock_at(LS_HERE, mutex)
+LS_API int ls_mutex_unlock_at(struct ls_site *site, ls_mutex *mutex);
 
 // Set or not; waiters pass while it is set.
-LS_API int ls_event_new(ls_event **ret);
-LS_API int ls_event_free(ls_event *event);
+#define ls_event_new(ret) ls_event_new_at(LS_HERE, ret)
+LS_API int ls_event_new_at(struct ls_site *site, ls_event **ret);
+#define ls_event_free(event) ls_event_free_at(LS_HERE, event)
+LS_API int ls_event_free_at(struct ls_site *site, ls_event *event);
 #define ls_event_wait(event, timeout_ns) ls_event_wait_at(LS_HERE, event, timeout_ns)
 LS_API int ls_event_wait_at(struct ls_site *site, ls_event *event, int64_t timeout_ns); // awaits
-LS_API int ls_event_set(ls_event *event);                                               // wakes all
-LS_API int ls_event_clear(ls_event *event);
+// Wakes all.
+#define ls_event_set(event) ls_event_set_at(LS_HERE, event)
+LS_API int ls_event_set_at(struct ls_site *site, ls_event *event);
+#define ls_event_clear(event) ls_event_clear_at(LS_HERE, event)
+LS_API int ls_event_clear_at(struct ls_site *site, ls_event *event);
 LS_API bool ls_event_is_set(const ls_event *event);
 
 // Used with a mutex. The wait gives the mutex up and has it again when it returns, whatever it
 // returns.
-LS_API int ls_cond_new(ls_cond **ret);
-LS_API int ls_cond_free(ls_cond *cond);
+#define ls_cond_new(ret) ls_cond_new_at(LS_HERE, ret)
+LS_API int ls_cond_new_at(struct ls_site *site, ls_cond **ret);
+#define ls_cond_free(cond) ls_cond_free_at(LS_HERE, cond)
+LS_API int ls_cond_free_at(struct ls_site *site, ls_cond *cond);
 #define ls_cond_wait(cond, mutex, timeout_ns) ls_cond_wait_at(LS_HERE, cond, mutex, timeout_ns)
 LS_API int ls_cond_wait_at(struct ls_site *site, ls_cond *cond, ls_mutex *mutex,
                            int64_t timeout_ns); // awaits
-LS_API int ls_cond_signal(ls_cond *cond);
-LS_API int ls_cond_broadcast(ls_cond *cond);
+#define ls_cond_signal(cond) ls_cond_signal_at(LS_HERE, cond)
+LS_API int ls_cond_signal_at(struct ls_site *site, ls_cond *cond);
+#define ls_cond_broadcast(cond) ls_cond_broadcast_at(LS_HERE, cond)
+LS_API int ls_cond_broadcast_at(struct ls_site *site, ls_cond *cond);
 
 // A channel of values of one size, many to many. capacity 0: a send waits until its value is
 // received. Closing lets receivers drain it; then, and for every send, -EPIPE. A value is never
 // lost: a send that fails was not received.
-LS_API int ls_chan_new(ls_chan **ret, size_t item_size, uint32_t capacity);
-LS_API int ls_chan_free(ls_chan *chan);
-LS_API int ls_chan_close(ls_chan *chan); // idempotent; wakes all
+#define ls_chan_new(ret, item_size, capacity) ls_chan_new_at(LS_HERE, ret, item_size, capacity)
+LS_API int ls_chan_new_at(struct ls_site *site, ls_chan **ret, size_t item_size, uint32_t capacity);
+#define ls_chan_free(chan) ls_chan_free_at(LS_HERE, chan)
+LS_API int ls_chan_free_at(struct ls_site *site, ls_chan *chan);
+// Idempotent; wakes all.
+#define ls_chan_close(chan) ls_chan_close_at(LS_HERE, chan)
+LS_API int ls_chan_close_at(struct ls_site *site, ls_chan *chan);
 #define ls_chan_send(chan, item, timeout_ns) ls_chan_send_at(LS_HERE, chan, item, timeout_ns)
 #define ls_chan_recv(chan, item, timeout_ns) ls_chan_recv_at(LS_HERE, chan, item, timeout_ns)
 LS_API int ls_chan_send_at(struct ls_site *site, ls_chan *chan, const void *item,
@@ -421,17 +468,26 @@ LS_API int ls_tcp_connect_at(struct ls_site *site, ls_stream **ret, const char *
 LS_API int ls_unix_connect_at(struct ls_site *site, ls_stream **ret, const char *path,
                               int64_t timeout_ns);
 // host NULL: all addresses. port 0: any, see ls_listener_port. backlog 0: 511.
-LS_API int ls_tcp_listen(ls_listener **ret, const char *host, uint16_t port, int backlog);
-LS_API int ls_unix_listen(ls_listener **ret, const char *path,
-                          int backlog);                   // unlinks path when closed
+#define ls_tcp_listen(ret, host, port, backlog) ls_tcp_listen_at(LS_HERE, ret, host, port, backlog)
+LS_API int ls_tcp_listen_at(struct ls_site *site, ls_listener **ret, const char *host,
+                            uint16_t port, int backlog);
+// Unlinks path when closed.
+#define ls_unix_listen(ret, path, backlog) ls_unix_listen_at(LS_HERE, ret, path, backlog)
+LS_API int ls_unix_listen_at(struct ls_site *site, ls_listener **ret, const char *path,
+                             int backlog);
 LS_API int ls_listener_port(const ls_listener *listener); // negative errno: not TCP
 #define ls_accept(listener, ret, timeout_ns) ls_accept_at(LS_HERE, listener, ret, timeout_ns)
 LS_API int ls_accept_at(struct ls_site *site, ls_listener *listener, ls_stream **ret,
-                        int64_t timeout_ns);          // awaits
-LS_API void ls_listener_close(ls_listener *listener); // NULL is fine
+                        int64_t timeout_ns); // awaits
+// NULL is fine
+#define ls_listener_close(listener) ls_listener_close_at(LS_HERE, listener)
+LS_API void ls_listener_close_at(struct ls_site *site, ls_listener *listener);
 // Takes fd over: a socket, pipe or terminal. On error fd stays the caller's.
-LS_API int ls_stream_from_fd(ls_stream **ret, int fd);
-LS_API int ls_stream_pair(ls_stream *ends[2]); // a connected pair of Unix sockets
+#define ls_stream_from_fd(ret, fd) ls_stream_from_fd_at(LS_HERE, ret, fd)
+LS_API int ls_stream_from_fd_at(struct ls_site *site, ls_stream **ret, int fd);
+// A connected pair of Unix sockets.
+#define ls_stream_pair(ends) ls_stream_pair_at(LS_HERE, ends)
+LS_API int ls_stream_pair_at(struct ls_site *site, ls_stream *ends[2]);
 
 // Awaits. Bytes read (at least 1, at most size), 0 at the end, or negative errno.
 #define ls_read(stream, buffer, size, timeout_ns)                                                  \
@@ -460,10 +516,15 @@ LS_API int ls_writev_at(struct ls_site *site, ls_stream *stream, const struct io
 #define ls_shutdown(stream, timeout_ns) ls_shutdown_at(LS_HERE, stream, timeout_ns)
 LS_API int ls_shutdown_at(struct ls_site *site, ls_stream *stream,
                           int64_t timeout_ns); // awaits; ends our direction
-LS_API void ls_close(ls_stream *stream); // at once; NULL is fine. The pointer is dead afterwards
-LS_API int ls_stream_adopt(ls_stream *stream);
-LS_API int ls_stream_disown(ls_stream *stream);
-LS_API int ls_listener_adopt(ls_listener *listener);
+// At once; NULL is fine. The pointer is dead afterwards.
+#define ls_close(stream) ls_close_at(LS_HERE, stream)
+LS_API void ls_close_at(struct ls_site *site, ls_stream *stream);
+#define ls_stream_adopt(stream) ls_stream_adopt_at(LS_HERE, stream)
+LS_API int ls_stream_adopt_at(struct ls_site *site, ls_stream *stream);
+#define ls_stream_disown(stream) ls_stream_disown_at(LS_HERE, stream)
+LS_API int ls_stream_disown_at(struct ls_site *site, ls_stream *stream);
+#define ls_listener_adopt(listener) ls_listener_adopt_at(LS_HERE, listener)
+LS_API int ls_listener_adopt_at(struct ls_site *site, ls_listener *listener);
 LS_API int ls_stream_fd(const ls_stream *stream);         // stays the stream's: not to be closed
 LS_API int ls_stream_nodelay(ls_stream *stream, bool on); // TCP
 // "127.0.0.1:80", "[::1]:80", "unix:/run/x"; NUL-terminated, cut at size.
@@ -540,27 +601,36 @@ struct ls_process_options {
 // 0, or negative errno, also those of exec(2): -ENOENT, -EACCES. Returns when the program has been
 // executed; takes as long with many tasks as with few. Signals are at their defaults in the child,
 // and what is not O_CLOEXEC stays open there.
-LS_API int ls_process_start(ls_process **ret, const struct ls_process_options *options);
+#define ls_process_start(ret, ...) ls_process_start_at(LS_HERE, ret, __VA_ARGS__)
+LS_API int ls_process_start_at(struct ls_site *site, ls_process **ret,
+                               const struct ls_process_options *options);
 // Our end of a pipe (0 stdin, 1 stdout, 2 stderr); owned by the process object, which closes it.
 // NULL: no pipe.
 LS_API ls_stream *ls_process_stream(ls_process *process, int which);
 LS_API int ls_process_pid(const ls_process *process);
-LS_API int ls_process_kill(ls_process *process, int signal); // -ESRCH when it has ended
+// -ESRCH when it has ended
+#define ls_process_kill(process, signal) ls_process_kill_at(LS_HERE, process, signal)
+LS_API int ls_process_kill_at(struct ls_site *site, ls_process *process, int signal);
 // Awaits. Exit status, or 128 + signal; the child is reaped. May be called again.
 #define ls_process_wait(process, timeout_ns) ls_process_wait_at(LS_HERE, process, timeout_ns)
 LS_API int ls_process_wait_at(struct ls_site *site, ls_process *process, int64_t timeout_ns);
-LS_API void ls_process_free(ls_process *process); // as the end of its task does; NULL is fine
+// As the end of its task does; NULL is fine.
+#define ls_process_free(process) ls_process_free_at(LS_HERE, process)
+LS_API void ls_process_free_at(struct ls_site *site, ls_process *process);
 
 // ---- Signals ----
 //
 // Belongs to the task that opened it. Signals that come between two waits are counted, not lost
 // (like ones merge).
 typedef struct ls_signal ls_signal;
-LS_API int ls_signal_open(ls_signal **ret, const int *signals, size_t n);
+#define ls_signal_open(ret, ...) ls_signal_open_at(LS_HERE, ret, __VA_ARGS__) // signals, n
+LS_API int ls_signal_open_at(struct ls_site *site, ls_signal **ret, const int *signals, size_t n);
 #define ls_signal_wait(signal, timeout_ns) ls_signal_wait_at(LS_HERE, signal, timeout_ns)
 LS_API int ls_signal_wait_at(struct ls_site *site, ls_signal *signal,
                              int64_t timeout_ns); // awaits; the number
-LS_API void ls_signal_close(ls_signal *signal);   // NULL is fine
+// NULL is fine
+#define ls_signal_close(signal) ls_signal_close_at(LS_HERE, signal)
+LS_API void ls_signal_close_at(struct ls_site *site, ls_signal *signal);
 
 // ---- Event bus ----
 //
@@ -593,17 +663,24 @@ struct ls_subscription_stats {
 // failed; it gets the next message.
 typedef int (*ls_listener_fn)(const struct ls_message *message, void *ctx);
 
-LS_API int ls_bus_new(ls_bus **ret);
-LS_API int ls_bus_free(ls_bus *bus); // ends its subscriptions; queued messages are dropped
+#define ls_bus_new(ret) ls_bus_new_at(LS_HERE, ret)
+LS_API int ls_bus_new_at(struct ls_site *site, ls_bus **ret);
+// Ends its subscriptions; queued messages are dropped.
+#define ls_bus_free(bus) ls_bus_free_at(LS_HERE, bus)
+LS_API int ls_bus_free_at(struct ls_site *site, ls_bus *bus);
 // topic: exact, or a prefix followed by '*'. options may be NULL.
 #define ls_subscribe(bus, ret, topic, fn, ctx, options)                                            \
     ls_subscribe_at(LS_SITE(#fn), bus, ret, topic, fn, ctx, options)
 LS_API int ls_subscribe_at(struct ls_site *site, ls_bus *bus, ls_subscription **ret,
                            const char *topic, ls_listener_fn fn, void *ctx,
                            const struct ls_subscribe_options *options);
-LS_API int ls_unsubscribe(ls_subscription *subscription); // after the message at hand, if any
-LS_API int ls_subscription_get_stats(const ls_subscription *subscription,
-                                     struct ls_subscription_stats *ret);
+// After the message at hand, if any.
+#define ls_unsubscribe(subscription) ls_unsubscribe_at(LS_HERE, subscription)
+LS_API int ls_unsubscribe_at(struct ls_site *site, ls_subscription *subscription);
+#define ls_subscription_get_stats(subscription, ret)                                               \
+    ls_subscription_get_stats_at(LS_HERE, subscription, ret)
+LS_API int ls_subscription_get_stats_at(struct ls_site *site, const ls_subscription *subscription,
+                                        struct ls_subscription_stats *ret);
 // Awaits where a queue with LS_OVERFLOW_WAIT is full. The number of subscriptions reached, or
 // negative errno.
 #define ls_publish(bus, topic, data, size, timeout_ns)                                             \
@@ -745,8 +822,10 @@ struct ls_alert_options {
 };
 // Calls fn on the loop's thread, outside tasks, at most once a window. options may be NULL; fn NULL
 // ends it.
-LS_API int ls_on_alert(ls_loop *loop, void (*fn)(const struct ls_alert *alert, void *ctx),
-                       void *ctx, const struct ls_alert_options *options);
+#define ls_on_alert(loop, fn, ctx, ...) ls_on_alert_at(LS_HERE, loop, fn, ctx, __VA_ARGS__)
+LS_API int ls_on_alert_at(struct ls_site *site, ls_loop *loop,
+                          void (*fn)(const struct ls_alert *alert, void *ctx), void *ctx,
+                          const struct ls_alert_options *options);
 
 // ---- Hooks ----
 //
@@ -774,12 +853,17 @@ struct ls_hook_info {
     int64_t time_ns;
 };
 typedef void (*ls_hook_fn)(const struct ls_hook_info *info, void *ctx);
-LS_API int ls_hook_add(ls_loop *loop, unsigned kinds, ls_hook_fn fn, void *ctx);
-LS_API int ls_hook_remove(ls_loop *loop, ls_hook_fn fn, void *ctx); // -ENOENT
+#define ls_hook_add(loop, kinds, fn, ctx) ls_hook_add_at(LS_HERE, loop, kinds, fn, ctx)
+LS_API int ls_hook_add_at(struct ls_site *site, ls_loop *loop, unsigned kinds, ls_hook_fn fn,
+                          void *ctx);
+// -ENOENT
+#define ls_hook_remove(loop, fn, ctx) ls_hook_remove_at(LS_HERE, loop, fn, ctx)
+LS_API int ls_hook_remove_at(struct ls_site *site, ls_loop *loop, ls_hook_fn fn, void *ctx);
 
 // Turns the event ring and the timing of all steps on or off from inside, as a reader's lock does from
 // outside (abi.h).
-LS_API int ls_watch(ls_loop *loop, bool on);
+#define ls_watch(loop, on) ls_watch_at(LS_HERE, loop, on)
+LS_API int ls_watch_at(struct ls_site *site, ls_loop *loop, bool on);
 
 #ifdef __cplusplus
 }

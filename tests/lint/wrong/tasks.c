@@ -10,6 +10,13 @@ static int64_t work(void *arg)
     return sum;
 }
 
+static int64_t signals_much(void *arg)
+{
+    for (int i = 0; i < ROUNDS; i++) // expect: loop-cpu
+        ls_event_set(arg);
+    return 0;
+}
+
 static int64_t dropped(void *arg)
 {
     (void)ls_spawn(work, arg);          // expect: task-never-awaited
@@ -43,6 +50,7 @@ static int64_t many(void *users)
 static int64_t run(void *arg)
 {
     int64_t rc = ls_await(ls_spawn(dropped, arg));
+    rc = rc < 0 ? rc : ls_await(ls_spawn(signals_much, arg));
     rc = rc < 0 ? rc : ls_await(ls_spawn(runs_on, arg));
     return rc < 0 ? rc : ls_await(ls_spawn(many, arg));
 }

@@ -55,6 +55,11 @@ static int64_t forever(void *arg)
     return ls_sleep(LS_SEC(3600));
 }
 
+static void set_event(void *arg)
+{
+    ls_event_set(arg);
+}
+
 static void *ask(void *arg)
 {
     long wrong = 0;
@@ -73,7 +78,7 @@ static void *ask(void *arg)
     wrong += ls_spawn_from_thread(loop, twice, NULL, &k) != 0;
     ls_ticket_drop(k);
     wrong += ls_spawn_from_thread(loop, twice, NULL, NULL) != 0;
-    ls_post(loop, (void (*)(void *))(void (*)(void))ls_event_set, arg);
+    ls_post(loop, set_event, arg);
     return (void *)wrong;
 }
 

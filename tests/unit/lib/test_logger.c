@@ -205,6 +205,20 @@ TEST(figures_by_loop_and_by_site)
     assert_int_equal(found, 1);
 }
 
+TEST(tasks_that_wait_for_their_turn_are_counted)
+{
+    struct ls_metrics m;
+    assert_int_equal(ls_metrics_get(&m), 0);
+    assert_int_equal(m.ready, 0);
+    ls_task first = ls_spawn(ends_with, NULL), second = ls_spawn(ends_with, NULL);
+    assert_int_equal(ls_metrics_get(&m), 0);
+    assert_int_equal(m.ready, 2);
+    assert_int_equal(ls_await(first), 0);
+    assert_int_equal(ls_await(second), 0);
+    assert_int_equal(ls_metrics_get(&m), 0);
+    assert_int_equal(m.ready, 0);
+}
+
 TEST(metrics_render_as_json_and_openmetrics)
 {
     char *text;
@@ -267,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_full_queue_drops_counts_and_says_so),
         cmocka_unit_test(any_thread_may_log),
         cmocka_unit_test(figures_by_loop_and_by_site),
+        cmocka_unit_test(tasks_that_wait_for_their_turn_are_counted),
         cmocka_unit_test(metrics_render_as_json_and_openmetrics),
         cmocka_unit_test(an_alert_comes_once_a_window),
     };

@@ -1,6 +1,7 @@
 // What is said: stack overflow with the task's name, and wrong use in debug mode with its place. Each in a child.
 #include "lib_test.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -115,6 +116,90 @@ static void wrong_use_is_told_with_its_place(void **state)
     assert_said("a channel was not freed");
 }
 
+// ---- from another thread: each call is refused, and told with its place
+
+struct theirs {
+    ls_task task;
+    ls_group *group;
+    ls_sem *sem;
+    ls_mutex *mutex;
+    ls_event *event;
+    ls_cond *cond;
+    ls_chan *chan;
+    ls_stream *ends[2];
+    int refused;
+};
+
+static void *meddle(void *arg)
+{
+    struct theirs *t = arg;
+    uint64_t v = 1;
+    ls_sem *made;
+    int results[] = {
+        ls_cancel(t->task),
+        ls_set_name(t->task, "x"),
+        ls_group_cancel(t->group),
+        ls_sem_release(t->sem),
+        ls_mutex_unlock(t->mutex),
+        ls_event_set(t->event),
+        ls_cond_signal(t->cond),
+        ls_chan_send(t->chan, &v, 0),
+        ls_chan_close(t->chan),
+        (int)ls_write(t->ends[0], "x", 1, 0),
+        ls_sem_free(t->sem),
+        ls_stream_adopt(t->ends[0]),
+        ls_shield_begin(),
+        ls_sem_new(&made, 1),
+        (int)ls_spawn(nothing, NULL).id,
+    };
+    ls_close(t->ends[0]);
+    for (size_t i = 0; i < sizeof(results) / sizeof(*results); i++)
+        t->refused += results[i] == -EPERM;
+    return NULL;
+}
+
+static int64_t lets_a_thread_meddle(void *arg)
+{
+    struct theirs t = {0};
+    pthread_t thread;
+    (void)arg;
+    t.task = ls_spawn(forever, NULL);
+    ls_group_open(&t.group, LS_FAIL_FAST, 0);
+    ls_sem_new(&t.sem, 0);
+    ls_mutex_new(&t.mutex);
+    ls_event_new(&t.event);
+    ls_cond_new(&t.cond);
+    ls_chan_new(&t.chan, sizeof(uint64_t), 1);
+    ls_stream_pair(t.ends);
+    pthread_create(&thread, NULL, meddle, &t);
+    pthread_join(thread, NULL);
+    ls_cancel(t.task);
+    int64_t r = ls_await(t.task) == -ECANCELED && ls_group_wait(t.group) == 0;
+    return r ? t.refused : 0;
+}
+
+static void calls_from_another_thread_are_told_with_their_place(void **state)
+{
+    static const char *const calls[] = {
+        "ls_cancel:",       "ls_set_name:",  "ls_group_cancel:", "ls_sem_release:",
+        "ls_mutex_unlock:", "ls_event_set:", "ls_cond_signal:",  "ls_chan_send:",
+        "ls_chan_close:",   "ls_write:",     "ls_sem_free:",     "ls_stream_adopt:",
+        "ls_shield_begin:", "ls_spawn:",     "ls_close:",        "semaphore: cannot be made",
+    };
+    (void)state;
+    setenv("LOOPSCOPE_DEBUG", "1", 1); // a thread without a loop looks here
+    int status = in_child(lets_a_thread_meddle);
+    unsetenv("LOOPSCOPE_DEBUG");
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 15);
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+        char line[128];
+        snprintf(line, sizeof(line), "(meddle): %s", calls[i]);
+        assert_said(line);
+    }
+    assert_null(strstr(said, "unknown place"));
+}
+
 static int64_t fails_detached(void *arg)
 {
     (void)arg;
@@ -144,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stack_overflow_names_the_task),
         cmocka_unit_test(wrong_use_is_told_with_its_place),
+        cmocka_unit_test(calls_from_another_thread_are_told_with_their_place),
         cmocka_unit_test(unread_error_is_told),
         cmocka_unit_test(not_in_a_task),
     };

@@ -255,6 +255,42 @@ TEST(a_long_step_among_short_ones_is_not_lost)
     assert_true(s.busy_ns <= (uint64_t)took);
 }
 
+#define SHORT_LIVES 2000
+#define LONG_LIVES  12
+
+static int64_t short_or_long(void *arg)
+{
+    struct stepper *s = arg;
+    struct table_reader r;
+    if (!s)
+        return 0;
+    int64_t began = ls_now();
+    usleep(1000);
+    s->blocked_ns = ls_now() - began;
+    ls_yield();
+    if (reader_open(&r, getpid()) < 0)
+        return -EIO;
+    s->busy_ns = slot_busy(&r);
+    return 0;
+}
+
+// New tasks of a site whose tasks were all short share readings at once; after a long one they do not.
+TEST(a_site_that_turns_long_is_timed_alone_again)
+{
+    struct stepper longs[LONG_LIVES] = {{0}};
+    assert_int_equal(ls_watch(ls_loop_current(), true), 0);
+    int64_t began = ls_now();
+    for (int i = 0; i < SHORT_LIVES + LONG_LIVES; i++) {
+        struct stepper *s = i < SHORT_LIVES ? NULL : &longs[i - SHORT_LIVES];
+        assert_int_equal(ls_await(ls_spawn(short_or_long, s)), 0);
+    }
+    int64_t took = ls_now() - began;
+    assert_int_equal(ls_watch(ls_loop_current(), false), 0);
+    for (int i = LONG_LIVES / 2; i < LONG_LIVES;
+         i++) // the first ones, of three steps each, share one more reading
+        assert_in_range(longs[i].busy_ns, longs[i].blocked_ns * 99 / 100, took);
+}
+
 static int64_t nothing(void *arg)
 {
     (void)arg;
@@ -489,6 +525,7 @@ int main(void)
         cmocka_unit_test(busy_time_of_a_blocking_step_is_seen_without_a_watcher),
         cmocka_unit_test(long_steps_among_short_ones_are_told_whole),
         cmocka_unit_test(a_long_step_among_short_ones_is_not_lost),
+        cmocka_unit_test(a_site_that_turns_long_is_timed_alone_again),
         cmocka_unit_test(watching_by_lock_turns_the_ring_on_and_off),
         cmocka_unit_test(reader_process_accepts_no_tear),
         cmocka_unit_test(a_forked_child_has_a_table_of_its_own),

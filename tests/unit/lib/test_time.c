@@ -175,6 +175,8 @@ static void wheel_fires_all_in_time_and_none_early(void **state)
         ls__wheel_settle(&w, wheel_now);
         wheel_now += rand_r(&seed) % 3 ? rand_r(&seed) % 3000000 : random_span(&seed) / 50;
         ls__wheel_advance(&w, wheel_now);
+        while (wheel_due(&w))
+            ls__wheel_fire(&w, 3);
         for (size_t i = 0; i < TIMERS; i++) // at most one slot late
             if (due[i] >= 0 && due[i] + 2000000 < wheel_now)
                 fail_msg("timer %zu is %lld ns late in round %d", i,

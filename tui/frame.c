@@ -100,7 +100,11 @@ static void count_text(const struct ui *ui, char *out, size_t size, enum style *
         if (ui->snap->findings[i].open && (unsigned)ui->snap->findings[i].severity < 3)
             by[ui->snap->findings[i].severity]++;
     *style = by[SEV_CRITICAL] ? STYLE_CRITICAL : by[SEV_WARNING] ? STYLE_WARNING : STYLE_DIM;
-    snprintf(out, size, "findings !!%d !%d .%d", by[SEV_CRITICAL], by[SEV_WARNING], by[SEV_INFO]);
+    if (by[SEV_CRITICAL] + by[SEV_WARNING] + by[SEV_INFO] == 0)
+        snprintf(out, size, "findings none");
+    else
+        snprintf(out, size, "findings !!%d !%d .%d", by[SEV_CRITICAL], by[SEV_WARNING],
+                 by[SEV_INFO]);
 }
 
 static void draw_tabs(const struct ui *ui, struct pane p)
@@ -243,8 +247,11 @@ static void draw_status(const struct ui *ui, struct pane p)
         x = draw_sort(ui, p, x);
     char text[200];
     const struct table_state *t = ui_table_const(ui);
+    const struct view *v = views[ui->nav.view];
     snprintf(text, sizeof(text), "%s  ? keys",
-             ui->nav.page ? "j k scroll  c copy  Esc: back" : views[ui->nav.view]->hint);
+             ui->nav.page  ? "j k scroll  c copy  Esc: back"
+             : v->hint_now ? v->hint_now(ui)
+                           : v->hint);
     int left =
         right_of(p, p.r.w - 1, STYLE_DIM, text_width(text) < p.r.w - x - 2 ? text : "? keys");
     snprintf(text, sizeof(text),

@@ -52,7 +52,8 @@ struct view {
     void (*detail)(const struct ui *ui, struct pane p);              // of the selected item
     void (*page)(const struct ui *ui, int width, struct lines *out); // all about it: Enter, `c`
     void (*enter)(struct ui *ui);                                    // NULL: opens the page
-    const char *hint; // its own keys, for the status row
+    const char *hint;                             // its own keys, for the status row
+    const char *(*hint_now)(const struct ui *ui); // NULL: always the same
 };
 
 extern const struct view *const views[]; // VIEW_COUNT of them

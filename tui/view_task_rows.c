@@ -22,7 +22,7 @@ static const struct column columns[] = {
     [COL_AWAITS] = {.title = "AWAITS AT", .width = 18, .text = true, .flex = true, .priority = 3},
     [COL_RAN] = {.title = "RAN", .width = 6, .right = true, .priority = 2, .big_first = true},
     [COL_STEPS] = {.title = "STEPS", .width = 6, .right = true, .priority = 5, .big_first = true},
-    [COL_FLAGS] = {.title = "FLAGS", .width = 12, .text = true, .priority = 1},
+    [COL_FLAGS] = {.title = "FLAGS", .width = 12, .text = true, .flex = true, .priority = 1},
 };
 
 static const struct snap_task *at(const struct ui *ui, int i)
@@ -256,8 +256,8 @@ void task_lines(const struct ui *ui, int index, int width, struct lines *out)
     lines_wrap(out, STYLE_TEXT, "SPAWNED", 11, width, buf);
     lines_wrap(out, STYLE_TEXT, "AWAITS", 11, width, awaits_text(t, buf, sizeof(buf)));
     if (t->busy_ns != SNAP_UNKNOWN || t->steps != SNAP_UNKNOWN)
-        lines_add(out, STYLE_TEXT, "ran %s in %s steps, last ran %s ago", fmt_ns(t->busy_ns).s,
-                  fmt_count(t->steps).s, fmt_ns(t->wait_ns).s);
+        lines_add(out, STYLE_TEXT, "ran %s in %s step%s, last ran %s ago", fmt_ns(t->busy_ns).s,
+                  fmt_count(t->steps).s, t->steps == 1 ? "" : "s", fmt_ns(t->wait_ns).s);
     if (t->flags)
         lines_wrap(out, STYLE_WARNING, "FLAGS", 11, width, flags_text(t->flags, buf, sizeof(buf)));
     if (t->error)

@@ -162,9 +162,12 @@ static void site_lines(const struct ui *ui, int i, int width, struct lines *out)
     lines_add(out, STYLE_SCOPE, "%s  spawned at %s  in %s (%d)", s->name ? s->name : "(no name)",
               s->site ? s->site : "-", subject_name(ui, s->pid, 0, name, sizeof(name)), s->pid);
     lines_add(out, STYLE_TEXT,
-              "%s spawned: %s completed, %s failed, %s cancelled; %s live, %s of them orphaned",
+              "%s spawned: %s completed, %s failed, %s cancelled; %s live, %s orphaned",
               fmt_count(s->spawned).s, fmt_count(s->completed).s, fmt_count(s->failed).s,
-              fmt_count(s->cancelled).s, fmt_count(s->live).s, fmt_count(s->orphaned).s);
+              fmt_count(s->cancelled).s, fmt_count(s->live).s,
+              s->orphaned == 0         ? "none"
+              : s->orphaned == s->live ? "all"
+                                       : fmt_count(s->orphaned).s);
     lines_add(out, STYLE_TEXT, "oldest %s, mean %s, p99 %s", fmt_ns(s->oldest_ns).s,
               fmt_ns(s->mean_ns).s, fmt_ns(s->p99_ns).s);
     for (int f = 0; f < ui->snap->nfindings; f++) {
@@ -210,6 +213,12 @@ static void enter(struct ui *ui)
     ui_enter(ui, next);
 }
 
+static const char *hint_now(const struct ui *ui)
+{
+    return ui->nav.task_mode == TASKS_BY_SITE ? "Enter: its tasks  o orphans only  t tree/flat"
+                                              : "Enter: the task  o orphans only  t tree/flat/site";
+}
+
 const struct view view_tasks = {
     .name = "Tasks",
     .head_rows = 2,
@@ -219,5 +228,5 @@ const struct view view_tasks = {
     .detail = detail,
     .page = page,
     .enter = enter,
-    .hint = "Enter: its tasks  o orphans only  t tree/flat",
+    .hint_now = hint_now,
 };

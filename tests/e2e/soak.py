@@ -91,7 +91,7 @@ class Targets:
         for name, variants in (
                 ("stall_c", [["--causes", "spin,nanosleep,fifo,mutex", "--gap-min", "300", "--gap-max", "1500", "--log", "/dev/null"]]),
                 ("restless", [["exec"], ["fork"], ["exit"], ["threads"]]),
-                ("fd_leak_c", [[]]),
+                ("fd_leak_c", [["leak", "1000", "2000"]]),
                 ("healthy_c", [[]])):
             path = harness.program(name)
             if os.access(path, os.X_OK):

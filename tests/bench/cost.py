@@ -46,7 +46,7 @@ class Node:
 
     def __init__(self):
         self.process = subprocess.Popen(["node", "-e", self.SERVER], stdout=subprocess.PIPE, text=True)
-        self.port = self.process.stdout.readline().strip()
+        self.where = self.process.stdout.readline().strip()
         self.pid = self.process.pid
 
     def end(self):
@@ -70,94 +70,140 @@ class Load:
         self.counter.close()
 
 
-def under_load(name, server, kind, where, rate, connections, count, limit, extra=True):
-    good = True
+def under_load(name, server, kind, where, rate, connections, count):
+    """Alone, with the agent and without. Shown beside the same with nothing attached, not judged: what the machine
+    does from one second to the next can be ten times what the agent does."""
     load = Load(kind, where, rate, connections)
     try:
         time.sleep(2)
-        good = row(name, *pairs([server.pid], load.counter, server.pid, [], count), limit=limit)
-        share = measure.programs_share(server.pid)
-        if share is not None:
-            print(f"| {name + ', by the kernel':<44} |          | {1 + share:.3f} | BPF run time / CPU |    |"
-                  "                   | |", flush=True)
-        for word, options in EXTRA if extra else ():
-            row(f"{name}, {word}", *pairs([server.pid], load.counter, server.pid, options,
-                                          max(3, count // 4)))
+        row(name, pairs([server.pid], load.counter, server.pid, [], count))
+        measure.row_of_share(f"{name}, by the kernel", measure.programs_share(server.pid, [server.pid]))
     finally:
         load.end()
-    return good
 
 
-def beside_a_twin(name, make, kind, rate, connections, count, limit):
-    """The same of two equal servers at once: less noise, as what the machine does hits both."""
-    servers = [make(), make()]
-    loads = [Load(kind, server.where, rate, connections) for server in servers]
+class Twins:
+    """Two equal servers under equal load, all on one CPU."""
+
+    def __init__(self, make, kind, connections):
+        self.servers = [make(), make()]
+        self.kind, self.connections, self.loads = kind, connections, []
+        self.pids = [server.pid for server in self.servers]
+        measure.pin(self.pids)
+
+    def load(self, rate):
+        self.rest()
+        self.loads = [Load(self.kind, server.where, rate, self.connections) for server in self.servers]
+        measure.pin([load.process.pid for load in self.loads])
+
+    def full_rate(self):
+        """What each does when both do all they can."""
+        self.load(0)
+        time.sleep(2)  # V8 compiles
+        return self.loads[0].rate()
+
+    def rest(self):
+        for load in self.loads:
+            load.end()
+        self.loads = []
+
+    def compare(self, name, options, count, limit=None, shared=0):
+        compared = twins(self.pids, [load.counter for load in self.loads], options, count)
+        compared.ratios = [ratio * (1 + shared) for ratio in compared.ratios]
+        return row(name, compared, limit)
+
+    def shared(self):
+        """What both pay while loopscope watches another program there, as the kernel counts it."""
+        idle = subprocess.Popen([os.path.join(measure.BUILD, "targets", "kinds"), "idle"])
+        try:
+            measure.pin([idle.pid])
+            time.sleep(0.3)
+            return measure.programs_share(idle.pid, [*self.pids, *(load.process.pid for load in self.loads)])
+        finally:
+            measure.end(idle)
+
+    def end(self):
+        self.rest()
+        for server in self.servers:
+            server.end()
+
+
+def beside_a_twin(name, make, kind, connections, count, limit, extra=EXTRA):
+    """Of two equal servers on one CPU one is watched: the noise of the machine hits both. What loopscope costs
+    programs that it does not watch hits both as well: it is measured apart, and added."""
+    both, good = Twins(make, kind, connections), True
     try:
-        time.sleep(2)
-        return row(f"{name}, beside a twin", *twins([server.pid for server in servers],
-                                                    [load.counter for load in loads], [], count),
-                   limit=limit)
+        half = both.full_rate() / 2
+        for word, rate in ((f"half load ({half / 1000:.1f} k/s)", half), ("saturated", 0)):
+            both.load(rate)
+            time.sleep(1)
+            shared = both.shared()
+            measure.row_of_share(f"{name}, {word}: what both pay", shared)
+            good &= both.compare(f"{name}, {word}", [], count, limit, shared or 0)
+            for option, options in extra:
+                both.compare(f"{name}, {word}, {option}", options, max(3, count // 4))
+        return good
     finally:
-        for one in (*loads, *servers):
-            one.end()
-
-
-def full_rate(kind, where, connections):
-    load = Load(kind, where, 0, connections)
-    try:
-        return load.rate()
-    finally:
-        load.end()
+        both.end()
 
 
 def bench_redis(count):
+    good = beside_a_twin("redis GET beside a twin", Redis, "redis", 16, count, 1.03)
     server = Redis()
     try:
         rate = full_rate("redis", server.where, 16) / 2
-        half = under_load(f"redis GET, half load ({rate / 1000:.0f} k/s)", server, "redis",
-                          server.where, rate, 16, count, 1.03)
-        full = under_load("redis GET, saturated", server, "redis", server.where, 0, 16, count, 1.03)
+        under_load(f"redis GET alone, half load ({rate / 1000:.0f} k/s)", server, "redis", server.where, rate, 16, count)
+        under_load("redis GET alone, saturated", server, "redis", server.where, 0, 16, count)
     finally:
         server.end()
-    twin = beside_a_twin(f"redis GET, half of that load ({rate / 2000:.0f} k/s)", Redis, "redis",
-                         rate / 2, 16, count, 1.03)
-    return half and full and twin
+    return good
 
 
 def bench_node(count):
+    good = beside_a_twin("Node HTTP beside a twin", Node, "http", 16, count, 1.03)
     server = Node()
     try:
-        full_rate("http", server.port, 16)  # V8 compiles
-        rate = full_rate("http", server.port, 16) / 2
-        return under_load(f"Node HTTP, half load ({rate / 1000:.0f} k/s)", server, "http",
-                          server.port, rate, 16, count, 1.03)
+        full_rate("http", server.where, 16)  # V8 compiles
+        rate = full_rate("http", server.where, 16) / 2
+        under_load(f"Node HTTP alone, half load ({rate / 1000:.0f} k/s)", server, "http", server.where, rate, 16, count)
     finally:
         server.end()
+    return good
+
+
+class Ops:
+    def __init__(self, mode):
+        self.counter = Counter()
+        self.process = subprocess.Popen([tool("ops"), mode, self.counter.path])
+        time.sleep(0.5)
+        self.pids = [self.process.pid, *measure.children_of(self.process.pid)]
+        measure.pin(self.pids)
+
+    def end(self):
+        measure.end(self.process)
+        self.counter.close()
 
 
 def bench_others(count):
     """Programs that are not watched, while loopscope watches a redis that is at work."""
     server, good = Redis(), True
     load = Load("redis", server.where, 2000, 4)
+    speed = Ops("compute")
     try:
         for mode, name, limit in (("syscall", "another process, system calls only", 1.01),
                                   ("switch", "another process, pipe ping-pong on a core", 1.10)):
-            counter = Counter()
-            other = subprocess.Popen([tool("ops"), mode, counter.path])
-            time.sleep(0.5)
-            pids = [other.pid, *measure.children_of(other.pid)]
+            other = Ops(mode)
+            same = {"reference": (speed.pids, speed.counter)}
             try:
-                good &= row(name, *pairs(pids, counter, server.pid, [], count), limit=limit)
+                good &= row(name, pairs(other.pids, other.counter, server.pid, [], count, **same), limit)
                 for word, options in EXTRA:
-                    row(f"{name}, {word}", *pairs(pids, counter, server.pid, options,
-                                                  max(3, count // 4)))
+                    row(f"{name}, {word}", pairs(other.pids, other.counter, server.pid, options, max(3, count // 4), **same))
             finally:
-                measure.end(other)
-                counter.close()
+                other.end()
         return good
     finally:
-        load.end()
-        server.end()
+        for one in (speed, load, server):
+            one.end()
 
 
 def agent_cpu(processes, seconds, options=()):
@@ -264,12 +310,14 @@ def bench_tasks(count):
     """A program on our runtime that spawns and awaits tasks without end, beside many that wait, while all are read."""
     good = True
     for waiting in (1000, 100000):
-        load = TasksLoad("spawn", waiting)
+        loads = [TasksLoad("spawn", waiting), TasksLoad("spawn", waiting)]
         try:
-            good &= row(f"a task spawned and awaited, beside {waiting}", *pairs([load.pid], load.counter, load.pid, [],
-                                                                               count), limit=1.01)
+            measure.pin([load.pid for load in loads])
+            good &= row(f"a task spawned and awaited, beside {waiting}", twins(
+                [load.pid for load in loads], [load.counter for load in loads], [], count), limit=1.01)
         finally:
-            load.end()
+            for load in loads:
+                load.end()
     good &= refresh(100000, 100)
     if available_bytes() > 10e9:  # 4.3 KB a task
         good &= refresh(1000000, None)
@@ -283,13 +331,14 @@ def bench_calls(count):
     for which, name in ((0, "uv_timer_start, uv_timer_stop"), (1, "uv_update_time")):
         load = TasksLoad("calls", which)
         try:
-            ratios, plain, _ = pairs([load.pid], load.counter, load.pid, ["--thread-checks"], count)
+            compared = pairs([load.pid], load.counter, load.pid, ["--thread-checks"], count)
         finally:
             load.end()
-        probed = [ratio * ns for ratio, ns in zip(ratios, plain)]
+        bare = measure.median(compared.plain)
+        probed = [ratio * bare for ratio in compared.ratios]
         low, high = measure.interval(probed)
-        print(f"a call of {name}: {measure.median(plain):.0f} ns, with --thread-checks {measure.median(probed):.0f} ns"
-              f" ({low:.0f} to {high:.0f}), {len(plain)} pairs", flush=True)
+        print(f"a call of {name}: {bare:.0f} ns, with --thread-checks {measure.median(probed):.0f} ns"
+              f" ({low:.0f} to {high:.0f}), {count} pairs", flush=True)
     return True
 
 

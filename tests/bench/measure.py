@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ["LOOPSCOPE_BUILD"]
@@ -130,51 +131,80 @@ def count_findings(agent, found):
         found[word] = found.get(word, 0) + 1
 
 
-def pairs(pids, counter, attach_to, options, count, seconds=1.2, seed=1):
-    """Interleaved pairs, in random order within a pair: ratios attached to not, and findings."""
+def pin(pids, cpu=0):
+    """All threads of these processes onto one CPU: what the machine does to one it does to all."""
+    for pid in pids:
+        for tid in threads_of(pid):
+            os.sched_setaffinity(int(tid), {cpu})
+
+
+@dataclass
+class Compared:
+    ratios: list  # CPU for one operation with the agent to without, one a pair
+    plain: list  # ns without
+    found: dict  # what the agent told meanwhile
+    control: list = None  # without to without, of the same pairs: the noise of the method here
+
+
+def per_operation_and_reference(pids, counter, reference, seconds):
+    """CPU of one operation, to that of one of the reference meanwhile; and in ns."""
+    if not reference:
+        ns = per_operation(pids, counter, seconds)
+        return ns, ns
+    ns, other = costs([pids, reference[0]], [counter, reference[1]], seconds)
+    return ns / other, ns
+
+
+def pairs(pids, counter, attach_to, options, count, seconds=1.0, seed=1, reference=None):
+    """Interleaved: one window with the agent and two without, in random order. `reference`, the (pids, counter)
+    of what the agent does not touch, on the same CPU, tells how fast that CPU was meanwhile."""
     order = random.Random(seed)
-    ratios, plain, found = [], [], {}
+    compared = Compared([], [], {}, [])
     for _ in range(count):
-        pair = {}
-        for attached in order.sample((False, True), 2):
-            agent = Agent(attach_to, *options) if attached else None
+        attached, bare = None, []
+        for with_agent in order.sample((False, True, False), 3):
+            agent = Agent(attach_to, *options) if with_agent else None
             time.sleep(0.3)
-            pair[attached] = per_operation(pids, counter, seconds)
+            cost, ns = per_operation_and_reference(pids, counter, reference, seconds)
             if agent:
+                attached = cost
                 agent.stop()
-                count_findings(agent, found)
-        ratios.append(pair[True] / pair[False])
-        plain.append(pair[False])
-    return ratios, plain, found
+                count_findings(agent, compared.found)
+            else:
+                bare.append(cost)
+                compared.plain.append(ns)
+        compared.ratios.append(attached * 2 / sum(bare))
+        compared.control.append(bare[0] / bare[1])
+    return compared
 
 
-def costs(servers, counters, seconds):
-    """CPU ns for one operation of each server, over the same window."""
-    before = [(cpu_ns(pid), counter.read()) for pid, counter in zip(servers, counters)]
+def costs(groups, counters, seconds):
+    """CPU ns for one operation of each group of processes, over the same window."""
+    before = [(cpu_ns(*pids), counter.read()) for pids, counter in zip(groups, counters)]
     time.sleep(seconds)
-    after = [(cpu_ns(pid), counter.read()) for pid, counter in zip(servers, counters)]
+    after = [(cpu_ns(*pids), counter.read()) for pids, counter in zip(groups, counters)]
     if any(now[1] == then[1] for now, then in zip(after, before)):
         raise SystemExit("bench: the load stands still")
     return [(now[0] - then[0]) / (now[1] - then[1]) for now, then in zip(after, before)]
 
 
 def twins(servers, counters, options, count, seconds=1.2, seed=1):
-    """As pairs(), of two equal servers at work side by side, of which each is watched once a pair. What the
-    machine does to both in a window falls out of the ratio, and so does what differs between the two."""
+    """Two equal servers at work on the same CPU, of which each is watched once a pair. What the machine does to
+    both in a window falls out of the ratio, and so does what differs between the two."""
     order = random.Random(seed)
-    ratios, plain, found = [], [], {}
+    compared = Compared([], [], {})
     for _ in range(count):
         product = 1
         for watched in order.sample((0, 1), 2):
             agent = Agent(servers[watched], *options)
             time.sleep(0.3)
-            cost = costs(servers, counters, seconds)
+            cost = costs([[pid] for pid in servers], counters, seconds)
             agent.stop()
             product *= cost[watched] / cost[1 - watched]
-            plain.append(cost[1 - watched])
-            count_findings(agent, found)
-        ratios.append(product ** 0.5)
-    return ratios, plain, found
+            compared.plain.append(cost[1 - watched])
+            count_findings(agent, compared.found)
+        compared.ratios.append(product ** 0.5)
+    return compared
 
 
 def median(values):
@@ -191,14 +221,16 @@ def interval(values):
     return values[skip], values[n - 1 - skip]
 
 
-def row(name, ratios, plain, found, limit=None):
+def row(name, compared, limit=None):
     """One line of the table; returns whether it is within its limit."""
+    ratios, plain = compared.ratios, compared.plain
     low, high = interval(ratios)
     good = limit is None or high <= limit
-    words = ", ".join(f"{word} x{n}" for word, n in sorted(found.items())) or "nothing"
+    words = ", ".join(f"{word} x{n}" for word, n in sorted(compared.found.items())) or "nothing"
     judged = "" if limit is None else f"at most {limit:.2f}: " + ("yes" if good else "NO")
+    control = "{:.3f} to {:.3f}".format(*interval(compared.control)) if compared.control else ""
     print(f"| {name:<44} | {median(plain):>8.0f} | {median(ratios):.3f} | {low:.3f} to {high:.3f} |"
-          f" {len(ratios):>2} | {judged:<17} | {words} |", flush=True)
+          f" {len(ratios):>2} | {control:<14} | {judged:<17} | {words} |", flush=True)
     return good
 
 
@@ -211,17 +243,17 @@ def run_time_ns():
     return {program["id"]: program.get("run_time_ns", 0) for program in json.loads(out)}
 
 
-def programs_share(pid, seconds=4):
-    """What loopscope's programs take, as the kernel itself counts it, to the CPU time of the target meanwhile:
-    an upper bound, as it holds the switches of all programs. None where the kernel or the user cannot tell."""
+def programs_share(watched, pids, seconds=4):
+    """What loopscope's programs take, as the kernel itself counts it, to the CPU time of `pids` meanwhile: an
+    upper bound, as it holds the switches of all programs. None where the kernel or the user cannot tell."""
     try:
         with open(STATS, "w") as stats:
             stats.write("1")
-        agent = Agent(pid)
+        agent = Agent(watched)
         time.sleep(1)
-        before, cpu = run_time_ns(), cpu_ns(pid)
+        before, cpu = run_time_ns(), cpu_ns(*pids)
         time.sleep(seconds)
-        after, cpu = run_time_ns(), cpu_ns(pid) - cpu
+        after, cpu = run_time_ns(), cpu_ns(*pids) - cpu
         agent.stop()
         ours = sum(ns - before[number] for number, ns in after.items() if number in before)
         return ours / cpu if cpu else None
@@ -233,9 +265,16 @@ def programs_share(pid, seconds=4):
                 stats.write("0")
 
 
+def row_of_share(name, share):
+    if share is not None:
+        print(f"| {name:<44} |          | {1 + share:.3f} | BPF run time / CPU |    |                | | |",
+              flush=True)
+
+
 def head():
-    print("| what | ns CPU each, without | ratio with | 95 % interval | pairs | limit | found meanwhile |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+    print("| what | ns CPU each, without | ratio with | 95 % interval | pairs | nothing attached, twice | limit |"
+          " found meanwhile |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
 
 
 def end(process):

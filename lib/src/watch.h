@@ -66,12 +66,15 @@ static inline void charge_alone(struct task *t, int64_t took)
 static inline void share_step(struct ls_loop *l, struct task *from)
 {
     struct shared_step *s = &l->sharing[l->nsharing];
-    if (from)
+    if (likely(from != NULL)) {
         *s = (struct shared_step){.task = from, .id = from->id};
-    else
+    } else if (l->ended.site) {
         *s = (struct shared_step){.site = l->ended.site};
-    l->nsharing += from || l->ended.site;
-    l->ended.site = NULL;
+        l->ended.site = NULL;
+    } else {
+        return;
+    }
+    l->nsharing++;
 }
 
 static inline void charge_shared(struct ls_loop *l, struct task *from, int64_t took)

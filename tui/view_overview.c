@@ -236,7 +236,7 @@ static void draw_open_findings(const struct ui *ui, struct pane p)
             left++;
     }
     if (left > 0)
-        pane_printf(p, p.r.h - 1, 1, STYLE_DIM, "%-*s", p.r.w - 2, "... more: 5");
+        pane_field(p, p.r.h - 1, 0, p.r.w, false, STYLE_DIM, "   ... more: 5");
     if (y == 1)
         pane_text(p, y, 3, STYLE_OK, "none");
 }

@@ -45,6 +45,15 @@ static const char *starved_by(const struct thread *t, struct snap *s)
     return snap_printf(s, "%s (%d)", comm, pid);
 }
 
+static bool has_any(const uint32_t hist[PROBE_HIST])
+{
+    for (int i = 0; i < PROBE_HIST; i++)
+        if (hist[i])
+            return true;
+    return false;
+}
+
+// Of a loop whose first turn has not ended there is nothing to tell but how long that lasts.
 static void loop_lag(const struct thread *t, struct snap_loop *l)
 {
     const struct probe_stats *now = &t->history->now;
@@ -54,13 +63,16 @@ static void loop_lag(const struct thread *t, struct snap_loop *l)
     int64_t cap = l->lag_max_ns;
     int64_t *to[] = {&l->lag_p50_ns, &l->lag_p90_ns, &l->lag_p99_ns};
     static const double q[] = {0.50, 0.90, 0.99};
+    bool any = has_any(now->turn_hist);
     for (int i = 0; i < 3; i++) {
-        *to[i] = hist_percentile(now->turn_hist, q[i]);
+        *to[i] = any ? hist_percentile(now->turn_hist, q[i]) : SNAP_UNKNOWN;
         if (*to[i] > cap)
             *to[i] = cap;
     }
     if (l->blocked_ns > l->lag_max_ns)
         l->lag_max_ns = l->blocked_ns;
+    if (!any && l->lag_max_ns == 0)
+        l->lag_max_ns = SNAP_UNKNOWN;
     hist_to_lag(now->turn_hist, l->lag_hist);
 }
 

@@ -77,9 +77,19 @@ static struct task *task_of(struct task_book *b, const struct task_row *r, int64
     return t;
 }
 
+// Where the program itself waits: not within asyncio.
+static int culprit_of(const struct task_row *r)
+{
+    for (int i = 0; i < r->nchain; i++)
+        if (!r->chain[i].runtime)
+            return i;
+    return 0;
+}
+
 static struct stack *chain_of(struct snap *box, const struct task_row *r)
 {
-    struct stack *s = r->nchain > 0 ? stack_new(r->chain, r->nchain, 0, false, false) : NULL;
+    struct stack *s =
+        r->nchain > 0 ? stack_new(r->chain, r->nchain, culprit_of(r), false, false) : NULL;
     snap_hold(box, s);
     stack_unref(s); // the box has it
     return s;

@@ -60,6 +60,23 @@ static void test_shown_from_the_first_answer(void **state)
     world_free(w);
 }
 
+static void test_no_turn_has_no_percentile(void **state)
+{
+    (void)state;
+    struct world *w = trusted();
+    struct snap *s = assembled(w);
+    assert_int_equal(s->loops[0].lag_p50_ns, SNAP_UNKNOWN);
+    assert_int_equal(s->loops[0].lag_max_ns, SNAP_UNKNOWN);
+    snap_unref(s);
+    w->probe.stats.turn_hist[10] = 1;
+    w->probe.stats.turn_max_ns = 3 * MS;
+    s = assembled(w);
+    assert_true(s->loops[0].lag_p50_ns >= 0 && s->loops[0].lag_p99_ns <= 3 * MS);
+    assert_int_equal(s->loops[0].lag_max_ns, 3 * MS);
+    snap_unref(s);
+    world_free(w);
+}
+
 static void test_ended_is_shown_once(void **state)
 {
     (void)state;
@@ -367,6 +384,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shown_from_the_first_answer),
+        cmocka_unit_test(test_no_turn_has_no_percentile),
         cmocka_unit_test(test_ended_is_shown_once),
         cmocka_unit_test(test_split_decides_in_the_end),
         cmocka_unit_test(test_turn_that_nobody_looked_at),

@@ -64,6 +64,22 @@ static void test_ages_count_from_the_first_reading(void **state)
     world_free(w);
 }
 
+static void test_culprit_is_where_the_program_waits(void **state)
+{
+    (void)state;
+    struct world *w = with_tasks();
+    const struct frame chain[] = {
+        {.function = "Lock.acquire", .runtime = true}, {.function = "move"}, {.function = "main"}};
+    struct task_row a = row(1, "a");
+    a.chain = chain;
+    a.nchain = 3;
+    read_tasks(w, &a, 1);
+    struct snap *s = assembled(w);
+    assert_int_equal(s->tasks[0].chain->culprit, 1);
+    snap_unref(s);
+    world_free(w);
+}
+
 static void test_reused_address_is_another_task(void **state)
 {
     (void)state;
@@ -208,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ages_count_from_the_first_reading),
+        cmocka_unit_test(test_culprit_is_where_the_program_waits),
         cmocka_unit_test(test_reused_address_is_another_task),
         cmocka_unit_test(test_lost_awaiter_is_a_timeout),
         cmocka_unit_test(test_one_far_above_its_peers_is_stuck),

@@ -184,43 +184,73 @@ static __always_inline void on_pair(u64 files, u64 address, u32 nr)
     sync_slot(files, pair[1], nr | HOW_SURE);
 }
 
+// By the name of its kind: one that came from before us, or from another descriptor.
+static __always_inline bool is_fanotify(u64 files, u32 fd)
+{
+    const struct file *file = (const struct file *)address_of(files, fd);
+    const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+    u64 begins = 0;
+    bpf_probe_read_kernel(&begins, sizeof(begins), name);
+    return begins == 0x6669746f6e61665b; // "[fanotif"
+}
+
 // fanotify hands out descriptors by read.
 static __always_inline void on_read(u64 files, u32 fd)
 {
     struct ls_fd_slot *slot = fd < descriptors ? bpf_map_lookup_elem(&slots, &fd) : NULL;
-    if (slot && slot->nr == NR_FANOTIFY_INIT)
-        sync_all(files, 0);
+    if (!slot)
+        return;
+    switch (slot->nr) {
+    case 0:
+    case NR_DUP:
+    case NR_DUP2:
+    case NR_DUP3:
+    case NR_FCNTL:
+    case NR_RECVMSG:
+    case NR_RECVMMSG:
+    case NR_PIDFD_GETFD:
+        if (is_fanotify(files, fd))
+            sync_all(files, 0);
+        return;
+    case NR_FANOTIFY_INIT: sync_all(files, 0);
+    }
+}
+
+static __always_inline void look_at_call(struct task_struct *task, const void *regs, u32 nr,
+                                         enum call_class class, long ret)
+{
+    u64 files = files_of(task);
+    if (!files || !follows(task, files))
+        return;
+    if (class == CALL_CLOSE)
+        sync_slot(files, REGISTER(regs, di), nr | HOW_ENDS);
+    else if (class == CALL_COMPARE)
+        on_compare(files, regs, ret, nr);
+    else if (ret < 0)
+        return;
+    else if (class == CALL_RETURNS)
+        sync_slot(files, ret, nr | HOW_SURE);
+    else if (class == CALL_DUP2 && REGISTER(regs, di) != REGISTER(regs, si))
+        sync_slot(files, ret, nr | HOW_SURE);
+    else if (class == CALL_PAIR || class == CALL_PAIR4)
+        on_pair(files, class == CALL_PAIR ? REGISTER(regs, di) : REGISTER(regs, r10), nr);
+    else if (class == CALL_MAYBE)
+        on_maybe(files, regs, ret, nr);
+    else if (class == CALL_READ && ret >= 24)
+        on_read(files, REGISTER(regs, di));
 }
 
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(on_return, struct pt_regs *pt_regs, long ret)
+int BPF_PROG(on_return, struct pt_regs *regs, long ret)
 {
     struct task_struct *task = bpf_get_current_task_btf();
     if ((u32)task->tgid != target)
         return 0;
-    u32 nr = REGISTER(pt_regs, orig_ax);
+    u32 nr = REGISTER(regs, orig_ax);
     enum call_class class = class_of(nr);
-    if (class == CALL_OTHER || REGISTER(pt_regs, cs) != USER_CS)
+    if (class == CALL_OTHER || REGISTER(regs, cs) != USER_CS)
         return 0;
-    u64 files = files_of(task);
-    if (!files || !follows(task, files))
-        return 0;
-    if (class == CALL_CLOSE)
-        sync_slot(files, REGISTER(pt_regs, di), nr | HOW_ENDS);
-    else if (class == CALL_COMPARE)
-        on_compare(files, pt_regs, ret, nr);
-    else if (ret < 0)
-        return 0;
-    else if (class == CALL_RETURNS)
-        sync_slot(files, ret, nr | HOW_SURE);
-    else if (class == CALL_DUP2 && REGISTER(pt_regs, di) != REGISTER(pt_regs, si))
-        sync_slot(files, ret, nr | HOW_SURE);
-    else if (class == CALL_PAIR || class == CALL_PAIR4)
-        on_pair(files, class == CALL_PAIR ? REGISTER(pt_regs, di) : REGISTER(pt_regs, r10), nr);
-    else if (class == CALL_MAYBE)
-        on_maybe(files, pt_regs, ret, nr);
-    else if (class == CALL_READ && ret >= 24)
-        on_read(files, REGISTER(pt_regs, di));
+    look_at_call(task, regs, nr, class, ret);
     return 0;
 }
 

@@ -25,6 +25,7 @@
 enum {
     TOP_WORDS = 512, // of the stack, that are looked through at most
     WORDS_A_STEP = 4,
+    TOPS = 4,
 };
 
 #define PRIME 0x9e3779b97f4a7c15ULL
@@ -57,11 +58,14 @@ struct top { // of a stack
     u64 words[TOP_WORDS];
     struct ls_regs regs; // here, because a program's own stack is small
     struct taken taken;
+    u64 busy;
 };
 
+// Room for what does not fit on a program's own stack. Several a CPU: where the kernel may be preempted, a thread
+// can lose the CPU in the midst of a program to another thread that runs one.
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
+    __uint(max_entries, TOPS);
     __type(key, u32);
     __type(value, struct top);
 } tops SEC(".maps");
@@ -206,14 +210,21 @@ static __always_inline u32 new_key(u64 hash, const struct ls_regs *regs, const s
     return key;
 }
 
-// Global, so that it is checked once and not with every step that asks for a key.
-__noinline u32 key_of(u32 fd, u32 nr)
+static __always_inline struct top *borrow_top(void)
 {
-    u32 zero = 0;
-    struct top *top = bpf_map_lookup_elem(&tops, &zero);
+#pragma unroll
+    for (int i = 0; i < TOPS; i++) {
+        u32 at = i;
+        struct top *top = bpf_map_lookup_elem(&tops, &at);
+        if (top && !__sync_val_compare_and_swap(&top->busy, 0, 1))
+            return top;
+    }
+    return NULL;
+}
+
+static __always_inline u32 key_with(struct top *top, u32 fd, u32 nr)
+{
     struct task_struct *task = bpf_get_current_task_btf();
-    if (!top)
-        return 0;
     bpf_probe_read_kernel(&top->regs, sizeof(top->regs), (const void *)bpf_task_pt_regs(task));
     top->taken.n = 0;
     u64 hash = hash_stack(top, nr);
@@ -221,6 +232,19 @@ __noinline u32 key_of(u32 fd, u32 nr)
         hash = take_frames(hash, &top->taken);
     u32 *known = bpf_map_lookup_elem(&keys, &hash);
     return known ? *known : new_key(hash, &top->regs, &top->taken, fd, nr);
+}
+
+// Global, so that it is checked once and not with every step that asks for a key.
+__noinline u32 key_of(u32 fd, u32 nr)
+{
+    struct top *top = borrow_top();
+    if (!top) {
+        __sync_fetch_and_add(&lost_stacks, 1);
+        return 0;
+    }
+    u32 key = key_with(top, fd, nr);
+    __sync_lock_test_and_set(&top->busy, 0);
+    return key;
 }
 
 #endif

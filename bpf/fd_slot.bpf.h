@@ -52,10 +52,11 @@ struct {
 struct sync {
     u64 files;
     struct ls_fd_slot *slot;
-    u32 fd, how, key, keyed, sure, ends, done;
+    u32 fd, how, key, keyed, sure, ends, done, changes;
 };
 
-static __always_inline u64 file_of(u64 table, u32 fd)
+// The whole address: with five levels of pages the upper bits are not all set.
+static __always_inline u64 address_of(u64 table, u32 fd)
 {
     const struct files_struct *files = (const struct files_struct *)table;
     const struct fdtable *fdt = BPF_CORE_READ(files, fdt);
@@ -64,7 +65,12 @@ static __always_inline u64 file_of(u64 table, u32 fd)
         void **array = BPF_CORE_READ(fdt, fd);
         bpf_probe_read_kernel(&file, sizeof(file), array + fd);
     }
-    return file & FILE_MASK;
+    return file;
+}
+
+static __always_inline u64 file_of(u64 table, u32 fd)
+{
+    return address_of(table, fd) & FILE_MASK;
 }
 
 static __always_inline void count_open(u32 key)
@@ -131,6 +137,7 @@ static long sync_step(u32 unused, struct sync *c)
     u64 want = wanted_word(c, file);
     if (__sync_val_compare_and_swap(&slot->word, old, want) != old)
         return 0;
+    c->changes++;
     if (old & FILE_MASK)
         count_close(old);
     if (want) {
@@ -148,6 +155,7 @@ static long sync_step(u32 unused, struct sync *c)
     return 0;
 }
 
+// Returns how often it changed the slot.
 __noinline int sync_slot(u64 files, u32 fd, u32 how)
 {
     if (fd >= descriptors)
@@ -161,12 +169,12 @@ __noinline int sync_slot(u64 files, u32 fd, u32 how)
     bpf_loop(TRIES, sync_step, &c, 0);
     if (!c.done)
         __sync_fetch_and_add(&unstable, 1);
-    return 0;
+    return c.changes;
 }
 
 struct comparing {
     u64 files, open, left;
-    u32 how, base;
+    u32 how, base, changes;
 };
 
 static long compare_bit(u32 i, struct comparing *c)
@@ -176,7 +184,7 @@ static long compare_bit(u32 i, struct comparing *c)
         return 1;
     if (c->left & bit) {
         c->left &= ~bit;
-        sync_slot(c->files, c->base + i, c->how);
+        c->changes += sync_slot(c->files, c->base + i, c->how);
     }
     return 0;
 }
@@ -204,7 +212,7 @@ __noinline int sync_all(u64 table, u32 how)
         most = descriptors;
     struct comparing c = {.files = table, .open = (u64)BPF_CORE_READ(fdt, open_fds), .how = how};
     bpf_loop(most / 64, compare_word, &c, 0);
-    return 0;
+    return c.changes;
 }
 
 #endif

@@ -234,7 +234,8 @@ static const char *why_no_site(const struct snap *s, const struct snap_fd_site *
     if (f->is_handle)
         return "-";
     if (s->agent.drift != SNAP_UNKNOWN) // a tracker is there
-        return "(before openers were followed)";
+        return s->agent.lost_records > 0 ? "(before openers were followed, or not seen)"
+                                         : "(before openers were followed)";
     return f->can_follow ? "(not followed: --fd-stacks)" : "(openers cannot be followed)";
 }
 

@@ -64,13 +64,13 @@ static void scan_maps(int pid, struct ranges *r, bool jit)
     fclose(f);
 }
 
-static void set_ranges(struct fd_track *t, int pid)
+static void set_ranges(struct fd_track *t)
 {
     struct ranges r = {0};
     uint64_t from = UINT64_MAX, to = 0;
-    scan_maps(pid, &r, true);
+    scan_maps(t->pid, &r, true);
     r.njit = r.n;
-    scan_maps(pid, &r, false);
+    scan_maps(t->pid, &r, false);
     for (int i = 0; i < r.n; i++) {
         t->skel->bss->code_from[i] = r.from[i];
         t->skel->bss->code_size[i] = r.to[i] - r.from[i];
@@ -100,12 +100,12 @@ static void choose_source(struct fd_track *t)
     bpf_program__set_autoload(t->skel->progs.on_handle_close, t->handles);
 }
 
-static int try_load(struct fd_track *t, int pid, bool uring)
+static int try_load(struct fd_track *t, bool uring)
 {
     t->skel = fd_track_bpf__open();
     if (!t->skel)
         return -errno;
-    t->skel->rodata->target = (unsigned int)pid;
+    t->skel->rodata->target = (unsigned int)t->pid;
     t->skel->rodata->descriptors = (unsigned int)t->descriptors;
     bpf_map__set_max_entries(t->skel->maps.slots, (unsigned int)t->descriptors);
     bpf_map__set_max_entries(t->skel->maps.used, (unsigned int)t->descriptors / 64);
@@ -149,10 +149,10 @@ static int attach(struct fd_track *t)
 }
 
 // After the tracepoints are there, so that nothing falls between.
-static int run_baseline(struct fd_track *t, int pid)
+static int run_baseline(struct fd_track *t)
 {
     char unused[64];
-    union bpf_iter_link_info info = {.task.tid = (unsigned int)pid};
+    union bpf_iter_link_info info = {.task.tid = (unsigned int)t->pid};
     DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info,
                         .link_info_len = sizeof(info));
     struct bpf_link *link = bpf_program__attach_iter(t->skel->progs.baseline, &opts);
@@ -190,14 +190,14 @@ static int on_opening(void *arg, void *data, size_t size)
     return 0;
 }
 
-static int load(struct fd_track *t, int pid)
+static int load(struct fd_track *t)
 {
-    int e = try_load(t, pid, true);
+    int e = try_load(t, true);
     if (e && e != -EPERM)
-        e = try_load(t, pid, false); // its arguments have changed over the versions
+        e = try_load(t, false); // a kernel without io_uring
     if (e)
         return e;
-    set_ranges(t, pid);
+    set_ranges(t);
     e = map((void **)&t->slots, &t->slots_size, t->skel->maps.slots, sizeof(*t->slots),
             (size_t)t->descriptors);
     if (!e)
@@ -210,8 +210,9 @@ static int load(struct fd_track *t, int pid)
         return -errno;
     e = attach(t);
     if (!e)
-        e = run_baseline(t, pid);
-    t->handles = !e && t->handles && fd_handles_attach(t, pid) == 0;
+        e = run_baseline(t);
+    t->skel->bss->mended = 0;
+    t->handles = !e && t->handles && fd_handles_attach(t, t->pid) == 0;
     return e;
 }
 
@@ -238,13 +239,13 @@ static int load_best(struct fd_track *t, const struct fd_track_config *config)
 {
     t->source = config->source == FD_TRACK_BEST ? FD_TRACK_FEXIT : config->source;
     t->handles = config->handles;
-    int e = load(t, config->pid);
+    int e = load(t);
     if (!e || config->source != FD_TRACK_BEST)
         return e;
     unload(t);
     t->source = FD_TRACK_TRACEPOINT;
     t->handles = config->handles;
-    return load(t, config->pid);
+    return load(t);
 }
 
 void fd_track_tell(struct fd_track *t, fd_opening_cb cb, void *arg)
@@ -260,6 +261,7 @@ int fd_track_open(struct fd_track **ret, const struct fd_track_config *config, f
     if (!t)
         return error_set(err, STATUS_INTERNAL, ENOMEM, "out of memory");
     fd_track_tell(t, cb, arg);
+    t->pid = config->pid;
     t->descriptors = DESCRIPTORS_MIN;
     while (t->descriptors < config->descriptors && t->descriptors < DESCRIPTORS_MAX)
         t->descriptors *= 2;
@@ -371,4 +373,31 @@ bool fd_track_counts(struct fd_track *t, unsigned int key, uint64_t *opened, uin
 uint64_t fd_track_lost(struct fd_track *t)
 {
     return __atomic_load_n(&t->skel->bss->lost_stacks, __ATOMIC_RELAXED);
+}
+
+// Events of all processes, and slots that did not come to rest.
+static uint64_t passed_over(struct fd_track *t)
+{
+    uint64_t n = __atomic_load_n(&t->skel->bss->unstable, __ATOMIC_RELAXED);
+    struct bpf_program *prog;
+    bpf_object__for_each_program(prog, t->skel->obj)
+    {
+        struct bpf_prog_info info = {0};
+        unsigned int size = sizeof(info);
+        int fd = bpf_program__fd(prog);
+        if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0)
+            n += info.recursion_misses;
+    }
+    return n;
+}
+
+uint64_t fd_track_settle(struct fd_track *t)
+{
+    uint64_t n = passed_over(t);
+    if (n != t->passed_over) {
+        t->passed_over = n;
+        t->skel->bss->compare_use = 1;
+        run_baseline(t);
+    }
+    return __atomic_load_n(&t->skel->bss->mended, __ATOMIC_RELAXED);
 }

@@ -92,5 +92,9 @@ bool fd_track_has_handles(const struct fd_track *t);
 void fd_track_list_handles(struct fd_track *t, fd_handle_cb cb, void *arg);
 
 uint64_t fd_track_lost(struct fd_track *t); // openings whose stack could not be taken
+// Openings and closings that were not seen: where the kernel may be preempted, it passes a program over while a
+// thread that lost the CPU is in the midst of it. Compares the tables when there are new ones, so that only the
+// openers of these are not known (key 0). Returns all so far.
+uint64_t fd_track_settle(struct fd_track *t);
 
 #endif

@@ -17,7 +17,8 @@ struct fd_track {
     struct ls_fd_slot *slots;    // mapped
     struct ls_fd_counts *counts; // mapped
     size_t slots_size, counts_size;
-    int descriptors;
+    int pid, descriptors;
+    uint64_t passed_over; // events, when the tables were compared last
     enum fd_track_source source; // in use
     bool handles;                // libuv's are followed too
     fd_opening_cb cb;

@@ -29,6 +29,7 @@ struct fd_openers {
     int pid;
     uint64_t generation; // answers that come late find their openers by it
     int64_t since_ns, drift;
+    uint64_t mended; // descriptors that no event told of
     struct opening keys[LS_FD_KEYS];
     unsigned int nkeys; // highest seen and one
 };
@@ -267,12 +268,21 @@ int64_t fd_openers_since_ns(const struct fd_openers *o)
     return o->since_ns;
 }
 
+// What the kernel told nobody counts as lost: its openers stay unknown.
+static void settle(struct fd_openers *o)
+{
+    uint64_t mended = fd_track_settle(o->track);
+    o->model->lost_records += (int64_t)(mended - o->mended);
+    o->mended = mended;
+}
+
 void fd_openers_compare(struct fd_openers *o, const struct fd_row *rows, int n)
 {
     struct fd_slot unused;
     o->drift = 0;
     for (int i = 0; i < n; i++)
         o->drift += rows[i].file && !fd_track_slot(o->track, rows[i].fd, rows[i].file, &unused);
+    settle(o);
 }
 
 int64_t fd_openers_drift(const struct fd_openers *o)

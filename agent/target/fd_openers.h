@@ -43,7 +43,7 @@ bool fd_openers_counts(struct fd_openers *o, const struct stack *stack, int64_t 
                        int64_t *closed);
 int64_t fd_openers_since_ns(const struct fd_openers *o);
 int fd_openers_fd(const struct fd_openers *o); // readable: dispatch
-// Holds the tracker's table against the inventory.
+// Holds the tracker's table against the inventory, and has it mended where events are known to be lost.
 void fd_openers_compare(struct fd_openers *o, const struct fd_row *rows, int n);
 // How far the tracker's table was from the inventory at the last look.
 int64_t fd_openers_drift(const struct fd_openers *o);

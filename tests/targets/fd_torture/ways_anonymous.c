@@ -154,7 +154,7 @@ static int io_uring(void)
     return keep((int)syscall(SYS_io_uring_setup, 4, &params));
 }
 
-// The descriptor comes by a read.
+// The descriptor comes by a read, of the watcher or of a copy of it.
 static int fanotify_event(void)
 {
     struct fanotify_event_metadata events[8];
@@ -162,7 +162,8 @@ static int fanotify_event(void)
     if (watcher < 0 || fanotify_mark(watcher, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, "/etc/hostname"))
         return -1;
     close(open("/etc/hostname", O_RDONLY));
-    int n = (int)read(watcher, events, sizeof(events)) / (int)sizeof(*events);
+    int n = (int)read(coin() ? watcher : keep(dup(watcher)), events, sizeof(events)) /
+            (int)sizeof(*events);
     for (int i = 0; i < n; i++)
         if (events[i].fd >= 0)
             newest = keep(events[i].fd);

@@ -27,6 +27,7 @@
 #define STOP_WAIT_MS 1000
 #define SKIP         77
 #define PROGRESS     250
+#define TOLD         20 // differences, one by one
 
 static int stops = 40;
 static const char *torture, *wanted;
@@ -109,24 +110,47 @@ static void list_proc(int pid, bool *open)
         closedir(d);
 }
 
+struct trial {
+    const char *name;
+    pid_t pid;
+    struct fd_track *t;
+    struct fds *f;
+    struct seen seen;
+    int done, wrong, wrong_files;
+    uint64_t mended;
+    int64_t stopping_ns, comparing_ns;
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void tell_difference(const struct trial *x, int fd, bool open)
+{
+    char path[64], file[128];
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", x->pid, fd);
+    ssize_t n = readlink(path, file, sizeof(file) - 1);
+    file[n < 0 ? 0 : n] = '\0';
+    print_message("%s: stop %d: fd %d: open %d, table %d %s\n", x->name, x->done, fd, open, !open,
+                  file);
+}
+
 // How many numbers differ, by number and by file.
-static int compare(struct fd_track *t, struct fds *f, int pid, int *files)
+static void compare(struct trial *x)
 {
     static bool open[HIGHEST];
     const struct fd_row *rows;
     struct fd_slot slot;
-    int wrong = 0, n = fds_list(f, pid, &rows);
-    list_proc(pid, open);
+    int n = fds_list(x->f, x->pid, &rows);
+    list_proc(x->pid, open);
     for (int fd = 0; fd < HIGHEST; fd++)
-        if (open[fd] != fd_track_is_open(t, fd)) {
-            if (wrong < 5)
-                print_message("fd %d: open %d, table %d\n", fd, open[fd], fd_track_is_open(t, fd));
-            wrong++;
-        }
-    *files = 0;
+        if (open[fd] != fd_track_is_open(x->t, fd) && x->wrong++ < TOLD)
+            tell_difference(x, fd, open[fd]);
     for (int i = 0; i < n; i++)
-        *files += !fd_track_slot(t, rows[i].fd, rows[i].file, &slot);
-    return wrong;
+        x->wrong_files += !fd_track_slot(x->t, rows[i].fd, rows[i].file, &slot);
 }
 
 // Whether this source was asked for by name.
@@ -135,61 +159,84 @@ static bool is_wanted(const char *source)
     return wanted && strcmp(wanted, source) == 0;
 }
 
-static void equals_kernels(enum fd_track_source source, const char *name)
+static void end_torture(struct trial *x)
 {
-    if (wanted && !is_wanted(name))
-        skip();
+    kill(x->pid, SIGKILL);
+    waitpid(x->pid, NULL, 0);
+    fd_track_close(x->t);
+    fds_close(x->f);
+}
+
+static void begin(struct trial *x, enum fd_track_source source)
+{
     struct error err = {0};
-    struct fd_track *t;
-    struct fds *f;
-    struct seen seen = {.shortest_stack = SIZE_MAX};
-    pid_t pid = start();
-    const struct fd_track_config config = {.pid = pid, .descriptors = HIGHEST, .source = source};
-    assert_int_equal(fds_open(&f, false, &err), 0);
-    if (fd_track_open(&t, &config, on_opening, &seen, &err)) {
-        print_message("%s: skipped: %s\n", name, err.text);
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        fds_close(f);
-        assert_false(is_wanted(name));
+    x->seen.shortest_stack = SIZE_MAX;
+    x->pid = start();
+    const struct fd_track_config config = {.pid = x->pid, .descriptors = HIGHEST, .source = source};
+    assert_int_equal(fds_open(&x->f, false, &err), 0);
+    if (fd_track_open(&x->t, &config, on_opening, &x->seen, &err)) {
+        print_message("%s: skipped: %s\n", x->name, err.text);
+        x->t = NULL;
+        end_torture(x);
+        assert_false(is_wanted(x->name));
         skip();
     }
-    assert_string_equal(fd_track_source(t), name);
-    srand((unsigned int)pid);
-    int done = 0, wrong = 0, wrong_files = 0;
-    while (done < stops && waitpid(pid, NULL, WNOHANG) == 0) {
-        int files;
-        usleep((useconds_t)(rand() % 20000 + 200));
-        fd_track_dispatch(t);
-        if (stop(pid)) {
-            wrong += compare(t, f, pid, &files);
-            wrong_files += files;
-            if (++done % PROGRESS == 0)
-                print_message("%s: %d stops, %d differ\n", name, done, wrong + wrong_files);
-        }
-        kill(pid, SIGCONT);
+    assert_string_equal(fd_track_source(x->t), x->name);
+    srand((unsigned int)x->pid);
+}
+
+static void stop_and_compare(struct trial *x)
+{
+    usleep((useconds_t)(rand() % 20000 + 200));
+    fd_track_dispatch(x->t);
+    int64_t began = now_ns();
+    bool stopped = stop(x->pid);
+    int64_t stood = now_ns();
+    x->stopping_ns += stood - began;
+    if (stopped) {
+        x->mended = fd_track_settle(x->t);
+        compare(x);
+        x->comparing_ns += now_ns() - stood;
+        if (++x->done % PROGRESS == 0)
+            print_message("%s: %d stops, %d differ\n", x->name, x->done, x->wrong + x->wrong_files);
     }
-    uint64_t opened = 0, closed = 0;
+    kill(x->pid, SIGCONT);
+}
+
+static void add_counts(const struct trial *x, uint64_t *opened, uint64_t *closed)
+{
     for (unsigned int key = 1; key < LS_FD_KEYS; key++) {
         uint64_t o, c;
-        fd_track_counts(t, key, &o, &c);
-        opened += o;
-        closed += c;
+        fd_track_counts(x->t, key, &o, &c);
+        *opened += o;
+        *closed += c;
         assert_true(c <= o);
     }
-    print_message(
-        "%s: %d stops, %d numbers and %d files differ; %u keys, %llu openings, %llu stacks lost\n",
-        name, done, wrong, wrong_files, seen.keys, (unsigned long long)opened,
-        (unsigned long long)fd_track_lost(t));
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
-    fd_track_close(t);
-    fds_close(f);
-    assert_int_equal(done, stops);
-    assert_int_equal(wrong, 0);
-    assert_int_equal(wrong_files, 0);
-    assert_true(opened > (uint64_t)stops &&
-                closed > (uint64_t)stops / 2); // an emulated CPU does few
+}
+
+static void equals_kernels(enum fd_track_source source, const char *name)
+{
+    struct trial x = {.name = name};
+    uint64_t opened = 0, closed = 0;
+    if (wanted && !is_wanted(name))
+        skip();
+    begin(&x, source);
+    int64_t began = now_ns();
+    while (x.done < stops && waitpid(x.pid, NULL, WNOHANG) == 0)
+        stop_and_compare(&x);
+    add_counts(&x, &opened, &closed);
+    print_message("%s: %d stops in %.0f s (%.0f stopping, %.0f comparing), %d numbers and %d files "
+                  "differ; %u keys, %llu openings, %llu stacks lost, %llu unseen and mended\n",
+                  name, x.done, (double)(now_ns() - began) / 1e9, (double)x.stopping_ns / 1e9,
+                  (double)x.comparing_ns / 1e9, x.wrong, x.wrong_files, x.seen.keys,
+                  (unsigned long long)opened, (unsigned long long)fd_track_lost(x.t),
+                  (unsigned long long)x.mended);
+    end_torture(&x);
+    assert_int_equal(x.done, stops);
+    assert_int_equal(x.wrong, 0);
+    assert_int_equal(x.wrong_files, 0);
+    // An emulated CPU does few.
+    assert_true(opened > (uint64_t)stops && closed > (uint64_t)stops / 2);
 }
 
 static void test_fexit(void **state)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "asyncio.h"
+#include "words.h"
 
 // The state words, by version.
 static enum py_frame_state state_of(struct cpython *py, int8_t word)
@@ -24,20 +25,6 @@ static enum py_frame_state state_of(struct cpython *py, int8_t word)
            : word == -1 ? PY_SUSPENDED
            : word == 0  ? PY_EXECUTING
                         : PY_ENDED;
-}
-
-static uint64_t at64(const uint8_t *bytes, int offset)
-{
-    uint64_t v;
-    memcpy(&v, bytes + offset, sizeof v);
-    return v;
-}
-
-static int32_t at32(const uint8_t *bytes, int offset)
-{
-    int32_t v;
-    memcpy(&v, bytes + offset, sizeof v);
-    return v;
 }
 
 // Up to 3.10 the frame is an object of its own. 3.9 has no state: a value stack means suspended.

@@ -4,22 +4,9 @@
 #include <string.h>
 
 #include "asyncio.h"
+#include "words.h"
 
 #define MAX_STEPS (3 * TASK_CHAIN)
-
-static uint64_t at64(const uint8_t *bytes, int offset)
-{
-    uint64_t v;
-    memcpy(&v, bytes + offset, sizeof v);
-    return v;
-}
-
-static int32_t at32(const uint8_t *bytes, int offset)
-{
-    int32_t v;
-    memcpy(&v, bytes + offset, sizeof v);
-    return v;
-}
 
 // An int, or from 3.13 on a bit of a byte.
 static bool flag_at(const uint8_t *bytes, int offset, int bit)

@@ -5,6 +5,7 @@
 // has is_entry; from 3.12 on a frame without code that lies on the C stack (owner C stack or
 // interpreter) follows it.
 #include "cpython.h"
+#include "words.h"
 
 #define MAX_THREADS      4096
 #define MAX_INTERPRETERS 64
@@ -76,20 +77,11 @@ static bool is_shim(struct cpython *py, const uint8_t *bytes)
     return py->o.version >= 0x030c && bytes[py->o.fr_owner] >= OWNER_CSTACK;
 }
 
-static uint64_t at64(const uint8_t *bytes, int offset)
-{
-    uint64_t v;
-    __builtin_memcpy(&v, bytes + offset, sizeof v);
-    return v;
-}
-
 static uint64_t instruction_of(struct cpython *py, const uint8_t *bytes)
 {
     if (py->o.version >= 0x030b)
         return at64(bytes, py->o.fr_instr);
-    int32_t last;
-    __builtin_memcpy(&last, bytes + py->o.fr_instr, sizeof last);
-    return (uint64_t)(int64_t)last;
+    return (uint64_t)(int64_t)at32(bytes, py->o.fr_instr);
 }
 
 // What the walk over one thread's frames remembers.

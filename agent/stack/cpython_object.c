@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpython.h"
+#include "words.h"
 
 #define MAX_DICT  (1u << 20) // entries looked at
 #define MAX_SET   (1u << 23)
@@ -69,41 +70,6 @@ int32_t py_word32(struct cpython *py, uint64_t address)
     return (int32_t)v;
 }
 
-static uint64_t at64(const uint8_t *bytes)
-{
-    uint64_t v;
-    memcpy(&v, bytes, sizeof v);
-    return v;
-}
-
-static size_t put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c >= 0x110000 || (c >= 0xd800 && c < 0xe000)) {
-        out[0] = '?';
-        return 1;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
 // Compact strings only, which all names and paths are. The state word is the same in all builds
 // with a GIL from 3.9 to 3.15: interned 2 bits, kind 3, compact 1, ascii 1.
 bool py_string(struct cpython *py, uint64_t str, char *buf, size_t n)
@@ -112,7 +78,7 @@ bool py_string(struct cpython *py, uint64_t str, char *buf, size_t n)
     *buf = 0;
     if (!str || str & 7 || !mem_read(py->m, str, head, py->o.un_state + 4))
         return false;
-    uint64_t length = at64(head + py->o.un_length);
+    uint64_t length = at64(head, py->o.un_length);
     uint32_t state;
     memcpy(&state, head + py->o.un_state, sizeof state);
     unsigned kind = state >> 2 & 7, compact = state >> 5 & 1, ascii = state >> 6 & 1;
@@ -270,12 +236,12 @@ static bool read_keys(struct cpython *py, uint64_t keys, uint64_t *entries, uint
         if (head[py->o.dk_kind])
             *entry_size = 16;
     } else {
-        uint64_t size = at64(head + py->o.dk_size);
+        uint64_t size = at64(head, py->o.dk_size);
         if (size > 1u << 28)
             return false;
         index_bytes = size <= 0xff ? size : size <= 0xffff ? size * 2 : size * 4;
     }
-    *count = at64(head + py->o.dk_nentries);
+    *count = at64(head, py->o.dk_nentries);
     if (*count > MAX_DICT)
         *count = MAX_DICT;
     *entries = keys + py->o.dk_indices + index_bytes;
@@ -399,9 +365,9 @@ static bool read_set_head(struct cpython *py, uint64_t set, struct set_head *h)
     uint8_t b[64];
     if (!mem_fresh(py->m, set, b, sizeof b))
         return false;
-    h->used = at64(b + py->o.set_used);
-    h->mask = at64(b + py->o.set_mask);
-    h->table = at64(b + py->o.set_table);
+    h->used = at64(b, py->o.set_used);
+    h->mask = at64(b, py->o.set_mask);
+    h->table = at64(b, py->o.set_table);
     return h->mask < MAX_SET;
 }
 

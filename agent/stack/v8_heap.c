@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "v8.h"
+#include "words.h"
 
 #define MAX_STRING (16 << 20) // characters of a source text
 #define MAX_BYTES  (1 << 20)
@@ -114,27 +115,6 @@ static bool flatten(struct v8 *v, uint64_t string, struct flat *ret)
         return true;
     }
     return false;
-}
-
-static size_t put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c >= 0xd800 && c < 0xe000) {
-        out[0] = '?';
-        return 1;
-    }
-    out[0] = (char)(0xe0 | c >> 12);
-    out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[2] = (char)(0x80 | (c & 0x3f));
-    return 3;
 }
 
 static size_t append_flat(struct v8 *v, const struct flat *f, char *buf, size_t n)

@@ -25,6 +25,7 @@
 #define EXECS        "100000" // more than it lives for
 #define HIGHEST      20480
 #define STOP_WAIT_MS 1000
+#define STOP_AGAIN   25 // looks: an exec at that moment loses a stop
 #define SKIP         77
 #define PROGRESS     250
 #define TOLD         20 // differences, one by one
@@ -87,9 +88,9 @@ static bool all_stopped(int pid)
 
 static bool stop(int pid)
 {
-    if (kill(pid, SIGSTOP))
-        return false;
     for (int i = 0; i < STOP_WAIT_MS * 5; i++) {
+        if (i % STOP_AGAIN == 0 && kill(pid, SIGSTOP))
+            return false;
         if (all_stopped(pid))
             return true;
         usleep(200);

@@ -458,6 +458,30 @@ static void test_waits_in_primitives(void **state)
     assert_true(each_interpreter("LOOPSCOPE_TEST_PYTHONS", "/usr/bin/python3", waits_of) > 0);
 }
 
+static void fine_of(const char *program)
+{
+    struct live *l = calloc(1, sizeof *l);
+    const char *argv[] = {program, FINE_PY, NULL};
+    struct tasks_answer a;
+    assert_true(live_start(l, argv));
+    assert_true(live_attach(l, "CPython"));
+    for (int round = 0; round < 3; round++) {
+        live_tasks(l, false, 1000, &a);
+        assert_true(a.nrows > 40);
+        for (int i = 0; i < a.nrows; i++)
+            if (a.rows[i].flags & (TASKF_CYCLE | TASKF_NO_WAKER))
+                fail_msg("%s: %s at %s is told", program, a.rows[i].name, a.rows[i].await_site);
+    }
+    live_stop(l);
+    free(l);
+}
+
+static void test_usual_waits_are_fine(void **state)
+{
+    (void)state;
+    assert_true(each_interpreter("LOOPSCOPE_TEST_PYTHONS", "/usr/bin/python3", fine_of) > 0);
+}
+
 int main(void)
 {
     struct capture *c = capture_open(getpid());
@@ -473,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_row_limit),
         cmocka_unit_test(test_the_cancel_that_a_group_leaves_behind_is_none),
         cmocka_unit_test(test_waits_in_primitives),
+        cmocka_unit_test(test_usual_waits_are_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

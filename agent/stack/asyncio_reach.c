@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_OBJECTS 20000 // what is not followed counts as held by somebody else
-#define MAX_ITEMS   1024  // of a container
+#define MAX_OBJECTS 50000 // what is not followed counts as held by somebody else
+#define MAX_ITEMS   4096  // of a container
 #define MAX_SLOTS   256   // of a frame
 #define IMMORTAL    (1u << 30)
 

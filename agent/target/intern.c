@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #define KEPT_MAX 2048
+#define SWEPT_AT 64
 
 struct interned {
     UT_hash_handle hh;
@@ -25,19 +26,33 @@ static void drop_unused(struct model *m)
             drop(m, i);
 }
 
+// When twice as many are there as were needed at the last time: what is kept stays in proportion to what is shown, and
+// a service that sees new stacks for months does not fill up with them.
+static void sweep(struct model *m)
+{
+    drop_unused(m);
+    unsigned int twice = 2 * HASH_COUNT(m->interned) + SWEPT_AT;
+    m->sweep_interned = twice < KEPT_MAX ? twice : KEPT_MAX;
+}
+
 struct stack *stack_intern(struct model *m, struct stack *s)
 {
     struct interned *i;
     HASH_FIND_STR(m->interned, s->id, i);
     if (i)
         return i->stack;
-    if (HASH_COUNT(m->interned) >= KEPT_MAX)
-        drop_unused(m);
+    if (HASH_COUNT(m->interned) >= m->sweep_interned)
+        sweep(m);
     if (HASH_COUNT(m->interned) >= KEPT_MAX || !(i = calloc(1, sizeof(*i))))
         return s;
     i->stack = stack_ref(s);
     HASH_ADD_KEYPTR(hh, m->interned, i->stack->id, strlen(i->stack->id), i);
     return i->stack;
+}
+
+unsigned int stacks_interned(const struct model *m)
+{
+    return HASH_COUNT(m->interned);
 }
 
 void stack_intern_free(struct model *m)

@@ -193,6 +193,7 @@ struct model {
     uint64_t next_stall;
     struct model_event *events; // oldest first
     struct interned *interned;  // one struct stack an id (intern.c)
+    unsigned int sweep_interned; // when so many are there
     int64_t torn_stacks, stacks, lost_records;
     bool urgent; // a snapshot is due now
     bool fresh;  // it has a stall that nobody has seen yet

@@ -175,6 +175,11 @@ static int64_t lets_a_thread_meddle(void *arg)
     pthread_join(thread, NULL);
     ls_cancel(t.task);
     int64_t r = ls_await(t.task) == -ECANCELED && ls_group_wait(t.group) == 0;
+    ls_sem_free(t.sem);
+    ls_mutex_free(t.mutex);
+    ls_event_free(t.event);
+    ls_cond_free(t.cond);
+    ls_chan_free(t.chan);
     return r ? t.refused : 0;
 }
 

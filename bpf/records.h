@@ -89,7 +89,9 @@ struct ls_slot {
     unsigned long long hit_ns;       // newest breakpoint hit
     unsigned long long turn_over_ns; // newest end of a turn that user space found
     unsigned long long idle_since;   // in its wait since
-    unsigned long long merged_ns;    // turns not told apart, to be weighed by the next exact one
+    unsigned long long merged_ns;    // turns not told apart, to be weighed by the exact ones
+    unsigned long long told_ns;      // the newest exact ones, and their number
+    unsigned int told, pad2;
     unsigned int at_return;          // woken from its wait, which has not returned yet
     unsigned int lost;               // records that found no room
 

@@ -192,8 +192,28 @@ static __always_inline void end_stretch(struct ls_slot *slot, u64 now)
     slot->turns++;
 }
 
-// The end of a turn. The stretches before it that were not told apart are taken to consist of turns like
-// this one.
+enum { TOLD_MIN = 16, TOLD_MAX = 256, WEIGHT_MAX = 1000000 };
+
+static __always_inline void note_told(struct ls_slot *slot, u64 length)
+{
+    slot->told_ns += length;
+    if (++slot->told == TOLD_MAX) { // the newer ones count for more
+        slot->told /= 2;
+        slot->told_ns /= 2;
+    }
+}
+
+// Stretches that were not told apart are taken to consist of turns as long as the exact ones are on average.
+// One turn alone says nothing of that: the next one after a long stretch may be a thousandth of its turns.
+static __always_inline u64 turns_merged(struct ls_slot *slot)
+{
+    if (!slot->merged_ns || slot->told < TOLD_MIN || slot->told_ns < TOLD_MAX)
+        return 0;
+    u64 turns = slot->merged_ns / (slot->told_ns / slot->told);
+    slot->merged_ns = 0;
+    return turns < WEIGHT_MAX ? turns : WEIGHT_MAX;
+}
+
 static __always_inline void end_turn(struct ls_slot *slot, u64 now)
 {
     if (!slot->busy_since)
@@ -204,16 +224,13 @@ static __always_inline void end_turn(struct ls_slot *slot, u64 now)
     }
     u32 before = slot->before_attach;
     u64 length = close_turn(slot, now, 0);
-    u64 weight = 1;
-    if (slot->merged_ns && length) {
-        weight += slot->merged_ns / length;
-        if (weight > 1000000)
-            weight = 1000000;
-    }
-    slot->merged_ns = 0;
-    slot->turns += weight;
-    if (before || slot->mute_hist)
+    if (before || slot->mute_hist) {
+        slot->turns++;
         return;
+    }
+    note_told(slot, length);
+    u64 weight = 1 + turns_merged(slot);
+    slot->turns += weight;
     hist_add(slot->turn_hist, length, weight);
     if (length > slot->turn_max_ns)
         slot->turn_max_ns = length;

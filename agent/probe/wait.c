@@ -81,6 +81,8 @@ static void start_turn(struct probe *p, struct thread *t, const struct ls_wait *
 static void clear_figures(struct ls_slot *slot)
 {
     slot->turns = slot->busy_ns = slot->wait_ns = slot->turn_max_ns = slot->polls_empty = 0;
+    slot->told = 0;
+    slot->told_ns = 0;
     slot->merged_ns = slot->all_ticks_user = slot->all_ticks_kernel = 0;
     memset(&slot->sum, 0, sizeof(slot->sum));
     memset(slot->turn_hist, 0, sizeof(slot->turn_hist));

@@ -49,6 +49,7 @@ static inline bool wheel_due(const struct wheel *w)
 static inline void timer_init(struct timer *timer, void (*fire)(struct timer *))
 {
     timer->link.next = NULL;
+    timer->beyond = NULL;
     timer->fire = fire;
 }
 

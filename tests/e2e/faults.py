@@ -86,7 +86,7 @@ def run(name, args, prefix=(), statuses=(0, 1, 3, 5), said=None, stdout=subproce
     tries += 1
     try:
         out = subprocess.run([*prefix, AGENT, *map(str, args)], stdin=subprocess.DEVNULL, stdout=stdout,
-                             stderr=subprocess.PIPE, text=True, errors="replace", timeout=40, **options)
+                             stderr=subprocess.PIPE, text=True, errors="replace", timeout=90, **options)
     except subprocess.TimeoutExpired:
         failures.append(f"{name}: does not end")
         return ""

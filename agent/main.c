@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -108,11 +109,21 @@ static void on_abort(int number)
     _exit(number == SIGABRT && written >= 0 ? STATUS_INTERNAL : 128 + number);
 }
 
+// What is big is so for a moment: the kernel's types while programs load (12 MB), a document, a snapshot. Left to itself,
+// malloc would learn from the first of these to keep such memory, in an arena for each thread.
+static void give_back_what_is_free(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_TRIM_THRESHOLD, 256 << 10);
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);
+}
+
 int main(int argc, char **argv)
 {
     // The helper that parses foreign bytes is this program again.
     if (argc == 2 && !strcmp(argv[1], STACK_HELPER_ARG))
         return stack_helper_main(STACK_HELPER_FD);
+    give_back_what_is_free();
     setlocale(LC_CTYPE, ""); // not LC_NUMERIC: our numbers are read by programs
     signal(SIGPIPE, SIG_IGN);
     signal(SIGABRT, on_abort);

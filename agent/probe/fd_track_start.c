@@ -3,7 +3,6 @@
 //
 // Whoever comes last frees the start: the thread when it was given up, else who asks for its outcome.
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -63,7 +62,6 @@ int fd_track_start(struct fd_track_start **ret, const struct fd_track_config *co
         return -ENOMEM;
     s->config = *config;
     *ret = s;
-    mallopt(M_ARENA_MAX, 1); // what libbpf frees in an arena of the thread's own would stay there
     if (start_thread(s))
         run(s); // no thread to be had: then it takes what it takes
     return 0;

@@ -43,7 +43,7 @@ struct task_struct {
     void *stack;
     struct mm_struct *mm;
     struct signal_struct *signal;
-    int on_cpu;
+    unsigned int on_cpu; // a byte since 7.x: only what has no sign is read in its true size
     struct sched_entity se;
     struct sched_info sched_info;
 };

@@ -82,6 +82,14 @@ def under_load(name, server, kind, where, rate, connections, count):
         load.end()
 
 
+def full_rate(kind, where, connections):
+    load = Load(kind, where, 0, connections)
+    try:
+        return load.rate()
+    finally:
+        load.end()
+
+
 class Twins:
     """Two equal servers under equal load, all on one CPU."""
 

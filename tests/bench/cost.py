@@ -185,7 +185,6 @@ class Ops:
         self.process = subprocess.Popen([tool("ops"), mode, self.counter.path])
         time.sleep(0.5)
         self.pids = [self.process.pid, *measure.children_of(self.process.pid)]
-        measure.pin(self.pids)
 
     def end(self):
         measure.end(self.process)
@@ -196,22 +195,20 @@ def bench_others(count):
     """Programs that are not watched, while loopscope watches a redis that is at work."""
     server, good = Redis(), True
     load = Load("redis", server.where, 2000, 4)
-    speed = Ops("compute")
     try:
         for mode, name, limit in (("syscall", "another process, system calls only", 1.01),
                                   ("switch", "another process, pipe ping-pong on a core", 1.10)):
             other = Ops(mode)
-            same = {"reference": (speed.pids, speed.counter)}
             try:
-                good &= row(name, pairs(other.pids, other.counter, server.pid, [], count, **same), limit)
+                good &= row(name, pairs(other.pids, other.counter, server.pid, [], count), limit)
                 for word, options in EXTRA:
-                    row(f"{name}, {word}", pairs(other.pids, other.counter, server.pid, options, max(3, count // 4), **same))
+                    row(f"{name}, {word}", pairs(other.pids, other.counter, server.pid, options, max(3, count // 4)))
             finally:
                 other.end()
         return good
     finally:
-        for one in (speed, load, server):
-            one.end()
+        load.end()
+        server.end()
 
 
 def agent_cpu(processes, seconds, options=()):

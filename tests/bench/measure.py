@@ -146,18 +146,8 @@ class Compared:
     control: list = None  # without to without, of the same pairs: the noise of the method here
 
 
-def per_operation_and_reference(pids, counter, reference, seconds):
-    """CPU of one operation, to that of one of the reference meanwhile; and in ns."""
-    if not reference:
-        ns = per_operation(pids, counter, seconds)
-        return ns, ns
-    ns, other = costs([pids, reference[0]], [counter, reference[1]], seconds)
-    return ns / other, ns
-
-
-def pairs(pids, counter, attach_to, options, count, seconds=1.0, seed=1, reference=None):
-    """Interleaved: one window with the agent and two without, in random order. `reference`, the (pids, counter)
-    of what the agent does not touch, on the same CPU, tells how fast that CPU was meanwhile."""
+def pairs(pids, counter, attach_to, options, count, seconds=1.0, seed=1):
+    """Interleaved: one window with the agent and two without, in random order."""
     order = random.Random(seed)
     compared = Compared([], [], {}, [])
     for _ in range(count):
@@ -165,15 +155,15 @@ def pairs(pids, counter, attach_to, options, count, seconds=1.0, seed=1, referen
         for with_agent in order.sample((False, True, False), 3):
             agent = Agent(attach_to, *options) if with_agent else None
             time.sleep(0.3)
-            cost, ns = per_operation_and_reference(pids, counter, reference, seconds)
+            cost = per_operation(pids, counter, seconds)
             if agent:
                 attached = cost
                 agent.stop()
                 count_findings(agent, compared.found)
             else:
                 bare.append(cost)
-                compared.plain.append(ns)
         compared.ratios.append(attached * 2 / sum(bare))
+        compared.plain += bare
         compared.control.append(bare[0] / bare[1])
     return compared
 

@@ -1,7 +1,6 @@
 // Programs that the agent does not watch, to measure what they pay for its presence.
 //
-// usage: ops compute|syscall|switch COUNTER-FILE
-// compute: one thread that never enters the kernel: how fast the CPU is at the time
+// usage: ops syscall|switch COUNTER-FILE
 // syscall: one thread that does nothing but the cheapest system call
 // switch:  two processes on one core that pass a byte to and fro through pipes
 #include <fcntl.h>
@@ -17,15 +16,6 @@
 #include <unistd.h>
 
 static volatile uint64_t *operations;
-
-static void compute(void)
-{
-    for (uint64_t x = 1;;) {
-        for (int i = 0; i < 1000; i++)
-            x = x * 6364136223846793005U + 1442695040888963407U;
-        *operations += 1 + (x == 0); // it must be computed
-    }
-}
 
 static void run_syscalls(void)
 {
@@ -70,9 +60,7 @@ int main(int argc, char **argv)
     operations = mmap(NULL, 8, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (operations == MAP_FAILED)
         return 1;
-    if (!strcmp(argv[1], "compute"))
-        compute();
-    else if (!strcmp(argv[1], "syscall"))
+    if (!strcmp(argv[1], "syscall"))
         run_syscalls();
     else
         run_switches();

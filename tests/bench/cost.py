@@ -201,6 +201,7 @@ def bench_others(count):
             other = Ops(mode)
             try:
                 good &= row(name, pairs(other.pids, other.counter, server.pid, [], count), limit)
+                measure.row_of_share(f"{name}, by the kernel", measure.programs_share(server.pid, other.pids))
                 for word, options in EXTRA:
                     row(f"{name}, {word}", pairs(other.pids, other.counter, server.pid, options, max(3, count // 4)))
             finally:

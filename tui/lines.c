@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../agent/list.h"
 #include "text.h"
 
 void lines_finish(struct lines *l)
@@ -16,12 +17,7 @@ void lines_finish(struct lines *l)
 
 static void push(struct lines *l, enum style style, int heading, const char *raw)
 {
-    if (l->n == l->cap) {
-        l->cap = l->cap ? l->cap * 2 : 32;
-        l->v = realloc(l->v, sizeof(*l->v) * (size_t)l->cap);
-        if (!l->v)
-            abort();
-    }
+    list_must_have_room(l->v, l->n, l->cap);
     size_t size = strlen(raw) * 3 + 1; // a broken byte grows to the replacement character
     char *text = malloc(size);
     if (!text)

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
+
 #define SECOND 1000000000LL
 
 struct history *history_new(void)
@@ -41,18 +43,6 @@ void history_free(struct history *h)
     site_sums_free(h->fds);
     site_sums_free(h->tasks);
     free(h);
-}
-
-// Room for one more.
-static void *grow(void *list, int n, int *cap, size_t size)
-{
-    if (n < *cap)
-        return list;
-    *cap = *cap ? *cap * 2 : 64;
-    list = realloc(list, size * (size_t)*cap);
-    if (!list)
-        abort();
-    return list;
 }
 
 // Forgets the older half when `most` are there; returns how many that were.
@@ -112,7 +102,7 @@ static void count_stall(struct history *h, const struct snap_stall *stall)
     while (i < h->nloops && (h->loops[i].tid != stall->tid || h->loops[i].pid != stall->pid))
         i++;
     if (i == h->nloops) {
-        h->loops = grow(h->loops, h->nloops, &h->loops_cap, sizeof(*h->loops));
+        list_must_have_room(h->loops, h->nloops, h->loops_cap);
         h->loops[h->nloops++] = (struct loop_total){.pid = stall->pid, .tid = stall->tid};
     }
     h->loops[i].stalls++;
@@ -149,7 +139,7 @@ static void add_stall(struct history *h, const struct snap_stall *stall)
         return;
     h->copies++;
     if (!known) {
-        h->stalls = grow(h->stalls, h->nstalls, &h->stalls_cap, sizeof(*h->stalls));
+        list_must_have_room(h->stalls, h->nstalls, h->stalls_cap);
         known = &h->stalls[h->nstalls++];
     }
     copy_stall(h->own, known, stall);
@@ -159,8 +149,7 @@ static void add_loop_point(struct history *h, const struct snap *s, const struct
 {
     h->points_left_out +=
         halve(h->loop_points, &h->nloop_points, sizeof(*h->loop_points), h->most_points);
-    h->loop_points =
-        grow(h->loop_points, h->nloop_points, &h->loop_points_cap, sizeof(*h->loop_points));
+    list_must_have_room(h->loop_points, h->nloop_points, h->loop_points_cap);
     int64_t worst = l->spark_ns[LOOP_SPARK - 1];
     if (l->blocked_ns > 0 && (worst == SNAP_UNKNOWN || l->blocked_ns > worst))
         worst = l->blocked_ns;
@@ -172,8 +161,7 @@ static void add_process_point(struct history *h, const struct snap *s, const str
 {
     h->points_left_out +=
         halve(h->process_points, &h->nprocess_points, sizeof(*h->process_points), h->most_points);
-    h->process_points = grow(h->process_points, h->nprocess_points, &h->process_points_cap,
-                             sizeof(*h->process_points));
+    list_must_have_room(h->process_points, h->nprocess_points, h->process_points_cap);
     h->process_points[h->nprocess_points++] =
         (struct process_point){s->now_ns, p->pid, p->fd_count, p->ntasks};
 }

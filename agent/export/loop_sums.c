@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "names.h"
 
 struct named { // a pair of names
@@ -75,12 +76,7 @@ static struct live *find_live(struct loop_sums *sums, int pid, int tid)
 static struct live *add_live(struct loop_sums *sums, const struct snap *s,
                              const struct snap_loop *l)
 {
-    if (sums->nlive == sums->live_cap) {
-        sums->live_cap = sums->live_cap ? sums->live_cap * 2 : 16;
-        sums->live = realloc(sums->live, sizeof(*sums->live) * (size_t)sums->live_cap);
-        if (!sums->live)
-            abort();
-    }
+    list_must_have_room(sums->live, sums->nlive, sums->live_cap);
     struct live *live = &sums->live[sums->nlive++];
     *live = (struct live){.pid = l->pid, .tid = l->tid, .named = name_of(sums, s, l)};
     return live;

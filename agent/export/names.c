@@ -5,6 +5,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "../list.h"
 #include "clean.h"
 #include "human.h"
 
@@ -81,12 +82,9 @@ int numbering_of(struct numbering *n, const char *text, bool *ret_new)
     if (e)
         return e->number;
     e = malloc(sizeof(*e) + len + 1);
-    if (n->n == n->cap) {
-        n->cap = n->cap ? n->cap * 2 : 64;
-        n->by_number = realloc(n->by_number, sizeof(*n->by_number) * (size_t)n->cap);
-    }
-    if (!e || !n->by_number)
+    if (!e)
         abort();
+    list_must_have_room(n->by_number, n->n, n->cap);
     memcpy(e->text, text, len + 1);
     e->number = n->n;
     n->by_number[n->n++] = e;

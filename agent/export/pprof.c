@@ -8,6 +8,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "../list.h"
 #include "formats.h"
 #include "history.h"
 #include "names.h"
@@ -34,12 +35,7 @@ struct buffer {
 
 static void put_byte(struct buffer *b, uint8_t byte)
 {
-    if (b->n == b->cap) {
-        b->cap = b->cap ? b->cap * 2 : 1024;
-        b->data = realloc(b->data, b->cap);
-        if (!b->data)
-            abort();
-    }
+    list_must_have_room(b->data, b->n, b->cap);
     b->data[b->n++] = byte;
 }
 

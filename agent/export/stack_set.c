@@ -1,18 +1,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "doc.h"
 
 void stack_set_add(struct stack_set *set, const struct stack *st)
 {
     if (!st)
         return;
-    if (set->n == set->cap) {
-        set->cap = set->cap ? set->cap * 2 : 64;
-        set->stacks = realloc(set->stacks, sizeof(*set->stacks) * (size_t)set->cap);
-        if (!set->stacks)
-            abort();
-    }
+    list_must_have_room(set->stacks, set->n, set->cap);
     set->stacks[set->n++] = st;
 }
 

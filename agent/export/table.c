@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "clean.h"
 
 #define MAX_COLUMNS 16
@@ -31,12 +32,7 @@ struct table *table_new(const char *titles)
 
 void table_cell(struct table *t, const char *text)
 {
-    if (t->ncells == t->cap) {
-        t->cap = t->cap ? t->cap * 2 : 128;
-        t->cells = realloc(t->cells, sizeof(*t->cells) * (size_t)t->cap);
-        if (!t->cells)
-            abort();
-    }
+    list_must_have_room(t->cells, t->ncells, t->cap);
     clean(text && *text ? text : "-", 0, t->cells[t->ncells++], CELL);
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "../list.h"
 #include "history.h"
 
 struct weight_key { // compared as bytes: no padding
@@ -31,12 +32,7 @@ static struct weight_key key_of(const struct snap_stall *stall, const struct sta
 
 static struct stack_weight *add(struct weigher *w, const struct stack_weight *weight)
 {
-    if (w->n == w->cap) {
-        w->cap = w->cap ? w->cap * 2 : 64;
-        w->list = realloc(w->list, sizeof(*w->list) * (size_t)w->cap);
-        if (!w->list)
-            abort();
-    }
+    list_must_have_room(w->list, w->n, w->cap);
     w->list[w->n] = *weight;
     return &w->list[w->n++];
 }

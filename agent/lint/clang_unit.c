@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
+
 #define FEW 100
 
 struct context {
@@ -15,16 +17,6 @@ struct context {
     const char *var;
     int child; // how many were seen
 };
-
-static void *grown(void *list, int n, size_t size)
-{
-    if (n & (n - 1))
-        return list;
-    void *p = realloc(list, (size_t)(n ? 2 * n : 1) * size);
-    if (!p)
-        abort();
-    return p;
-}
 
 static char *take_string(const struct clang_api *api, CXString s)
 {
@@ -65,7 +57,7 @@ static void descend(const struct context *up, CXCursor c, struct context *in)
 static void read_function(struct context *up, CXCursor c)
 {
     struct unit *u = up->u;
-    u->functions = grown(u->functions, u->nfunctions, sizeof(*u->functions));
+    list_must_have_room(u->functions, u->nfunctions, u->room.functions);
     u->functions[u->nfunctions] = (struct c_function){
         .name = take_string(u->api, u->api->getCursorSpelling(c)),
         .at = place_of(u->api, u->api->getCursorLocation(c)),
@@ -96,7 +88,7 @@ static void read_call(struct context *up, CXCursor c)
     for (int i = 0; i < 6; i++)
         call.args[i] =
             i < n ? value_of(u->api, u->api->Cursor_getArgument(c, (unsigned)i)) : ARG_UNKNOWN;
-    u->calls = grown(u->calls, u->ncalls, sizeof(*u->calls));
+    list_must_have_room(u->calls, u->ncalls, u->room.calls);
     u->calls[u->ncalls] = call;
     struct context in = *up;
     in.call = u->ncalls++;
@@ -163,12 +155,12 @@ static void read_reference(struct context *up, CXCursor c)
         bool handed = up->call >= 0 ? strcmp(name, u->calls[up->call].name) != 0
                                     : is_task_function(u->api, referenced);
         if (handed) {
-            u->handed = grown(u->handed, u->nhanded, sizeof(*u->handed));
+            list_must_have_room(u->handed, u->nhanded, u->room.handed);
             u->handed[u->nhanded++] = (struct c_handed){name, up->call};
             return;
         }
     } else if (kind == CXCursor_VarDecl || kind == CXCursor_ParmDecl) {
-        u->uses = grown(u->uses, u->nuses, sizeof(*u->uses));
+        list_must_have_room(u->uses, u->nuses, u->room.uses);
         u->uses[u->nuses++] = (struct c_use){
             up->function, up->call,   name, place_of(u->api, u->api->getCursorLocation(c)),
             up->returned, up->dropped};
@@ -218,7 +210,7 @@ static void read_loop(struct context *up, CXCursor c)
     struct bound b = {u->api, ARG_UNKNOWN};
     if (u->api->getCursorKind(c) == CXCursor_ForStmt)
         u->api->visitChildren(c, find_bound, &b);
-    u->loops = grown(u->loops, u->nloops, sizeof(*u->loops));
+    list_must_have_room(u->loops, u->nloops, u->room.loops);
     u->loops[u->nloops++] = (struct c_loop){
         up->function, place_of(u->api, u->api->getCursorLocation(c)), body_of(u->api, c),
         place_of(u->api, u->api->getRangeEnd(u->api->getCursorExtent(c))), b.rounds};
@@ -231,7 +223,7 @@ static void read_loop(struct context *up, CXCursor c)
 static void read_return(struct context *up, CXCursor c)
 {
     struct unit *u = up->u;
-    u->returns = grown(u->returns, u->nreturns, sizeof(*u->returns));
+    list_must_have_room(u->returns, u->nreturns, u->room.returns);
     u->returns[u->nreturns++] =
         (struct c_return){up->function, place_of(u->api, u->api->getCursorLocation(c)),
                           place_of(u->api, u->api->getRangeEnd(u->api->getCursorExtent(c)))};

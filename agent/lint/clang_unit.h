@@ -64,6 +64,9 @@ struct unit {
     struct c_return *returns;
     struct c_handed *handed;
     int nfunctions, ncalls, nuses, nloops, nreturns, nhanded;
+    struct {
+        int functions, calls, uses, loops, returns, handed;
+    } room; // for how many there is
     long lines;
 };
 

@@ -37,9 +37,9 @@ struct lint_skipped {
 
 struct lint_report {
     struct lint_finding *findings;
-    int n;
+    int n, room;
     struct lint_skipped *skipped;
-    int nskipped;
+    int nskipped, skipped_room;
     long files, lines;  // checked
     int allowed;        // by inline comments
     int ignored, known; // by --ignore, by --baseline

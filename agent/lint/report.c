@@ -2,27 +2,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "filter.h"
-
-static void *grown(void *list, int n, size_t size)
-{
-    if (n & (n - 1)) // room doubles at each power of two
-        return list;
-    void *p = realloc(list, (size_t)(n ? 2 * n : 1) * size);
-    if (!p)
-        abort();
-    return p;
-}
 
 void lint_add(struct lint_report *r, const struct lint_finding *f)
 {
-    r->findings = grown(r->findings, r->n, sizeof(*r->findings));
+    list_must_have_room(r->findings, r->n, r->room);
     r->findings[r->n++] = *f;
 }
 
 void lint_skip(struct lint_report *r, const char *file, const char *why)
 {
-    r->skipped = grown(r->skipped, r->nskipped, sizeof(*r->skipped));
+    list_must_have_room(r->skipped, r->nskipped, r->skipped_room);
     char *kept_file = strdup(file), *kept_why = strdup(why);
     if (!kept_file || !kept_why)
         abort();

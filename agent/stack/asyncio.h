@@ -108,7 +108,7 @@ uint64_t wait_graph_cycle(struct wait_graph *g, uint64_t task);
 void wait_graph_free(struct wait_graph *g);
 
 // Who waits for which asyncio.Lock. Zero is an empty list.
-struct lock_wait {
+struct lock_wait {               // in the order of the first
     uint64_t lock, task, holder; // holder 0: not known
 };
 struct lock_waits {

@@ -2,6 +2,7 @@
 // states of threads and interpreters.
 #include <stdlib.h>
 
+#include "../list.h"
 #include "asyncio.h"
 
 #define MAX_TASKS        4000000
@@ -10,25 +11,13 @@
 #define SET_TRIES        5
 #define MAX_THREADS      4096
 
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 bool task_list_add(struct task_list *l, uint64_t address)
 {
     if (!address || address & 7)
         return true;
-    if (l->n == l->capacity) {
-        size_t capacity = l->capacity ? 2 * l->capacity : 1024;
-        uint64_t *p = capacity > MAX_TASKS ? NULL : realloc(l->addresses, capacity * sizeof *p);
-        if (!p) {
-            l->cut++;
-            return false;
-        }
-        l->addresses = p;
-        l->capacity = capacity;
+    if (l->n == MAX_TASKS || !list_room(l->addresses, l->n, l->capacity)) {
+        l->cut++;
+        return false;
     }
     l->addresses[l->n++] = address;
     return true;
@@ -69,7 +58,7 @@ static void add_weak_set(struct cpython *py, struct task_list *l, uint64_t weak_
     uint64_t *items = read_set(py, l, py_attribute(py, weak_set, "data"), &n);
     if (!items)
         return;
-    qsort(items, n, sizeof *items, by_value);
+    qsort(items, n, sizeof *items, list_by_number);
     for (size_t i = 0; i < n; i++) {
         if (i % WEAK_BLOCK == 0) {
             mem_forget(py->m);
@@ -164,7 +153,7 @@ void task_list_collect(struct cpython *py, struct task_list *l)
     }
     if (!l->n)
         return;
-    qsort(l->addresses, l->n, sizeof *l->addresses, by_value);
+    qsort(l->addresses, l->n, sizeof *l->addresses, list_by_number);
     size_t kept = 0;
     for (size_t i = 0; i < l->n; i++)
         if (!kept || l->addresses[kept - 1] != l->addresses[i])

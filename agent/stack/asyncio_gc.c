@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "asyncio.h"
 
 #define MAX_FOUND   100000
@@ -70,12 +71,6 @@ static bool add(uint64_t **list, size_t *n, uint64_t address)
     return true;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 struct gc_walk {
     struct cpython *py;
     const uint64_t *coroutines;
@@ -93,7 +88,7 @@ static void look_at(struct gc_walk *w, uint64_t object, uint64_t type)
         w->found->broken++;
     else if (t->kind == PY_COROUTINE) {
         if (task_step(w->py, object, &f, &state, &next) && state == PY_CREATED &&
-            !bsearch(&object, w->coroutines, w->n, sizeof object, by_value))
+            !bsearch(&object, w->coroutines, w->n, sizeof object, list_by_number))
             add(&w->found->never_awaited, &w->found->nnever, object);
     } else if (t->kind == PY_TASK) {
         struct task task;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "../list.h"
 #include "asyncio.h"
 
 struct wait_node {
@@ -23,14 +24,8 @@ static int by_task(const void *a, const void *b)
 
 bool wait_graph_add(struct wait_graph *g, uint64_t task, uint64_t waiter)
 {
-    if (g->n == g->capacity) {
-        size_t capacity = g->capacity ? 2 * g->capacity : 1024;
-        struct wait_edge *p = realloc(g->edges, capacity * sizeof *p);
-        if (!p)
-            return false;
-        g->edges = p;
-        g->capacity = capacity;
-    }
+    if (!list_room(g->edges, g->n, g->capacity))
+        return false;
     g->unsorted |= g->n && g->edges[g->n - 1].task > task;
     g->edges[g->n++] = (struct wait_edge){task, waiter};
     return true;
@@ -50,15 +45,7 @@ void wait_graph_free(struct wait_graph *g)
 
 static size_t first_edge(const struct wait_graph *g, uint64_t task)
 {
-    size_t low = 0, high = g->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (g->edges[middle].task < task)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return list_divide(g->edges, g->n, e, e->task < task);
 }
 
 static struct wait_node *find(const struct wait_graph *g, uint64_t task)
@@ -66,20 +53,6 @@ static struct wait_node *find(const struct wait_graph *g, uint64_t task)
     struct wait_node *n;
     HASH_FIND(hh, g->nodes, &task, sizeof task, n);
     return n;
-}
-
-static bool push(struct wait_node ***v, size_t *n, size_t *capacity, struct wait_node *node)
-{
-    if (*n == *capacity) {
-        size_t more = *capacity ? 2 * *capacity : 64;
-        struct wait_node **p = realloc(*v, more * sizeof *p);
-        if (!p)
-            return false;
-        *v = p;
-        *capacity = more;
-    }
-    (*v)[(*n)++] = node;
-    return true;
 }
 
 static bool enter(struct wait_graph *g, uint64_t task)
@@ -92,8 +65,11 @@ static bool enter(struct wait_graph *g, uint64_t task)
     n->index = n->low = ++g->seen;
     n->on_path = true;
     HASH_ADD(hh, g->nodes, task, sizeof n->task, n);
-    return push(&g->path, &g->npath, &g->path_capacity, n) &&
-           push(&g->open, &g->nopen, &g->open_capacity, n);
+    if (!list_room(g->path, g->npath, g->path_capacity) ||
+        !list_room(g->open, g->nopen, g->open_capacity))
+        return false;
+    g->path[g->npath++] = g->open[g->nopen++] = n;
+    return true;
 }
 
 // All of its edges are walked: if it is the first of its component, that is whole now.

@@ -1,6 +1,7 @@
 // The holders of the locks that tasks wait for, after all tasks were read: a second look at those that may matter.
 #include <stdlib.h>
 
+#include "../list.h"
 #include "asyncio.h"
 
 #define BLOCK    1024
@@ -11,29 +12,10 @@ struct held { // by one task
     int n;
 };
 
-static int by_lock(const void *a, const void *b)
-{
-    uint64_t x = ((const struct lock_wait *)a)->lock, y = ((const struct lock_wait *)b)->lock;
-    return x < y ? -1 : x > y;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 void lock_waits_add(struct lock_waits *l, uint64_t lock, uint64_t task)
 {
-    if (l->n == l->capacity) {
-        size_t capacity = 2 * l->capacity + 64;
-        struct lock_wait *p = realloc(l->v, capacity * sizeof *p);
-        if (!p)
-            return;
-        l->v = p;
-        l->capacity = capacity;
-    }
-    l->v[l->n++] = (struct lock_wait){lock, task, 0};
+    if (list_room(l->v, l->n, l->capacity))
+        l->v[l->n++] = (struct lock_wait){lock, task, 0};
 }
 
 void lock_waits_free(struct lock_waits *l)
@@ -43,15 +25,7 @@ void lock_waits_free(struct lock_waits *l)
 
 static size_t first_wait_for(const struct lock_waits *l, uint64_t lock)
 {
-    size_t low = 0, high = l->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (l->v[middle].lock < lock)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return list_divide(l->v, l->n, w, w->lock < lock);
 }
 
 static void note_holder(struct lock_waits *l, struct wait_graph *g, uint64_t lock, uint64_t holder)
@@ -109,7 +83,7 @@ static size_t may_matter(const struct lock_waits *l, const struct wait_graph *g,
         v[n++] = l->v[i].task;
     for (size_t i = 0; i < g->n; i++)
         v[n++] = g->edges[i].waiter;
-    qsort(v, n, sizeof *v, by_value);
+    qsort(v, n, sizeof *v, list_by_number);
     for (size_t i = 0; i < n; i++)
         if (!kept || v[kept - 1] != v[i])
             v[kept++] = v[i];
@@ -120,7 +94,7 @@ void lock_waits_find_holders(struct cpython *py, struct lock_waits *l, struct wa
 {
     uint64_t *tasks;
     size_t n = may_matter(l, g, &tasks);
-    qsort(l->v, l->n, sizeof *l->v, by_lock);
+    qsort(l->v, l->n, sizeof *l->v, list_by_number);
     for (size_t done = 0; done < n && !mem_spent(py->m); done += BLOCK)
         look_at_block(py, tasks + done, n - done < BLOCK ? n - done : BLOCK, l, g);
     free(tasks);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "asyncio_reach.h"
 #include "clock.h"
 
@@ -202,15 +203,8 @@ static void look_again(struct cpython *py, const struct task_row *rows, int n,
 
 void lost_suspects_add(struct lost_suspects *l, struct lost_suspect s)
 {
-    if (l->n == l->capacity) {
-        size_t capacity = 2 * l->capacity + 64;
-        struct lost_suspect *p = realloc(l->v, capacity * sizeof *p);
-        if (!p)
-            return;
-        l->v = p;
-        l->capacity = capacity;
-    }
-    l->v[l->n++] = s;
+    if (list_room(l->v, l->n, l->capacity))
+        l->v[l->n++] = s;
 }
 
 void lost_suspects_free(struct lost_suspects *l)

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
+
 #define MAX_OBJECTS 50000 // what is not followed counts as held by somebody else
 #define MAX_ITEMS   4096  // of a container
 #define MAX_SLOTS   256   // of a frame
@@ -37,16 +39,8 @@ static struct reach_object *find(const struct reach *r, uint64_t address)
 
 static struct reach_object *add(struct reach *r, uint64_t address, uint32_t refs)
 {
-    if (r->n == MAX_OBJECTS)
+    if (r->n == MAX_OBJECTS || !list_room(r->all, r->n, r->capacity))
         return NULL;
-    if (r->n == r->capacity) {
-        size_t capacity = 2 * r->capacity + 256;
-        struct reach_object **p = realloc(r->all, capacity * sizeof *p);
-        if (!p)
-            return NULL;
-        r->all = p;
-        r->capacity = capacity;
-    }
     struct reach_object *o = calloc(1, sizeof *o);
     if (!o)
         return NULL;
@@ -64,15 +58,9 @@ void reach_link(struct reach *r, uint32_t from, uint32_t to)
 {
     if (from == REACH_NONE || to == REACH_NONE)
         return;
-    if (r->nlinks == r->links_capacity) {
-        size_t capacity = 2 * r->links_capacity + 1024;
-        struct reach_link *p = realloc(r->links, capacity * sizeof *p);
-        if (!p) { // what it would have led to is taken as live
-            r->all[to]->live = true;
-            return;
-        }
-        r->links = p;
-        r->links_capacity = capacity;
+    if (!list_room(r->links, r->nlinks, r->links_capacity)) {
+        r->all[to]->live = true; // for all that is known
+        return;
     }
     r->links[r->nlinks] = (struct reach_link){to, r->all[from]->links};
     r->all[from]->links = (uint32_t)r->nlinks++;

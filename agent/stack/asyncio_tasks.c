@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "../snapshot/arena.h"
 #include "asyncio.h"
 
@@ -247,12 +248,6 @@ static void check_block(struct answer *a, size_t n)
     mem_forget(py->m);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 static struct task_row *row_of(const struct answer *a, uint64_t task)
 {
     for (int i = 0; task && i < a->nrows; i++)
@@ -321,7 +316,7 @@ static void add_never_awaited(struct answer *a, uint64_t coroutine)
 static bool add_unread(struct answer *a, uint64_t address)
 {
     struct task t;
-    if (bsearch(&address, a->list.addresses, a->list.n, sizeof address, by_value) ||
+    if (bsearch(&address, a->list.addresses, a->list.n, sizeof address, list_by_number) ||
         !task_read(a->py, address, &t))
         return false;
     int i = row_for(a, TASKF_ERROR_UNREAD);
@@ -334,7 +329,7 @@ static int64_t walk_collector(struct answer *a)
 {
     struct gc_found found;
     int64_t added = 0;
-    qsort(a->coroutines, a->ncoroutines, sizeof *a->coroutines, by_value);
+    qsort(a->coroutines, a->ncoroutines, sizeof *a->coroutines, list_by_number);
     asyncio_gc_walk(a->py, a->coroutines, a->ncoroutines, &found);
     mem_forget(a->py->m);
     for (size_t i = 0; i < found.nnever; i++)

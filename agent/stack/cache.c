@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "../list.h"
+
 struct module_cache {
     int n, cap;
     struct module **list;
@@ -32,15 +34,8 @@ struct module *module_cache_find(struct module_cache *c, uint64_t device, uint64
 
 void module_cache_add(struct module_cache *c, struct module *m)
 {
-    if (c->n == c->cap) {
-        int cap = c->cap ? c->cap * 2 : 32;
-        struct module **list = realloc(c->list, (size_t)cap * sizeof(struct module *));
-        if (!list)
-            return;
-        c->list = list;
-        c->cap = cap;
-    }
-    c->list[c->n++] = module_ref(m);
+    if (list_room(c->list, c->n, c->cap))
+        c->list[c->n++] = module_ref(m);
 }
 
 void module_cache_trim(struct module_cache *c)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "cpython.h"
 
 #define MAX_FRAMES      512
@@ -178,16 +179,8 @@ static bool is_eval(const struct native_frame *f)
 static void emit(struct cpython *py, int at, const struct py_frame *f, bool uncertain)
 {
     const struct py_code *c = py_code_at(py, f->code);
-    if (!c)
+    if (!c || !list_room(py->out, py->out_count, py->out_capacity))
         return;
-    if (py->out_count == py->out_capacity) {
-        int capacity = py->out_capacity ? 2 * py->out_capacity : 64;
-        struct lang_frame *out = realloc(py->out, capacity * sizeof *out);
-        if (!out)
-            return;
-        py->out = out;
-        py->out_capacity = capacity;
-    }
     struct frame frame = {
         .function = c->function,
         .file = c->file,

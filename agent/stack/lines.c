@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
+
 #define MAX_UNITS 50000
 #define CACHED    512 // answers a module; power of two
 
@@ -55,22 +57,10 @@ static struct line_index *index_of(struct module *m)
 
 static bool add_unit(struct line_index *index, uint64_t low, uint64_t high, Dwarf_Off die)
 {
-    if (index->nunits == index->cap) {
-        size_t cap = index->cap ? index->cap * 2 : 256;
-        struct unit_range *units = realloc(index->units, cap * sizeof(*units));
-        if (!units)
-            return false;
-        index->units = units;
-        index->cap = cap;
-    }
+    if (!list_room(index->units, index->nunits, index->cap))
+        return false;
     index->units[index->nunits++] = (struct unit_range){low, high, die};
     return true;
-}
-
-static int by_low(const void *a, const void *b)
-{
-    const struct unit_range *x = a, *y = b;
-    return x->low < y->low ? -1 : x->low > y->low;
 }
 
 static void scan_units(struct line_index *index, Dwarf *dwarf)
@@ -88,7 +78,7 @@ static void scan_units(struct line_index *index, Dwarf *dwarf)
                 return;
     }
     if (index->nunits > 0)
-        qsort(index->units, index->nunits, sizeof(*index->units), by_low);
+        qsort(index->units, index->nunits, sizeof(*index->units), list_by_number);
 }
 
 static bool unit_by_aranges(struct line_index *index, Dwarf *dwarf, uint64_t address,
@@ -104,16 +94,9 @@ static bool unit_by_ranges(struct line_index *index, Dwarf *dwarf, uint64_t addr
 {
     if (!index->scanned)
         scan_units(index, dwarf);
-    size_t low = 0, high = index->nunits;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (index->units[mid].low <= address)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low > 0 && address < index->units[low - 1].high &&
-           dwarf_offdie(dwarf, index->units[low - 1].die, ret);
+    size_t n = list_divide(index->units, index->nunits, u, u->low <= address);
+    return n > 0 && address < index->units[n - 1].high &&
+           dwarf_offdie(dwarf, index->units[n - 1].die, ret);
 }
 
 static const char *string_of(Dwarf_Die *die, unsigned name)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../list.h"
+
 #define MAX_TEXT     (16u << 20) // some 200 000 mappings: beyond that it is an attack
 #define MAX_MAPPINGS 131072
 
@@ -158,15 +160,8 @@ void maps_free(struct maps *m)
 
 struct mapping *maps_find(const struct maps *m, uint64_t address)
 {
-    int low = 0, high = m->n;
-    while (low < high) {
-        int mid = low + (high - low) / 2;
-        if (m->list[mid].end <= address)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < m->n && m->list[low].start <= address ? &m->list[low] : NULL;
+    int i = (int)list_divide(m->list, m->n, x, x->end <= address);
+    return i < m->n && m->list[i].start <= address ? &m->list[i] : NULL;
 }
 
 bool mapping_is_anonymous(const struct mapping *m)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../list.h"
 #include "clock.h"
 
 // How far above the copy an address still counts as this thread's stack (the usual RLIMIT_STACK).
@@ -148,14 +149,8 @@ static bool grow_table(struct mem *m)
 
 static bool grow_slabs(struct mem *m)
 {
-    if (m->nslabs == m->slabs_capacity) {
-        size_t capacity = m->slabs_capacity ? m->slabs_capacity * 2 : 16;
-        uint8_t **slabs = realloc(m->slabs, capacity * sizeof *slabs);
-        if (!slabs)
-            return false;
-        m->slabs = slabs;
-        m->slabs_capacity = capacity;
-    }
+    if (!list_room(m->slabs, m->nslabs, m->slabs_capacity))
+        return false;
     uint8_t *slab = aligned_alloc(MEM_PAGE, (size_t)SLAB_PAGES * MEM_PAGE);
     if (!slab)
         return false;
@@ -198,17 +193,10 @@ static void remember(struct mem *m, uint64_t number, uint8_t *bytes)
 
 static void add_run(struct mem *m, uint64_t first, size_t n, uint8_t *bytes)
 {
-    if (m->nruns == m->runs_capacity) {
-        size_t capacity = m->runs_capacity ? m->runs_capacity * 2 : 64;
-        struct run *runs = realloc(m->runs, capacity * sizeof *runs);
-        if (!runs) {
-            m->spent = true;
-            return;
-        }
-        m->runs = runs;
-        m->runs_capacity = capacity;
-    }
-    m->runs[m->nruns++] = (struct run){first, n, bytes};
+    if (list_room(m->runs, m->nruns, m->runs_capacity))
+        m->runs[m->nruns++] = (struct run){first, n, bytes};
+    else
+        m->spent = true;
 }
 
 static void fetch_page(struct mem *m, uint64_t number)
@@ -423,24 +411,12 @@ bool mem_fresh(struct mem *m, uint64_t address, void *buf, size_t n)
     return true;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 static bool want(struct mem *m, size_t *n, uint64_t page)
 {
     if ((*n && m->wanted[*n - 1] == page) || slot_of(m->table, m->capacity, page)->number)
         return true;
-    if (*n == m->wanted_capacity) {
-        size_t capacity = m->wanted_capacity ? 2 * m->wanted_capacity : 1024;
-        uint64_t *p = realloc(m->wanted, capacity * sizeof *p);
-        if (!p)
-            return false;
-        m->wanted = p;
-        m->wanted_capacity = capacity;
-    }
+    if (!list_room(m->wanted, *n, m->wanted_capacity))
+        return false;
     m->wanted[(*n)++] = page;
     return true;
 }
@@ -459,7 +435,7 @@ void mem_prefetch(struct mem *m, const uint64_t *addresses, size_t count, size_t
             if (!want(m, &n, page))
                 return;
     }
-    qsort(m->wanted, n, sizeof *m->wanted, by_value);
+    qsort(m->wanted, n, sizeof *m->wanted, list_by_number);
     for (size_t i = 0; i < n && !m->spent;) {
         uint64_t first = m->wanted[i], end = first + 1;
         while (++i < n && m->wanted[i] - first < RUN_PAGES && m->wanted[i] <= end + GAP_PAGES)

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../list.h"
+
 #define MAX_TEXT (16u << 20) // of a map; what comes later is not read
 
 struct entry {
@@ -46,14 +48,8 @@ void perf_map_free(struct perf_map *m)
 
 static bool add_entry(struct perf_map *m, const struct entry *e)
 {
-    if (m->n == m->list_cap) {
-        size_t cap = m->list_cap ? m->list_cap * 2 : 1024;
-        struct entry *list = realloc(m->list, cap * sizeof(*list));
-        if (!list)
-            return false;
-        m->list = list;
-        m->list_cap = cap;
-    }
+    if (!list_room(m->list, m->n, m->list_cap))
+        return false;
     m->list[m->n++] = *e;
     if (e->size > m->longest)
         m->longest = e->size;
@@ -130,23 +126,10 @@ void perf_map_refresh(struct perf_map *m)
         parse_new(m);
 }
 
-static size_t first_after(const struct perf_map *m, uint64_t address)
-{
-    size_t low = 0, high = m->n;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        if (m->list[mid].start <= address)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
 bool perf_map_find(const struct perf_map *m, uint64_t address, char *name, size_t size)
 {
     const struct entry *best = NULL;
-    for (size_t i = first_after(m, address); i-- > 0;) {
+    for (size_t i = list_divide(m->list, m->n, x, x->start <= address); i-- > 0;) {
         const struct entry *e = &m->list[i];
         if (address - e->start >= m->longest)
             break;

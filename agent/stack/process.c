@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../list.h"
 #include "cache.h"
 #include "clock.h"
 #include "image.h"
@@ -131,15 +132,9 @@ void process_refresh_if_older(struct process *p, int64_t age_ns)
 
 static struct held *hold(struct process *p, const struct mapping *m, struct module *module)
 {
-    if (p->nheld == p->held_cap) {
-        int cap = p->held_cap ? p->held_cap * 2 : 16;
-        struct held *list = realloc(p->held, (size_t)cap * sizeof(*list));
-        if (!list) {
-            module_unref(module);
-            return NULL;
-        }
-        p->held = list;
-        p->held_cap = cap;
+    if (!list_room(p->held, p->nheld, p->held_cap)) {
+        module_unref(module);
+        return NULL;
     }
     struct held *h = &p->held[p->nheld++];
     *h = (struct held){m->device, m->inode, module, true};

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
+
 #define MAX_SOURCES 3 // the file's own, its separate debug file's, mini debug info
 #define INDEX_BITS  30
 #define MAX_SYMBOLS (1u << 24)
@@ -198,15 +200,7 @@ static int rank(const Elf64_Sym *s)
 // How many functions begin at or before the key.
 static uint32_t count_up_to(const struct symtab *t, uint32_t key)
 {
-    uint32_t low = 0, high = t->nfunctions;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        if (t->functions[mid] >> 32 <= key)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return (uint32_t)list_divide(t->functions, t->nfunctions, f, *f >> 32 <= key);
 }
 
 // Nearest first: is s (which covers the address, or not) better than what was found so far?

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "v8.h"
 
 #define TEXTS        (16 * 1024)
@@ -22,15 +23,8 @@
 
 static void emit(struct v8 *v, int at, const struct frame *f)
 {
-    if (v->out_count == v->out_capacity) {
-        int capacity = v->out_capacity ? 2 * v->out_capacity : 64;
-        struct lang_frame *out = realloc(v->out, capacity * sizeof *out);
-        if (!out)
-            return;
-        v->out = out;
-        v->out_capacity = capacity;
-    }
-    v->out[v->out_count++] = (struct lang_frame){at, *f};
+    if (list_room(v->out, v->out_count, v->out_capacity))
+        v->out[v->out_count++] = (struct lang_frame){at, *f};
 }
 
 static const char *keep(struct v8 *v, const char *text)

@@ -12,36 +12,37 @@
 #define KIND_REGEXP   3 // the same in V8 10 to 13
 #define MAX_BYTECODES (1 << 20)
 
-bool v8_vlq(const uint8_t *bytes, size_t n, size_t *at, int64_t *ret)
+// Seven bits a byte, the lowest first, the last one without the top bit.
+static bool read_bits(const uint8_t *bytes, size_t n, size_t *at, unsigned most, uint64_t *ret)
 {
     uint64_t value = 0;
-    unsigned shift = 0;
-    while (*at < n && shift < 64) {
+    for (unsigned shift = 0; *at < n && shift < most; shift += 7) {
         uint8_t b = bytes[(*at)++];
         value |= (uint64_t)(b & 0x7f) << shift;
-        shift += 7;
-        if (!(b & 0x80)) {
-            *ret = (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool vlq_unsigned(const uint8_t *bytes, size_t n, size_t *at, uint32_t *ret)
-{
-    uint32_t value = 0;
-    unsigned shift = 0;
-    while (*at < n && shift < 32) {
-        uint8_t b = bytes[(*at)++];
-        value |= (uint32_t)(b & 0x7f) << shift;
-        shift += 7;
         if (!(b & 0x80)) {
             *ret = value;
             return true;
         }
     }
     return false;
+}
+
+bool v8_vlq(const uint8_t *bytes, size_t n, size_t *at, int64_t *ret)
+{
+    uint64_t value;
+    if (!read_bits(bytes, n, at, 64, &value))
+        return false;
+    *ret = (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+    return true;
+}
+
+static bool vlq_unsigned(const uint8_t *bytes, size_t n, size_t *at, uint32_t *ret)
+{
+    uint64_t value;
+    if (!read_bits(bytes, n, at, 32, &value))
+        return false;
+    *ret = (uint32_t)value;
+    return true;
 }
 
 static enum v8_code_kind kind_of(struct v8 *v, uint32_t flags)

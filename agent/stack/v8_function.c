@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "v8.h"
 
 #define MAX_SCOPE_LOCALS 75 // more names than that lie in a table of their own, of one word
@@ -232,15 +233,8 @@ const struct v8_script *v8_script_at(struct v8 *v, uint64_t address)
 
 int v8_line(const struct v8_script *s, int position)
 {
-    int low = 0, high = s->nlines;
     if (!s->line_ends || position < 0)
         return 0;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (s->line_ends[middle] <= (uint32_t)position)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low + 1 + s->line_offset;
+    int before = (int)list_divide(s->line_ends, s->nlines, end, *end <= (uint32_t)position);
+    return before + 1 + s->line_offset;
 }

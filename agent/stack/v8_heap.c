@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../list.h"
 #include "v8.h"
 #include "words.h"
 
@@ -157,14 +158,8 @@ bool v8_string(struct v8 *v, uint64_t string, char *buf, size_t n)
 
 static bool add_end(uint32_t **ends, int *count, int *capacity, uint32_t at)
 {
-    if (*count == *capacity) {
-        int larger = *capacity ? 2 * *capacity : 256;
-        uint32_t *p = realloc(*ends, larger * sizeof *p);
-        if (!p)
-            return false;
-        *ends = p;
-        *capacity = larger;
-    }
+    if (!list_room(*ends, *count, *capacity))
+        return false;
     (*ends)[(*count)++] = at;
     return true;
 }

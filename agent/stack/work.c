@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../list.h"
 #include "answer.h"
 #include "clock.h"
 
@@ -367,13 +368,6 @@ void work_forget(struct work *w, const struct target *t)
 {
     if (!t->told[w->index] || t->told[w->index] != w->lane.generation)
         return;
-    if (w->nforget == w->forget_cap) {
-        int cap = w->forget_cap ? w->forget_cap * 2 : 16;
-        int *list = realloc(w->forget, (size_t)cap * sizeof(*list));
-        if (!list)
-            return;
-        w->forget = list;
-        w->forget_cap = cap;
-    }
-    w->forget[w->nforget++] = t->pid;
+    if (list_room(w->forget, w->nforget, w->forget_cap))
+        w->forget[w->nforget++] = t->pid;
 }

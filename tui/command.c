@@ -10,11 +10,6 @@
 #define DELAY_MAX_NS   60000000000LL
 #define STEP_NS        1000000000LL
 
-static enum table_id open_table(const struct ui *ui)
-{
-    return views[ui->nav.view]->table(ui);
-}
-
 static int table_height(const struct ui *ui)
 {
     struct split s = view_split(ui, layout_screen(ui->rows, ui->cols).body);

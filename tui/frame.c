@@ -157,16 +157,15 @@ static void draw_page(const struct ui *ui, struct pane p)
 static void draw_view(const struct ui *ui, struct canvas *c, struct rect body)
 {
     const struct view *v = views[ui->nav.view];
-    enum table_id t = v->table(ui);
     struct split s = view_split(ui, body);
     if (s.head.h > 0) {
         v->head(ui, canvas_pane(c, s.head));
         pane_rule(canvas_pane(c, (struct rect){s.head.y + s.head.h, body.x, 1, body.w}), 0);
     }
-    table_draw(ui, t, canvas_pane(c, s.table));
+    table_draw(ui, open_table(ui), canvas_pane(c, s.table));
     if (s.detail.h > 0) {
         pane_rule(canvas_pane(c, (struct rect){s.detail.y - 1, body.x, 1, body.w}), 0);
-        v->detail(ui, canvas_pane(c, s.detail));
+        view_detail(ui, canvas_pane(c, s.detail));
     }
 }
 
@@ -206,8 +205,7 @@ static int draw_crumbs(const struct ui *ui, struct pane p, int x)
 
 static int draw_sort(const struct ui *ui, struct pane p, int x)
 {
-    const struct view *v = views[ui->nav.view];
-    const struct table *t = tables[v->table(ui)];
+    const struct table *t = tables[open_table(ui)];
     const struct table_state *s = ui_table_const(ui);
     const char *by = t->arrange ? "tree" : s->sort < 0 ? "severity" : t->columns[s->sort].title;
     if (s->sort == 0)
@@ -331,11 +329,11 @@ void frame_draw_text(struct ui *ui, struct canvas *c, enum view_id view, bool ti
     const struct view *v = views[view];
     ui->nav.view = view;
     ui_changed(ui);
-    rows_update(ui, v->table(ui));
-    rows_settle(ui, v->table(ui), 0, ui_table(ui)->n);
+    rows_update(ui, open_table(ui));
+    rows_settle(ui, open_table(ui), 0, ui_table(ui)->n);
     int items = ui_table(ui)->n, y = title ? 2 : 0;
     int rows = y + (v->head ? v->head_rows + 1 : 0) + 1 + (items > 3 ? items : 14);
-    if (v->detail && items > 0)
+    if (items > 0)
         rows += 1 + v->detail_rows;
     canvas_resize(c, rows, c->cols);
     ui_resize(ui, rows, c->cols);

@@ -8,7 +8,7 @@
 // Search and filter act while they are typed.
 static void apply_input(struct ui *ui)
 {
-    enum table_id id = views[ui->nav.view]->table(ui);
+    enum table_id id = open_table(ui);
     struct table_state *t = &ui->tables[id];
     if (ui->input.kind == INPUT_FILTER) {
         text_clean(t->filter, sizeof(t->filter), ui->input.text);

@@ -6,11 +6,6 @@
 
 enum { SETUP_ASCII, SETUP_BRAILLE, SETUP_COLORS, SETUP_COLUMNS }; // then one line a column
 
-static enum table_id open_table(const struct ui *ui)
-{
-    return views[ui->nav.view]->table(ui);
-}
-
 int menu_rows(const struct ui *ui)
 {
     int columns = tables[open_table(ui)]->ncolumns;

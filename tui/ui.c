@@ -131,11 +131,6 @@ void ui_resize(struct ui *ui, int rows, int cols)
     ui->cols = cols;
 }
 
-static enum table_id open_table(const struct ui *ui)
-{
-    return views[ui->nav.view]->table(ui);
-}
-
 struct table_state *ui_table(struct ui *ui)
 {
     return &ui->tables[open_table(ui)];

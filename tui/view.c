@@ -20,8 +20,26 @@ struct split view_split(const struct ui *ui, struct rect body)
 {
     const struct view *v = views[ui->nav.view];
     int items = ui_table_const(ui)->n;
-    return layout_split(body, v->head ? v->head_rows : 0, items,
-                        v->detail && items > 0 ? v->detail_rows : 0);
+    return layout_split(body, v->head ? v->head_rows : 0, items, items > 0 ? v->detail_rows : 0);
+}
+
+enum table_id open_table(const struct ui *ui)
+{
+    const struct view *v = views[ui->nav.view];
+    return v->table_now ? v->table_now(ui) : v->table;
+}
+
+void view_detail(const struct ui *ui, struct pane p)
+{
+    const struct view *v = views[ui->nav.view];
+    if (v->detail) {
+        v->detail(ui, p);
+        return;
+    }
+    struct lines lines = {0};
+    v->page(ui, p.r.w - 2, &lines);
+    lines_draw(&lines, p, 0);
+    lines_finish(&lines);
 }
 
 const struct snap_process *shown_process(const struct ui *ui, int pid)

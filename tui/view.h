@@ -47,9 +47,10 @@ struct table {
 struct view {
     const char *name;
     int head_rows, detail_rows; // as many as it would like
-    enum table_id (*table)(const struct ui *ui);
-    void (*head)(const struct ui *ui, struct pane p);                // NULL: none
-    void (*detail)(const struct ui *ui, struct pane p);              // of the selected item
+    enum table_id table;
+    enum table_id (*table_now)(const struct ui *ui);    // NULL: always the same
+    void (*head)(const struct ui *ui, struct pane p);   // NULL: none
+    void (*detail)(const struct ui *ui, struct pane p); // of the selected item; NULL: its page
     void (*page)(const struct ui *ui, int width, struct lines *out); // all about it: Enter, `c`
     void (*enter)(struct ui *ui);                                    // NULL: opens the page
     const char *hint;                             // its own keys, for the status row
@@ -62,6 +63,10 @@ extern const struct table *const tables[];
 extern const struct view view_overview, view_loop, view_tasks, view_fds, view_findings, view_choose;
 extern const struct table table_loops, table_stalls, table_sites, table_tasks, table_tree,
     table_fds, table_findings, table_processes;
+
+// Of the open view.
+enum table_id open_table(const struct ui *ui);
+void view_detail(const struct ui *ui, struct pane p);
 
 // How the open view shares its body. An empty table gets it all, to say why it is empty.
 struct split view_split(const struct ui *ui, struct rect body);

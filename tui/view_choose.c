@@ -89,12 +89,6 @@ const struct table table_processes = {
     .empty = message_nothing,
 };
 
-static enum table_id table_of(const struct ui *ui)
-{
-    (void)ui;
-    return TABLE_PROCESSES;
-}
-
 static void head(const struct ui *ui, struct pane p)
 {
     (void)ui;
@@ -115,14 +109,6 @@ static void page(const struct ui *ui, int width, struct lines *out)
         lines_wrap(out, STYLE_WARNING, "WATCHED", 11, width, p->why_not);
 }
 
-static void detail(const struct ui *ui, struct pane p)
-{
-    struct lines lines = {0};
-    page(ui, p.r.w - 2, &lines);
-    lines_draw(&lines, p, 0);
-    lines_finish(&lines);
-}
-
 static void enter(struct ui *ui)
 {
     int i = ui_selected(ui, TABLE_PROCESSES);
@@ -136,9 +122,8 @@ const struct view view_choose = {
     .name = "Choose",
     .head_rows = 2,
     .detail_rows = 3,
-    .table = table_of,
+    .table = TABLE_PROCESSES,
     .head = head,
-    .detail = detail,
     .page = page,
     .enter = enter,
     .hint = "Enter: watch it  1: all",

@@ -149,12 +149,6 @@ const struct table table_fds = {
     .empty = message_fds,
 };
 
-static enum table_id table_of(const struct ui *ui)
-{
-    (void)ui;
-    return TABLE_FDS;
-}
-
 static int draw_kinds(const struct ui *ui, struct pane p, int y)
 {
     struct {
@@ -297,7 +291,7 @@ const struct view view_fds = {
     .name = "Fds",
     .head_rows = 2,
     .detail_rows = 12,
-    .table = table_of,
+    .table = TABLE_FDS,
     .head = head,
     .detail = detail,
     .page = page,

@@ -131,12 +131,6 @@ const struct table table_findings = {
     .empty = message_findings,
 };
 
-static enum table_id table_of(const struct ui *ui)
-{
-    (void)ui;
-    return TABLE_FINDINGS;
-}
-
 static void title_line(const struct finding *f, struct lines *out)
 {
     lines_add(out, style_of(f->severity), "%s  %s  %s  %s", mark_of(f->severity),
@@ -178,7 +172,7 @@ static void page(const struct ui *ui, int width, struct lines *out)
 const struct view view_findings = {
     .name = "Findings",
     .detail_rows = 22,
-    .table = table_of,
+    .table = TABLE_FINDINGS,
     .detail = detail,
     .page = page,
     .hint = "Enter: evidence  m mute  e export  c copy  d docs",

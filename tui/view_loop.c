@@ -223,12 +223,6 @@ const struct table table_stalls = {
     .empty = empty,
 };
 
-static enum table_id table_of(const struct ui *ui)
-{
-    (void)ui;
-    return TABLE_STALLS;
-}
-
 static void draw_state(const struct ui *ui, const struct snap_loop *l, struct pane p)
 {
     char where[300];
@@ -374,7 +368,7 @@ const struct view view_loop = {
     .name = "Loop",
     .head_rows = 8,
     .detail_rows = 14,
-    .table = table_of,
+    .table = TABLE_STALLS,
     .head = head,
     .detail = detail,
     .page = page,

@@ -23,12 +23,6 @@ static const struct snap_process *process_at(const struct ui *ui, int i)
     return &ui->snap->processes[i - ui->snap->nloops];
 }
 
-static enum table_id table_of(const struct ui *ui)
-{
-    (void)ui;
-    return TABLE_LOOPS;
-}
-
 static bool does_not_poll(const struct snap_loop *l)
 {
     return l->state == LOOP_BLOCKED || l->state == LOOP_STARVED;
@@ -235,8 +229,10 @@ static void draw_open_findings(const struct ui *ui, struct pane p)
         else
             left++;
     }
-    if (left > 0)
-        pane_field(p, p.r.h - 1, 0, p.r.w, false, STYLE_DIM, "   ... more: 5");
+    if (left > 0) { // in the place of the last one
+        pane_field(p, p.r.h - 1, 0, p.r.w, false, STYLE_DIM, "");
+        pane_printf(p, p.r.h - 1, 3, STYLE_DIM, "... %d more (5: findings)", left + 1);
+    }
     if (y == 1)
         pane_text(p, y, 3, STYLE_OK, "none");
 }
@@ -282,7 +278,7 @@ const struct view view_overview = {
     .name = "Overview",
     .head_rows = 5,
     .detail_rows = SELECTED_ROWS + 10,
-    .table = table_of,
+    .table = TABLE_LOOPS,
     .head = head,
     .detail = detail,
     .page = page,

@@ -130,7 +130,7 @@ const struct table table_sites = {
     .empty = message_tasks,
 };
 
-static enum table_id table_of(const struct ui *ui)
+static enum table_id table_now(const struct ui *ui)
 {
     return ui->nav.task_mode == TASKS_BY_SITE ? TABLE_SITES
            : ui->nav.task_mode == TASKS_TREE  ? TABLE_TREE
@@ -181,7 +181,7 @@ static void site_lines(const struct ui *ui, int i, int width, struct lines *out)
 
 static void page(const struct ui *ui, int width, struct lines *out)
 {
-    enum table_id t = table_of(ui);
+    enum table_id t = table_now(ui);
     int i = ui_selected(ui, t);
     if (i < 0)
         return;
@@ -189,14 +189,6 @@ static void page(const struct ui *ui, int width, struct lines *out)
         site_lines(ui, i, width, out);
     else
         task_lines(ui, i, width, out);
-}
-
-static void detail(const struct ui *ui, struct pane p)
-{
-    struct lines lines = {0};
-    page(ui, p.r.w - 2, &lines);
-    lines_draw(&lines, p, 0);
-    lines_finish(&lines);
 }
 
 static void enter(struct ui *ui)
@@ -223,9 +215,8 @@ const struct view view_tasks = {
     .name = "Tasks",
     .head_rows = 2,
     .detail_rows = 7,
-    .table = table_of,
+    .table_now = table_now,
     .head = head,
-    .detail = detail,
     .page = page,
     .enter = enter,
     .hint_now = hint_now,

@@ -6,6 +6,7 @@
 #include "record/round.h"
 #include "session.h"
 #include "source.h"
+#include "timer.h"
 
 struct live {
     struct source source; // first: callers hold this
@@ -39,8 +40,7 @@ static void free_when_closed(uv_handle_t *h)
 
 static void arm(struct live *l)
 {
-    int64_t ns = session_wait_ns(l->session);
-    uv_timer_start(&l->timer, on_timer, (uint64_t)((ns + 999999) / 1000000), 0);
+    timer_after(&l->timer, on_timer, session_wait_ns(l->session));
 }
 
 static void work(struct live *l)
@@ -60,7 +60,6 @@ static void work(struct live *l)
     if (l->closing)
         return; // closed by the callback
     if (!over) {
-        uv_update_time(l->source.loop);
         arm(l);
         return;
     }

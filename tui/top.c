@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "../agent/timer.h"
 #include "plain.h"
 #include "settings.h"
 #include "text.h"
@@ -39,8 +40,7 @@ static void draw(struct top *t)
     ui_prepare(ui);
     frame_draw(ui, t->canvas);
     term_draw(t->term, t->canvas);
-    uv_update_time(&t->loop);
-    t->last_frame_ms = uv_now(&t->loop);
+    t->last_frame_ms = timer_now_ms();
 }
 
 static void on_frame(uv_timer_t *timer)
@@ -50,10 +50,13 @@ static void on_frame(uv_timer_t *timer)
 
 void top_dirty(struct top *t)
 {
-    uint64_t since = uv_now(&t->loop) - t->last_frame_ms;
+    int64_t since = (int64_t)(timer_now_ms() - t->last_frame_ms);
     if (t->leaving || uv_is_active((uv_handle_t *)&t->frame))
         return;
-    uv_timer_start(&t->frame, on_frame, since >= FRAME_MS ? 0 : FRAME_MS - since, 0);
+    if (since >= FRAME_MS)
+        uv_timer_start(&t->frame, on_frame, 0, 0);
+    else
+        timer_after(&t->frame, on_frame, (FRAME_MS - since) * MS);
 }
 
 void top_leave(struct top *t)
@@ -115,7 +118,7 @@ static void wish(struct top *t)
 
 static bool due(const struct top *t, const struct snap *s)
 {
-    uint64_t since = uv_now(&t->loop) - t->last_frame_ms;
+    uint64_t since = timer_now_ms() - t->last_frame_ms;
     return s->nevents > 0 || is_blocked(s) || (int64_t)(since + FRAME_MS) * MS >= t->ui.delay_ns;
 }
 

@@ -4,6 +4,7 @@
 
 #include "../rules/rule.h"
 #include "../source.h"
+#include "../timer.h"
 #include "replay.h"
 #include "tables.h"
 
@@ -93,7 +94,7 @@ static void on_timer(uv_timer_t *timer)
     if (!step(r))
         return;
     double wait_ms = (double)(r->last_ns - before) / 1e6 / r->rate;
-    uv_timer_start(timer, on_timer, wait_ms > 0 && wait_ms < 1e9 ? (uint64_t)wait_ms : 0, 0);
+    timer_after(timer, on_timer, wait_ms > 0 && wait_ms < 1e9 ? (int64_t)(wait_ms * 1e6) : 0);
 }
 
 static void on_closed(uv_handle_t *handle)

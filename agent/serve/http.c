@@ -11,6 +11,7 @@
 
 #include "../export/export.h"
 #include "../export/history.h"
+#include "../timer.h"
 #include "sse.h"
 
 #define MAX_CONNECTIONS 64
@@ -207,6 +208,8 @@ static bool has_more(struct http *h)
     return wait_ms_of(h) == 0 || poll(&p, 1, 0) > 0;
 }
 
+static void on_timer(uv_timer_t *timer);
+
 // A request takes several steps (accepted, read, answered piece by piece), and between two turns of the
 // loop the agent may be at work for long: what can be done is done at once. Not for ever, whoever asks.
 static void run_daemon(struct http *h)
@@ -215,7 +218,12 @@ static void run_daemon(struct http *h)
     do
         MHD_run(h->daemon);
     while (has_more(h) && uv_hrtime() - began < AT_ONCE_NS);
-    uv_timer_start(&h->timer, h->timer.timer_cb, wait_ms_of(h), 0);
+    timer_after(&h->timer, on_timer, (int64_t)wait_ms_of(h) * 1000000);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    run_daemon(timer->data);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -223,11 +231,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     run_daemon(poll->data);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    run_daemon(timer->data);
 }
 
 static int parse_where(const char *where, struct sockaddr_storage *ret, struct error *err)

@@ -288,9 +288,12 @@ static void read_more(struct session *s)
     fds_tick(m);
 }
 
+// Not worth a wake-up of its own: the probe's next look is never far.
 static int64_t next_reading(const struct session *s)
 {
     const struct model *m = &s->model;
+    if (m->time_scale >= 1)
+        return INT64_MAX;
     int64_t next = sooner(tasks_next_ns(m), sooner(fds_next_ns(m), live_next_ns(m)));
     next = sooner(next, thread_calls_next_ns(m));
     return next > s->next_reading ? next : s->next_reading;
@@ -363,14 +366,6 @@ struct snap *session_dispatch(struct session *s)
     return NULL;
 }
 
-static bool is_learning(const struct session *s)
-{
-    for (const struct thread *t = s->model.threads; t; t = t->hh.next)
-        if (t->trust != TRUST_PROVED && (t->nwaits > 0 || t->tid == t->pid))
-            return true;
-    return false;
-}
-
 int64_t session_wait_ns(struct session *s)
 {
     int64_t now = mono_ns();
@@ -380,8 +375,6 @@ int64_t session_wait_ns(struct session *s)
     next = sooner(next, follow_next_ns(s->follow));
     next = sooner(next, next_reading(s));
     next = sooner(next, stacker_deadline_ns(s->model.stacker));
-    if (is_learning(s))
-        next = sooner(next, s->next_learn);
     if (s->model.urgent)
         next = sooner(next, s->last_snapshot + URGENT_APART);
     if (s->command.pid > 0)

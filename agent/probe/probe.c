@@ -12,7 +12,7 @@
 
 #include "internal.h"
 
-#define REST_MAX_NS (25 * NS_PER_MS)
+#define REST_MAX_NS (50 * NS_PER_MS)
 #define REST_MIN_NS (10 * NS_PER_MS)
 
 int64_t now_ns(void)
@@ -173,13 +173,15 @@ int64_t probe_interval_ns(struct probe *p)
     return left > NS_PER_MS ? left : NS_PER_MS;
 }
 
-// A look costs the proc backend some system calls.
+// A turn that begins after a look must be found by the next one before it is due: exact ends leave the threshold for
+// that, estimated ones what is left of it once an end would have been seen.
 static int64_t rest_ns(const struct probe *p)
 {
-    bool dear = p->ops == &probe_proc_ops;
-    int64_t rest = p->config.threshold_ns / (dear ? 2 : 4),
-            most = dear ? 2 * REST_MAX_NS : REST_MAX_NS;
-    return rest < REST_MIN_NS ? REST_MIN_NS : rest > most ? most : rest;
+    int64_t threshold = p->config.threshold_ns;
+    int64_t rest = p->ops == &probe_proc_ops ? threshold / 2
+                   : p->estimated            ? proof_min_ns(p)
+                                             : threshold * 4 / 5;
+    return rest < REST_MIN_NS ? REST_MIN_NS : rest > REST_MAX_NS ? REST_MAX_NS : rest;
 }
 
 static void scan(struct probe *p)

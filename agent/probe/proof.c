@@ -123,7 +123,7 @@ static bool saturated(const struct probe *p, const struct thread *t)
 void proof_watch(struct probe *p, struct thread *t)
 {
     int64_t begin = (int64_t)LOAD(t->slot->busy_since);
-    int64_t patience = saturated(p, t) ? LOOK_NS : p->config.threshold_ns / 4;
+    int64_t patience = begin && saturated(p, t) ? LOOK_NS : p->config.threshold_ns / 4;
     if (!begin || p->now_ns - begin < patience) {
         if (t->break_fd >= 0 && p->now_ns - t->break_used_ns > BREAK_KEEP_NS)
             proof_stop(p, t); // its debug register may be wanted by others

@@ -1,7 +1,7 @@
 // The look at the slots, at each deadline: which turns are due for a sample, and when to look again.
 //
-// At rest the slots are looked at every quarter of the threshold, without a system call; a turn found to
-// last is then looked at exactly when its next sample is due.
+// At rest the slots are looked at a few times in a threshold, without a system call; a turn found to last is
+// then looked at exactly when its next sample is due.
 #include "internal.h"
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)

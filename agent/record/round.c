@@ -25,20 +25,33 @@ static int64_t round_age(int64_t age, int64_t now_ns)
     return age == SNAP_UNKNOWN || age == 0 ? age : down(now_ns) - down(now_ns - age);
 }
 
-static void round_column(const struct column *c, char *at, int64_t now_ns)
+enum rounding { KEEP, DOWN, AGE, SHARE, SPARK };
+
+static enum rounding rounding_of(const struct column *c)
+{
+    switch (c->type) {
+    case COL_AGE: return AGE;
+    case COL_MOMENT: return DOWN;
+    case COL_SPARK: return SPARK;
+    case COL_I64: return ends_in(c->name, "_ns") && !ends_in(c->name, "unix_ns") ? DOWN : KEEP;
+    case COL_REAL: return ends_in(c->name, "_ratio") ? SHARE : KEEP;
+    default: return KEEP;
+    }
+}
+
+static void round_value(enum rounding how, char *at, int64_t now_ns)
 {
     int64_t *whole = (int64_t *)at;
     double *real = (double *)at;
-    if (c->type == COL_AGE)
-        *whole = round_age(*whole, now_ns);
-    else if (c->type == COL_MOMENT)
-        *whole = down(*whole);
-    else if (c->type == COL_I64 && ends_in(c->name, "_ns") && !ends_in(c->name, "unix_ns"))
-        *whole = down(*whole);
-    else if (c->type == COL_REAL && ends_in(c->name, "_ratio"))
-        *real = round(*real * SHARES) / SHARES;
-    for (int i = 0; i < LOOP_SPARK && c->type == COL_SPARK; i++)
-        whole[i] = down(whole[i]);
+    switch (how) {
+    case KEEP: break;
+    case DOWN: *whole = down(*whole); break;
+    case AGE: *whole = round_age(*whole, now_ns); break;
+    case SHARE: *real = round(*real * SHARES) / SHARES; break;
+    case SPARK:
+        for (int i = 0; i < LOOP_SPARK; i++)
+            whole[i] = down(whole[i]);
+    }
 }
 
 static void round_evidence(struct evidence *e)
@@ -49,16 +62,19 @@ static void round_evidence(struct evidence *e)
         e->value = round(e->value * SHARES) / SHARES;
 }
 
+// By column: what its name and type ask for is found once for all rows.
 static void round_list(const struct table *t, void *of, int64_t now_ns)
 {
     int n = table_count(t, of);
-    for (int i = 0; i < n; i++) {
-        char *row = table_list(t, of) + (size_t)i * t->size;
-        for (int k = 0; k < t->ncolumns; k++)
-            round_column(&t->columns[k], row + t->columns[k].offset, now_ns);
-        for (int k = 0; k < t->nchildren; k++)
-            round_list(t->children[k], row, now_ns);
+    char *rows = table_list(t, of);
+    for (int k = 0; n > 0 && k < t->ncolumns; k++) {
+        enum rounding how = rounding_of(&t->columns[k]);
+        for (int i = 0; how != KEEP && i < n; i++)
+            round_value(how, rows + (size_t)i * t->size + t->columns[k].offset, now_ns);
     }
+    for (int i = 0; t->nchildren > 0 && i < n; i++)
+        for (int k = 0; k < t->nchildren; k++)
+            round_list(t->children[k], rows + (size_t)i * t->size, now_ns);
 }
 
 void snap_round(struct snap *s)

@@ -98,6 +98,7 @@ static void entry_close(struct fd_book *b, struct fd_entry *e, int64_t now_ns)
 {
     if (e->group)
         fd_closed(&b->clock, &e->life, now_ns);
+    b->changes++;
     HASH_DEL(b->entries, e);
     free(e->target);
     free(e);
@@ -148,6 +149,7 @@ static void entry_use(struct fd_entry *e, const struct fd_row *row, int64_t now_
 static struct fd_entry *entry_new(struct fd_book *b, const struct fd_row *row)
 {
     struct fd_entry *e = must(calloc(1, sizeof(*e)));
+    b->changes++;
     e->fd = row->fd;
     e->row = *row;
     HASH_ADD_INT(b->entries, fd, e);
@@ -200,6 +202,8 @@ void fd_book_look(struct fd_book *b, const struct fd_row *rows, int n, int64_t n
     for (struct fd_group *g = b->groups; g; g = g->hh.next)
         fd_site_tick(&b->clock, &g->site, now_ns);
     forget_empty(b, now_ns);
+    b->quiet_rounds = b->changes == b->changes_before ? b->quiet_rounds + 1 : 0;
+    b->changes_before = b->changes;
 }
 
 struct fd_entry *fd_entry_of(struct fd_life *life)

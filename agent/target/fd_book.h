@@ -1,4 +1,4 @@
-// The descriptors of one process, looked over every second: which are new, which are gone, which lie unused;
+// The descriptors of one process, looked over each second or two: which are new, which are gone, which lie unused;
 // grouped by the site that opened them, or by what they are where that is not known.
 //
 // Ownership: the model's process owns its book. Times: CLOCK_MONOTONIC ns.
@@ -57,7 +57,8 @@ struct fd_book {
     bool handles_seen;            // they are followed
     struct fd_group *groups;      // by key
     struct fd_clock clock;
-    unsigned int round;
+    unsigned int round, quiet_rounds; // one after another, that found nothing come or gone
+    uint64_t changes, changes_before;
     int64_t began_ns, next_ns, cost_ns;
     struct fd_openers *openers;  // NULL: not followed
     struct fd_openers *starting; // not ready yet; NULL none

@@ -15,6 +15,7 @@
 #define MS_NS           1000000LL
 #define PERIOD_MIN_NS   (20 * MS_NS)
 #define COST_TIMES      200 // a look may take half a percent of a core
+#define QUIET_ROUNDS    3   // with nothing come or gone: every other look will do
 #define SUSPICIOUS_MIN  3   // that lie about
 #define SURVIVORS_KNOWN 20
 #define SETTLED_NS      (1800 * SECOND_NS) // a stack that is fine for so long stays so
@@ -35,7 +36,8 @@ static bool wished(const struct model *m)
 
 static int64_t period_of(const struct model *m, const struct fd_book *b)
 {
-    int64_t period = scaled(m, SECOND_NS);
+    bool quiet = b->quiet_rounds >= QUIET_ROUNDS && !b->openers;
+    int64_t period = scaled(m, quiet ? 2 * SECOND_NS : SECOND_NS);
     if (period < b->cost_ns * COST_TIMES)
         period = b->cost_ns * COST_TIMES;
     return period < PERIOD_MIN_NS ? PERIOD_MIN_NS : period;

@@ -53,14 +53,16 @@ static void read_limits(struct proc *p)
     p->fd_limit_hard = limit_number(at + strcspn(at, " "));
 }
 
-static void read_rss(struct proc *p)
+static void read_memory(struct proc *p)
 {
     char buf[128];
-    long pages = 0;
-    p->rss_bytes = SNAP_UNKNOWN;
+    long mapped, resident, page = sysconf(_SC_PAGESIZE);
+    p->mapped_bytes = p->rss_bytes = SNAP_UNKNOWN;
     if (procfs_read(buf, sizeof(buf), "/proc/%d/statm", p->pid) > 0 &&
-        sscanf(buf, "%*d %ld", &pages) == 1)
-        p->rss_bytes = (int64_t)pages * sysconf(_SC_PAGESIZE);
+        sscanf(buf, "%ld %ld", &mapped, &resident) == 2) {
+        p->mapped_bytes = (int64_t)mapped * page;
+        p->rss_bytes = (int64_t)resident * page;
+    }
 }
 
 // One walk over the machine finds the zombies of every watched process.
@@ -106,7 +108,7 @@ void proc_inventory(struct proc *p)
 {
     p->fd_count = count_fds(p->pid);
     read_limits(p);
-    read_rss(p);
+    read_memory(p);
 }
 
 // Limits hardly ever change, and zombies are judged over a minute: every fourth look suffices.
@@ -127,7 +129,7 @@ void procs_inventory(struct model *m)
             continue;
         }
         p->fd_count = count_fds(p->pid);
-        read_rss(p);
+        read_memory(p);
     }
     if (all)
         count_zombies(m);

@@ -19,7 +19,8 @@
 #define COST_TIMES    100 // looks may take a hundredth of a core
 #define AGAIN_NS      (100 * MS)
 #define FIND_MAX_NS   (30 * SECOND)
-#define UV_BACKEND_FD 64 // offset in uv_loop_t of libuv 1.x, 64-bit
+#define SETTLED_NS    (1 * SECOND) // a pause: from there on only what has mapped more is searched
+#define UV_BACKEND_FD 64           // offset in uv_loop_t of libuv 1.x, 64-bit
 
 static int64_t cpu_ns(void)
 {
@@ -40,8 +41,20 @@ static bool may_have_table(const struct proc *p)
     }
 }
 
+// A table cannot be had without mapping it.
+static bool maps_are_as_searched(const struct proc *p)
+{
+    return p->live_pause_ns >= SETTLED_NS && p->mapped_bytes != SNAP_UNKNOWN &&
+           p->mapped_bytes == p->live_mapped_bytes;
+}
+
 static void look_for_table(struct model *m, struct proc *p)
 {
+    if (maps_are_as_searched(p)) {
+        p->live_find_ns = m->now_ns + SECOND;
+        return;
+    }
+    p->live_mapped_bytes = p->mapped_bytes;
     int64_t pause = p->live_pause_ns ? p->live_pause_ns * 2 : AGAIN_NS;
     p->live_pause_ns = pause < FIND_MAX_NS ? pause : FIND_MAX_NS;
     p->live_find_ns = m->now_ns + p->live_pause_ns;

@@ -145,7 +145,7 @@ struct proc {
     char name[NAME_MAX_LEN], *exe, *cmdline;
     bool identified; // asked and answered, whatever the answer
     int asked;       // how often; libraries and loops are made after the start
-    int64_t ask_again_ns;
+    int64_t ask_again_ns, asked_mapped_bytes; // mapped_bytes when last asked
     struct identity identity;
     bool attached_said, exited;
     int64_t exited_ns;
@@ -156,12 +156,13 @@ struct proc {
     int nthreads;
     int64_t lost;
     // the inventory of every few seconds
-    int64_t fd_count, fd_limit, fd_limit_hard, rss_bytes;
+    int64_t fd_count, fd_limit, fd_limit_hard, rss_bytes, mapped_bytes;
     int64_t zombies, zombie_since_ns;
     char zombie_command[NAME_MAX_LEN];
     struct task_book *tasks; // NULL: none can be read
     struct live *live;       // live tables of our runtime; NULL: none
     int64_t live_find_ns, live_pause_ns;
+    int64_t live_mapped_bytes;         // mapped_bytes at the last search for a table
     struct fd_book *fds;               // NULL: not looked at yet
     struct thread_calls *thread_calls; // NULL: not looked for
     int64_t pool_all_ns;               // all workers of its pool have been at work since; 0 not
@@ -191,15 +192,15 @@ struct model {
     struct thread *threads; // by tid
     struct stall *stalls;   // open ones, and ended ones no snapshot has had
     uint64_t next_stall;
-    struct model_event *events; // oldest first
-    struct interned *interned;  // one struct stack an id (intern.c)
+    struct model_event *events;  // oldest first
+    struct interned *interned;   // one struct stack an id (intern.c)
     unsigned int sweep_interned; // when so many are there
     int64_t torn_stacks, stacks, lost_records;
     bool urgent; // a snapshot is due now
     bool fresh;  // it has a stall that nobody has seen yet
     struct wishes wishes;
-    struct fds *fds; // the inventory's source; NULL until it is asked for the first time
-    bool no_openers; // descriptors' openers cannot be followed here
+    struct fds *fds;    // the inventory's source; NULL until it is asked for the first time
+    bool no_openers;    // descriptors' openers cannot be followed here
     int tracker_source; // enum fd_track_source, that which was found to load
     // What follows children and restarts (find_targets.c) hears of births here. May be NULL.
     void (*born)(void *arg, int parent, int pid);

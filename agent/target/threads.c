@@ -70,6 +70,7 @@ void model_remove_thread(struct model *m, struct thread *t)
 
 #define ASK_AGAIN_NS 100000000LL // then 4 and 16 times as long, ...
 #define ASKS_MAX     5
+#define ASKS_ANYWAY  3 // the later ones, for libraries, only where more is mapped than before
 
 static void remove_threads(struct model *m, struct proc *p)
 {
@@ -91,8 +92,11 @@ struct asked {
 static bool may_become_clearer(const struct proc *p)
 {
     const struct identity *id = &p->identity;
-    return id->runtime == RUNTIME_UNKNOWN || id->runtime == RUNTIME_EPOLL ||
-           id->runtime == RUNTIME_ASYNCIO || (id->has_uv && id->uv_backend_fd < 0);
+    if (id->runtime == RUNTIME_ASYNCIO || (id->has_uv && id->uv_backend_fd < 0))
+        return true;
+    bool has_grown = p->mapped_bytes == SNAP_UNKNOWN || p->mapped_bytes != p->asked_mapped_bytes;
+    return (id->runtime == RUNTIME_UNKNOWN || id->runtime == RUNTIME_EPOLL) &&
+           (p->asked < ASKS_ANYWAY || has_grown);
 }
 
 static void ask_identity(struct model *m, struct proc *p)
@@ -102,6 +106,7 @@ static void ask_identity(struct model *m, struct proc *p)
         return;
     *a = (struct asked){m, p->pid, p->start_ticks};
     p->asked++;
+    p->asked_mapped_bytes = p->mapped_bytes;
     p->ask_again_ns = m->now_ns + (ASK_AGAIN_NS << 2 * p->asked);
     if (stacker_identify(m->stacker, p->pid, identity_answer, a) < 0) {
         free(a);

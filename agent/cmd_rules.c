@@ -12,19 +12,6 @@
 #include "rules/lint_link.h"
 #include "rules/rule.h"
 
-static const char *format_key(const struct rule_key *k, char *buf, int size)
-{
-    char number[40];
-    if (!strcmp(k->unit, "ns"))
-        snprintf(buf, (size_t)size, "%s", human_ns((int64_t)k->value).text);
-    else if (!strcmp(k->unit, "ratio"))
-        snprintf(buf, (size_t)size, "%s %%", format_real(k->value * 100, number, sizeof(number)));
-    else
-        snprintf(buf, (size_t)size, "%s%s", format_real(k->value, number, sizeof(number)),
-                 !strcmp(k->unit, "per_s") ? "/s" : "");
-    return buf;
-}
-
 // What looks for it before it runs, by language.
 static void json_lint(struct json *j, const struct rule *r)
 {
@@ -110,8 +97,9 @@ static void print_one(const struct rule *r, const struct text *t)
         const struct rule_key *k = &r->keys[i];
         char line[400];
         snprintf(first, sizeof(first), "  -o %s.%s=", r->id, k->key);
-        snprintf(line, sizeof(line), "%s%s%s%s", format_key(k, buf, sizeof(buf)),
-                 k->from ? "  from " : "", k->from ? k->from : "",
+        snprintf(line, sizeof(line), "%s%s%s%s%s%s", rule_value_text(k, k->value, buf, sizeof(buf)),
+                 !strcmp(k->unit, "per_s") ? " a second" : "", k->from ? " (" : "",
+                 k->from ? k->from : "", k->from ? ")" : "",
                  k->scaled ? "; multiplied by --time-scale" : "");
         text_wrap(t, first, line);
     }
@@ -129,7 +117,7 @@ static void print_table(const struct text *t)
         for (int k = 0; k < r->nkeys; k++) {
             size_t n = strlen(keys);
             snprintf(keys + n, sizeof(keys) - n, "%s%s=%s", k ? ", " : "", r->keys[k].key,
-                     format_key(&r->keys[k], buf, sizeof(buf)));
+                     rule_value_text(&r->keys[k], r->keys[k].value, buf, sizeof(buf)));
         }
         table_cell(table, r->id);
         table_cell(table, severity_name(r->severity));

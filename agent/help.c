@@ -25,11 +25,17 @@ static void print_option(FILE *out, const struct option_spec *o)
     fprintf(out, "  %-24s %s\n", names, o->help);
 }
 
-static void print_options(FILE *out, const struct command *command, bool own)
+static void print_options(FILE *out, const char *heading, const struct command *command, bool own)
 {
-    for (const struct option_spec *o = cli_options; o->name; o++)
-        if ((o->only != NULL) == own && option_is_of(o, command))
-            print_option(out, o);
+    bool any = false;
+    for (const struct option_spec *o = cli_options; o->name; o++) {
+        if ((o->only != NULL) != own || !option_is_of(o, command))
+            continue;
+        if (!any)
+            fprintf(out, "\n%s:\n", heading);
+        any = true;
+        print_option(out, o);
+    }
 }
 
 static void help_program(FILE *out)
@@ -43,10 +49,9 @@ static void help_program(FILE *out)
     fputs(
         "\nTARGET: a PID, --name GLOB, --all, --cgroup PATH, --unit NAME, a recording (FILE.lsr),\n"
         "--connect SOCKET (what `serve --socket` sees), or -- COMMAND [ARG...] to start one.\n"
-        "Options stand anywhere before --.\n"
-        "\ncommon options:\n",
+        "Options stand anywhere before --.\n",
         out);
-    print_options(out, NULL, false);
+    print_options(out, "common options", NULL, false);
     fputs("\nexamples:\n", out);
     for (const struct command *c = commands; c->name; c++) {
         char first[160];
@@ -68,10 +73,8 @@ void cli_help(FILE *out, const struct command *command)
     fprintf(out, "loopscope %s %s: %s\n\nexamples:\n", command->name, command->args,
             command->summary);
     print_indented(out, command->examples);
-    fputs("\noptions:\n", out);
-    print_options(out, command, true);
-    fputs("\ncommon options:\n", out);
-    print_options(out, command, false);
+    print_options(out, "options", command, true);
+    print_options(out, "common options", command, false);
 }
 
 void cli_error(const struct error *err)

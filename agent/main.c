@@ -93,12 +93,17 @@ static int run(struct cli *c)
     bool lints = c->command->takes == TAKES_PATHS; // has rules and keys of its own
     if (!lints && (check_settings(&c->opts, &err) < 0 || check_ignore(&c->opts, &err) < 0))
         return fail(&err);
-    int status = attaches(c) ? run_confined(c) : c->command->run(&c->opts);
-    if (fflush(stdout) != 0 && errno != EPIPE && status == STATUS_CLEAN) {
-        error_set(&err, STATUS_INTERNAL, errno, "cannot write to stdout: %s", strerror(errno));
-        return fail(&err);
-    }
-    return status;
+    return attaches(c) ? run_confined(c) : c->command->run(&c->opts);
+}
+
+// What was printed must have arrived, or its reader have gone.
+static int written(int status)
+{
+    struct error err = {0};
+    if (fflush(stdout) == 0 || errno == EPIPE || status != STATUS_CLEAN)
+        return status;
+    error_set(&err, STATUS_INTERNAL, errno, "cannot write to stdout: %s", strerror(errno));
+    return fail(&err);
 }
 
 // No memory for a few bytes, or libuv without the descriptors it must have: one line and the right status.
@@ -141,5 +146,5 @@ int main(int argc, char **argv)
     else
         status = run(&c);
     cli_finish(&c);
-    return status;
+    return written(status);
 }

@@ -64,7 +64,8 @@ int show_parts(const struct opts *opts, unsigned parts, int64_t default_ns)
     o.history = c.history;
     if (opts->json)
         export_json(c.last, &o, stdout);
-    else
+    else if (!c.err.text[0] ||
+             c.last->nprocesses > 0) // a table of nothing adds nothing to the error
         export_text(c.last, &o, stdout);
     rc = c.err.text[0] ? collect_failed(&c) : (int)collect_status(&c);
     collect_finish(&c);

@@ -17,13 +17,9 @@ static void wrap(struct lines *out, const char *heading, int width, const char *
 static void key_text(const struct rule *r, const struct rule_key *k, char *buf, size_t size)
 {
     char value[48];
-    if (strcmp(k->unit, "ns") == 0)
-        snprintf(value, sizeof(value), "%s", fmt_ns((int64_t)k->value).s);
-    else if (strcmp(k->unit, "ratio") == 0)
-        snprintf(value, sizeof(value), "%g %%", k->value * 100);
-    else
-        snprintf(value, sizeof(value), "%g%s", k->value, strcmp(k->unit, "per_s") == 0 ? "/s" : "");
-    snprintf(buf, size, "-o %s.%s=%s%s%s%s%s", r->id, k->key, value, k->from ? "  (" : "",
+    snprintf(buf, size, "-o %s.%s=%s%s%s%s%s%s", r->id, k->key,
+             rule_value_text(k, k->value, value, sizeof(value)),
+             strcmp(k->unit, "per_s") == 0 ? "  a second" : "", k->from ? "  (" : "",
              k->from ? k->from : "", k->from ? ")" : "",
              k->scaled ? "; multiplied by --time-scale" : "");
 }

@@ -1,4 +1,5 @@
 // tui_once: watches for a while and prints a frame; or, with --plain, a line a change until told to stop.
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,8 +151,11 @@ static int report(struct once *o, int rc)
     }
     if (!o->lines && o->ui.snap)
         plain_frame(&o->ui, &plain, stdout);
-    if (fflush(stdout) != 0)
+    if (fflush(stdout) != 0 && errno != EPIPE) {
+        error_set(&o->err, STATUS_INTERNAL, errno, "cannot write to stdout: %s", strerror(errno));
+        plain_error(&o->err);
         return STATUS_INTERNAL;
+    }
     return o->saw_loop || o->lines ? STATUS_CLEAN : STATUS_TOO_EARLY;
 }
 

@@ -149,9 +149,8 @@ static void event_line(const struct snap *now, const struct snap_event *e, FILE 
         fprintf(out, " %s %s", severity_name(f->severity), f->rule ? f->rule : "-");
         fprintf(out, " %s:", text_clean(clean, sizeof(clean), f->subject ? f->subject : "-"));
         fprintf(out, " %s", text_clean(clean, sizeof(clean), f->title ? f->title : "-"));
-        if (e->kind == EVENT_UPDATE)
-            fprintf(out, " (seen %lld times, now %s)", (long long)f->count,
-                    fmt_ns(f->duration_ns).s);
+        if (e->kind == EVENT_UPDATE && f->count > 1)
+            fprintf(out, " (%lld times)", (long long)f->count);
     } else {
         fprintf(out, " %d", e->pid);
     }

@@ -156,6 +156,7 @@ int term_open(struct terminal **ret, enum color color, struct error *err)
     t->screen = newterm(name, stdout, t->in ? t->in : stdin);
     if (!t->screen) {
         rc = error_set(err, STATUS_USAGE, ENOTTY, "the terminal type %s is not known", name);
+        error_hint(err, "set TERM to one that is, or take --plain");
         goto close_keys;
     }
     set_modes(t, color);

@@ -109,8 +109,11 @@ static void weight_head(const struct text *t, const struct snap *s, const struct
         if (s->processes[i].pid == w->pid)
             name = s->processes[i].name;
     ink(t, INK_BOLD);
-    fprintf(t->out, "%s blocked in %lld stall%s  ", human_ns(w->ns).text, (long long)w->stalls,
-            w->stalls == 1 ? "" : "s");
+    if (w->stalls == 0)
+        fprintf(t->out, "%s in short calls, no stall  ", human_ns(w->ns).text);
+    else
+        fprintf(t->out, "%s blocked in %lld stall%s  ", human_ns(w->ns).text, (long long)w->stalls,
+                w->stalls == 1 ? "" : "s");
     ink(t, INK_NONE);
     clean_print(t->out, name, t->o->ascii);
     fprintf(t->out, " (%d), thread %d", w->pid, w->tid);
@@ -179,7 +182,7 @@ static void whole(const struct text *t, const struct snap *s)
 
 static void worst_turn(const struct text *t, const struct snap *s)
 {
-    int64_t judged = 0, worst = 0;
+    int64_t judged = 0, worst = SNAP_UNKNOWN;
     int n = 0;
     for (int i = 0; i < s->nloops; i++) {
         if (!s->loops[i].judged)
@@ -188,11 +191,14 @@ static void worst_turn(const struct text *t, const struct snap *s)
         judged = s->loops[i].judged_ns > judged ? s->loops[i].judged_ns : judged;
         worst = s->loops[i].lag_max_ns > worst ? s->loops[i].lag_max_ns : worst;
     }
-    if (n > 0)
+    if (n == 0)
+        fputs("no event loop was judged\n", t->out);
+    else if (worst == SNAP_UNKNOWN)
+        fprintf(t->out, "%d loop%s judged for %s, no turn seen to its end\n", n, plural(n),
+                human_ns(judged).text);
+    else
         fprintf(t->out, "%d loop%s judged for %s, longest turn %s\n", n, plural(n),
                 human_ns(judged).text, human_ns(worst).text);
-    else
-        fputs("no event loop was judged\n", t->out);
 }
 
 static void findings_only(const struct text *t, const struct snap *s)

@@ -55,6 +55,10 @@ static void cell_loop_task(struct table *table, const struct snap_loop *l)
 
 void text_loops(const struct text *t, const struct snap *s)
 {
+    if (s->nloops == 0) {
+        fputs("no event loop has been seen here: a loop shows when it polls\n", t->out);
+        return;
+    }
     struct table *table =
         table_new(">PID|PROCESS|>TID|LOOP|STATE|>BLOCKED|>BUSY|>P50|>P99|>MAX|>TURNS|NOW");
     for (int i = 0; i < s->nloops; i++) {
@@ -206,6 +210,32 @@ static void task_cycles(const struct text *t, const struct snap *s)
     table_print(table, t->out, t->table_width, t->o->color);
 }
 
+static int count_shown(const struct text *t, const struct snap *s)
+{
+    int n = 0;
+    for (int i = 0; i < s->ntasks; i++)
+        n += shows(t, &s->tasks[i]);
+    return n;
+}
+
+static void none_shown(const struct text *t, const char *total)
+{
+    const char *state = t->o->task_state < 0 ? "" : task_state_name(t->o->task_state);
+    fprintf(t->out, "none of %s tasks is %s%s%s\n", total, state,
+            *state && t->o->orphans ? " and " : "", t->o->orphans ? "orphaned" : "");
+}
+
+static void task_rows(const struct text *t, const struct snap *s)
+{
+    struct table *table = table_new("ID|NAME|STATE|>AGE|>BUSY|FLAGS|SPAWNED AT|WAITS AT");
+    if (t->o->tree)
+        task_tree(table, t, s);
+    for (int i = 0; i < s->ntasks && !t->o->tree; i++)
+        if (shows(t, &s->tasks[i]))
+            task_row(table, &s->tasks[i], 0);
+    table_print(table, t->out, t->table_width, t->o->color);
+}
+
 void text_tasks(const struct text *t, const struct snap *s)
 {
     if (s->ntasks == 0 && s->ntask_sites == 0) {
@@ -217,15 +247,15 @@ void text_tasks(const struct text *t, const struct snap *s)
         task_sites(t, s);
         return;
     }
-    struct table *table = table_new("ID|NAME|STATE|>AGE|>BUSY|FLAGS|SPAWNED AT|WAITS AT");
-    if (t->o->tree)
-        task_tree(table, t, s);
-    for (int i = 0; i < s->ntasks && !t->o->tree; i++)
-        if (shows(t, &s->tasks[i]))
-            task_row(table, &s->tasks[i], 0);
-    table_print(table, t->out, t->table_width, t->o->color);
-    if (s->tasks_total != SNAP_UNKNOWN && s->tasks_total > s->ntasks)
-        fprintf(t->out, "%d of %s tasks\n", s->ntasks, human_count(s->tasks_total).text);
+    int shown = count_shown(t, s);
+    int64_t total = s->tasks_total == SNAP_UNKNOWN ? s->ntasks : s->tasks_total;
+    if (shown == 0 && (t->o->orphans || t->o->task_state >= 0)) {
+        none_shown(t, human_count(total).text);
+        return;
+    }
+    task_rows(t, s);
+    if (total > shown)
+        fprintf(t->out, "%d of %s tasks\n", shown, human_count(total).text);
     task_cycles(t, s);
 }
 

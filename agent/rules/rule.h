@@ -34,6 +34,8 @@ const struct rule *rule_find(const char *id);
 int rules_new(struct rules **ret, const char *const *settings, int nsettings, double time_scale,
               struct error *err);
 void rules_free(struct rules *r); // NULL is fine
+// A key's value as -o takes it: "100ms", "5%", "3".
+const char *rule_value_text(const struct rule_key *key, double value, char *buf, size_t size);
 // The stall threshold that -o loop-blocked.warn asks for; *ns stays where it was not given.
 int rules_threshold(const struct rules *r, int64_t *ns, struct error *err);
 // Judges the facts of s and fills s->findings, s->events (OPEN, UPDATE, CLOSE), s->not_judged.

@@ -79,6 +79,25 @@ static int parse_value(const struct rule_key *key, const char *text, double *ret
     return *end || !isfinite(*ret) || (ratio && *ret > 1) ? -EINVAL : 0;
 }
 
+const char *rule_value_text(const struct rule_key *key, double value, char *buf, size_t size)
+{
+    static const struct {
+        const char *unit;
+        double ns;
+    } units[] = {{"h", 3600e9}, {"m", 60e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}};
+    size_t u = 0;
+    if (strcmp(key->unit, "ns") == 0) {
+        while (u < 5 && (value < units[u].ns || fmod(value, units[u].ns) != 0))
+            u++;
+        snprintf(buf, size, "%g%s", value / units[u].ns, value > 0 ? units[u].unit : "");
+    } else if (strcmp(key->unit, "ratio") == 0) {
+        snprintf(buf, size, "%g%%", value * 100);
+    } else {
+        snprintf(buf, size, "%g", value);
+    }
+    return buf;
+}
+
 static void list_keys(const struct rule *rule, char *buf, size_t size)
 {
     size_t used = 0;

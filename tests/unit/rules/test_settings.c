@@ -2,6 +2,7 @@
 #include "facts.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static void refused(const char *setting, const char *word)
@@ -41,6 +42,25 @@ static void test_values(void **state)
     r = facts_rules("loop-hung.after=2s");
     assert_int_equal(rules_ns(r, &rule_loop_hung, "after"), 2 * SECOND);
     rules_free(r);
+}
+
+// What is told as a default can be given as a setting, as it stands.
+static void test_defaults_are_told_as_they_are_taken(void **state)
+{
+    (void)state;
+    for (int i = 0; all_rules[i]; i++) {
+        for (int k = 0; k < all_rules[i]->nkeys; k++) {
+            const struct rule_key *key = &all_rules[i]->keys[k];
+            char value[40], setting[160];
+            rule_value_text(key, key->value, value, sizeof(value));
+            assert_null(strpbrk(value, " '\"$*?"));
+            snprintf(setting, sizeof(setting), "%s.%s=%s", all_rules[i]->id, key->key, value);
+            struct rules *r = facts_rules(setting);
+            double got = rules_value(r, all_rules[i], key->key);
+            assert_float_equal((float)got, (float)key->value, (float)key->value * 1e-6f);
+            rules_free(r);
+        }
+    }
 }
 
 static void test_last_one_wins(void **state)
@@ -118,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_settings),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_defaults_are_told_as_they_are_taken),
         cmocka_unit_test(test_last_one_wins),
         cmocka_unit_test(test_time_scale),
         cmocka_unit_test(test_threshold),

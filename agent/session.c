@@ -139,7 +139,12 @@ static int open_target(struct session *s, struct error *err)
             return r;
         pid = s->command.pid;
     }
-    return follow_new(&s->follow, &s->model, s->opts, pid, err);
+    int r = follow_new(&s->follow, &s->model, s->opts, pid, err);
+    if (r < 0 && s->opts->target == TARGET_COMMAND && command_ended_within(&s->command, 100))
+        return error_set(err, STATUS_TOO_EARLY, ESRCH,
+                         "%.200s ended with status %lld before it could be watched",
+                         s->opts->argv[0], (long long)s->command.exit);
+    return r;
 }
 
 int session_open(struct session **ret, const struct opts *opts, struct error *err)

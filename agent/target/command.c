@@ -22,7 +22,7 @@ int command_start(struct command_run *c, char **argv, struct error *err)
     return error_set(err, STATUS_NO_ATTACH, -r, "cannot start %s: %s", argv[0], strerror(-r));
 }
 
-static bool ended_within(struct command_run *c, int ms)
+bool command_ended_within(struct command_run *c, int ms)
 {
     struct spawn_end end;
     if (c->exit != INT64_MIN)
@@ -35,17 +35,17 @@ static bool ended_within(struct command_run *c, int ms)
 
 bool command_poll(struct command_run *c)
 {
-    return ended_within(c, 0);
+    return command_ended_within(c, 0);
 }
 
 static void end_it(struct command_run *c)
 {
     spawner_signal(c->spawner, c->pid, SIGTERM);
     spawner_signal(c->spawner, c->pid, SIGCONT); // a stopped one could not act on it
-    if (ended_within(c, GRACE_MS))
+    if (command_ended_within(c, GRACE_MS))
         return;
     spawner_signal(c->spawner, c->pid, SIGKILL);
-    ended_within(c, KILLED_MS);
+    command_ended_within(c, KILLED_MS);
 }
 
 void command_stop(struct command_run *c)

@@ -16,6 +16,7 @@ struct command_run {
 
 // Inherits stdin, stdout, stderr. -errno, *err filled.
 int command_start(struct command_run *c, char **argv, struct error *err);
+bool command_ended_within(struct command_run *c, int ms);
 bool command_poll(struct command_run *c); // true: it has ended, c->exit is set
 void command_stop(struct command_run *c); // SIGTERM, and SIGKILL after 5 s; waits for its end
 

@@ -160,6 +160,15 @@ class Contract(unittest.TestCase):
         self.assertEqual(result.returncode, 4)
         self.assertEqual(json.loads(result.stdout)["target_exit"], 3)
 
+    def test_a_command_that_is_over_at_once_is_4(self):
+        result = harness.run("check", "--for", "1s", "--", "/bin/false")
+        self.assertEqual(result.returncode, 4, result.stderr)
+        self.assertNotIn("zombie", result.stderr)
+
+    def test_no_match_prints_no_table(self):
+        result = harness.run("loops", "--name", "no-such-program")
+        self.assertEqual((result.returncode, result.stdout), (3, ""))
+
     def test_name_matches_and_no_match_is_3(self):
         self.document("check", "--name", "stall_c", "--for", "3s", "--json", status=1)
         self.assertEqual(harness.run("check", "--name", "no-such-*", "--for", "1s").returncode, 3)

@@ -178,7 +178,10 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 int bpf_load(struct probe *p, struct bpf_backend *b, struct error *err)
 {
     libbpf_set_print(silent);
-    int e = load_best(p, b);
+    int e = privilege_check_pids(err);
+    if (e)
+        return e;
+    e = load_best(p, b);
     if (e)
         return privilege_explain(err, -e, "cannot load the kernel probes");
     e = map_slots(b);

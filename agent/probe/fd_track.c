@@ -257,6 +257,9 @@ void fd_track_tell(struct fd_track *t, fd_opening_cb cb, void *arg)
 int fd_track_open(struct fd_track **ret, const struct fd_track_config *config, fd_opening_cb cb,
                   void *arg, struct error *err)
 {
+    int e = privilege_check_pids(err);
+    if (e)
+        return e;
     struct fd_track *t = calloc(1, sizeof(*t));
     if (!t)
         return error_set(err, STATUS_INTERNAL, ENOMEM, "out of memory");
@@ -265,7 +268,7 @@ int fd_track_open(struct fd_track **ret, const struct fd_track_config *config, f
     t->descriptors = DESCRIPTORS_MIN;
     while (t->descriptors < config->descriptors && t->descriptors < DESCRIPTORS_MAX)
         t->descriptors *= 2;
-    int e = load_best(t, config);
+    e = load_best(t, config);
     if (e) {
         fd_track_close(t);
         return privilege_explain(err, -e, "cannot follow who opens descriptors");

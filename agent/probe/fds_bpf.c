@@ -14,6 +14,7 @@
 
 #include "fd_list.skel.h"
 #include "fds_internal.h"
+#include "privilege.h"
 
 #define CHUNK      (256 * 1024)
 #define HZ_SPAN_NS 200000000LL // two readings of jiffies so far apart tell their rate
@@ -27,6 +28,8 @@ struct fds_bpf {
 
 int fds_bpf_open(struct fds_bpf **ret)
 {
+    if (privilege_check_pids(NULL))
+        return -EOPNOTSUPP;
     struct fds_bpf *b = calloc(1, sizeof(*b));
     if (!b)
         return -ENOMEM;

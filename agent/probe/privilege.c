@@ -62,6 +62,20 @@ static bool kernel_too_old(char *release, size_t size)
     return major < 5 || (major == 5 && minor < 12);
 }
 
+#define FIRST_PID_NAMESPACE 0xeffffffcu // its inode, the same on every machine
+
+int privilege_check_pids(struct error *err)
+{
+    struct stat st;
+    if (stat("/proc/self/ns/pid", &st) != 0 || st.st_ino == FIRST_PID_NAMESPACE)
+        return 0;
+    error_set(err, STATUS_NO_ATTACH, EOPNOTSUPP,
+              "the kernel probes know no pids of a namespace, and this is one (a container)");
+    error_hint(err, "start it outside, or with the machine's pids (--pid=host, hostPID: true); "
+                    "or --backend proc");
+    return -EOPNOTSUPP;
+}
+
 int privilege_explain(struct error *err, int errnum, const char *what)
 {
     char caps[64], release[32];

@@ -22,9 +22,11 @@ enum capability {
 bool capable(enum capability capability);
 long sysctl_number(const char *path); // -1: there is none
 
-// Writes "what: why" and the remedy as the hint; returns -errno.
 // The hint for a process that we may not look into.
 void privilege_hint_process(struct error *err, int pid);
+// Writes "what: why" and the remedy as the hint; returns -errno.
 int privilege_explain(struct error *err, int errnum, const char *what);
+// The events of the kernel name threads by the numbers of the machine's own pid namespace. 0: so do we; else -errno.
+int privilege_check_pids(struct error *err);
 
 #endif

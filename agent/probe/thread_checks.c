@@ -239,6 +239,9 @@ static bool attach_file(void *arg, const char *path)
 static int load(struct thread_checks *t, struct error *err)
 {
     struct bpf_program *prog;
+    int e = privilege_check_pids(err);
+    if (e)
+        return e;
     t->skel = thread_checks_bpf__open();
     if (!t->skel)
         return privilege_explain(err, errno, "cannot watch libuv's functions");
@@ -249,7 +252,7 @@ static int load(struct thread_checks *t, struct error *err)
         if (t->multi)
             bpf_program__set_expected_attach_type(prog, (enum bpf_attach_type)UPROBE_MULTI);
     }
-    int e = thread_checks_bpf__load(t->skel);
+    e = thread_checks_bpf__load(t->skel);
     if (!e && !(t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.calls), on_record, t, NULL)))
         e = -errno;
     return e ? privilege_explain(err, -e, "cannot watch libuv's functions") : 0;

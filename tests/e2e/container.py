@@ -92,6 +92,24 @@ def judge(name, command, function, file, backend):
         process.wait()
 
 
+def from_inside(backend, target):
+    """`check` beside its target in a pid namespace of both."""
+    script = f'{target} >/dev/null & exec {harness.AGENT} check $! --for 4s --json --backend {backend}'
+    return subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script],
+                          capture_output=True, text=True, timeout=60)
+
+
+def judge_from_inside():
+    """There the kernel's probes speak of other pids: so it takes /proc, or says why it cannot do as it was told."""
+    found = from_inside("auto", " ".join([harness.program("stall_c_g"), *STALLS]))
+    check(found.returncode == 1 and '"backend": "proc"' in found.stdout,
+          f"from inside: {found.returncode} {found.stderr[-300:]}")
+    refused = from_inside("bpf", "sleep 9")
+    check(refused.returncode == 3 and "namespace" in refused.stderr,
+          f"from inside, bpf: {refused.returncode} {refused.stderr[-300:]}")
+    print("  the agent inside: auto takes the proc backend and finds, bpf is refused")
+
+
 harness.need_agent()
 for tool in ("unshare", "objcopy", "readelf", "ldd"):
     harness.need_program(tool)
@@ -105,5 +123,6 @@ with tempfile.TemporaryDirectory() as tmp:
     for backend in ("bpf", "proc"):
         judge("its own root", ["chroot", root, "/only-here", *STALLS], r"block_\w+", "stall_c.c", backend)
     judge("Python", [harness.PYTHON, os.path.join(harness.TARGETS, "stall.py"), *STALLS[2:]], r".*block.*", "stall.py", "bpf")
+    judge_from_inside()
 print("\n".join(failures) or "containers are looked into")
 sys.exit(1 if failures else 0)

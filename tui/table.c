@@ -182,8 +182,8 @@ static void draw_empty(const struct ui *ui, const struct table *t, const struct 
 {
     struct lines lines = {0};
     if (s->total > 0)
-        lines_add(&lines, STYLE_TEXT, "None of %d rows passes the filter \"%s\".  Esc removes it.",
-                  s->total, s->filter);
+        lines_add(&lines, STYLE_TEXT, "None of %d row%s passes the filter \"%s\".  Esc removes it.",
+                  s->total, s->total == 1 ? "" : "s", s->filter);
     else
         t->empty(ui, p.r.w - 2, &lines);
     lines_draw(&lines, pane_sub(p, 2, 1, p.r.h - 2, p.r.w - 1), 0);

@@ -167,9 +167,10 @@ static void detail_loop(const struct ui *ui, const struct snap_loop *l, struct p
     if (l->why_not)
         pane_printf(p, 1, 1, STYLE_WARNING, "not watched: %s", l->why_not);
     else
-        pane_printf(p, 1, 1, STYLE_TEXT, "%s turns%s since attach, lag p90 %s, watched for %s",
-                    fmt_count(l->turns).s, l->turns_estimated ? " (estimated)" : "",
-                    fmt_ns(l->lag_p90_ns).s, fmt_ns(l->judged_ns).s);
+        pane_printf(p, 1, 1, STYLE_TEXT, "%s turn%s%s since attach, lag p90 %s, watched for %s",
+                    fmt_count(l->turns).s, l->turns == 1 ? "" : "s",
+                    l->turns_estimated ? " (estimated)" : "", fmt_ns(l->lag_p90_ns).s,
+                    fmt_ns(l->judged_ns).s);
     draw_worst_finding(ui, l, p, 2);
 }
 

@@ -67,8 +67,9 @@ static inline bool hooked(const struct ls_loop *l)
 
 static void set_observe(struct ls_loop *l, uint32_t bit, bool on)
 {
-    if (l->nsharing > 0) // the reading that they wait for may never come
-        read_step(l, NULL);
+    if (steps_shared(l) > 0) // the reading that they wait for may never come
+        read_step(l, l->current);
+    l->least_quota = 0;
     if (on)
         l->observe |= bit;
     else
@@ -209,8 +210,7 @@ void ls__observe_switch(struct ls_loop *l, struct task *from, struct task *to)
 {
     time_step(l, from);
     if (watched(l))
-        put_event(l, LS_ABI_EV_SWITCH, from ? (uint64_t)from->id : 0, to ? (uint64_t)to->id : 0,
-                  from ? from->slot->await_site : 0, from ? from->slot->wait : 0);
+        put_switch(l, from, to);
     if (likely(!(l->observe & (OBSERVE_HOOKS | OBSERVE_USDT))))
         return;
     if (from)
@@ -244,7 +244,7 @@ void ls__observe_ended(struct task *t)
     const struct ls_site *s = t->spawn_site;
     if (watched(l)) {
         put_event(l, LS_ABI_EV_ENDED, (uint64_t)t->id, (uint64_t)t->result, t->slot->spawn_site, 0);
-        l->ended = (struct ended_step){t->stats, t->alone_left};
+        forget_shared(l, t);
     }
 #ifdef LS_HAVE_USDT
     if (LS_PROBE_USED(task_ended))

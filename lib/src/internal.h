@@ -111,6 +111,7 @@ struct task {
     uint8_t
         alone_left; // steps that are timed one by one before others may share a reading: watch.h
     bool wait_held; // interrupts do not reach it
+    uint8_t shared_steps; // that wait for a reading of the clock (0)
     bool
         stained; // a name, an error or a cancel must be washed off before the memory is used again (0)
     bool
@@ -199,20 +200,14 @@ struct closing {
 #define LS__AHEAD 4
 
 // See watch.h.
-#define LS__SHARED_STEPS 16
+#define LS__SHARED_STEPS 32
 #define LS__ALONE_STEPS  64
 
-struct shared_step {
-    union {
-        struct task *task;
-        struct site_stats *site; // of a task that has ended
-    };
-    int64_t id; // 0: has ended
-};
-
-struct ended_step {          // the last one of a task that is gone when it is timed
-    struct site_stats *site; // NULL: there is none
-    uint8_t alone_left;
+// Whose steps wait for a reading of the clock to share.
+struct sharing {
+    uint32_t ntasks, nended;
+    struct task *tasks[LS__SHARED_STEPS];
+    struct site_stats *ended[LS__SHARED_STEPS]; // of tasks that have ended
 };
 
 // Limits of the histogram of turns, in seconds.
@@ -227,13 +222,15 @@ struct ls_loop {
     struct task *current; // NULL: the loop itself
     struct task *ready, **ready_tail;
     int32_t quota;    // steps until ls__next_slow must look: at the clock, or at whoever observes
-    uint32_t observe; // enum observe; while any is set, quota stays 0
+    uint32_t observe; // enum observe; while any is set, no quota is given
     struct context context;
     struct ls_abi_loop *record;
-    int64_t now_ns;                  // of the turn; exact while steps are timed
-    uint64_t steps;                  // taken from the run queue, once the quota is used up
-    uint64_t pushed;                 // into it
-    int32_t steps_left;              // until the clock is looked at
+    int64_t now_ns;     // of the turn; exact while steps are timed
+    uint64_t steps;     // taken from the run queue, once the quota is used up
+    uint64_t pushed;    // into it
+    int32_t steps_left; // until the clock is looked at
+    int32_t
+        least_quota; // below 0 while watched: the quota may be overdrawn, by steps that share a reading
     struct task *spawned[LS__AHEAD]; // the last ones, while there are very many
     uint32_t *free_slots;
     uint32_t nfree_slots, slots_cap;
@@ -245,9 +242,8 @@ struct ls_loop {
     uint64_t event_ticks; // of the last switch: what happens within a step bears its time
     uint64_t step_ticks;  // when the present step began; 0: not timed
     int32_t timed_left;
-    uint32_t nsharing; // whose steps wait for a reading to share: watch.h
-    struct shared_step sharing[LS__SHARED_STEPS];
-    struct ended_step ended;
+    struct sharing sharing;
+    struct site_stats *ended; // the last step of a task of this site waits to be timed
     struct tick_clock clock;
 
     struct wheel wheel;

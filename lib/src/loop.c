@@ -26,7 +26,8 @@ __thread struct ls_loop *ls__loop;
 
 static void look_at_clock(struct ls_loop *l)
 {
-    l->now_ns = clock_ticks_to_ns(&l->clock, clock_ticks());
+    if (l->observe != OBSERVE_WATCH) // else it was read just now
+        l->now_ns = clock_ticks_to_ns(&l->clock, clock_ticks());
     ls__wheel_settle(&l->wheel, l->now_ns);
     ls__wheel_advance(&l->wheel, l->now_ns);
     ls__wheel_fire(&l->wheel, STEPS_PER_LOOK);
@@ -69,12 +70,14 @@ void ls__drop_quota(struct ls_loop *l)
 static __attribute__((noinline)) struct task *next_with_reading(struct ls_loop *l,
                                                                 struct task *from)
 {
-    if (l->quota < 0)
-        l->quota = 0;
-    struct task *next = more_ready(l) && give_quota(l) ? ready_pop(l) : NULL;
-    if (l->observe == OBSERVE_WATCH) {
+    uint32_t watched = l->observe == OBSERVE_WATCH;
+    if (watched)
         read_step(l, from);
+    ls__drop_quota(l);
+    struct task *next = more_ready(l) && give_quota(l) ? ready_pop(l) : NULL;
+    if (watched) {
         put_switch(l, from, next);
+        allow_sharing(l, next);
     } else if (l->observe) {
         ls__observe_switch(l, from, next);
     }
@@ -84,13 +87,18 @@ static __attribute__((noinline)) struct task *next_with_reading(struct ls_loop *
 // Most switches of a loop that is watched end here: kept free of calls.
 struct task *ls__next_slow(struct ls_loop *l, struct task *from)
 {
-    if (unlikely(!l->ready) || unlikely(l->steps_left <= 0) || !may_share(l, from, l->ready))
+    struct task *next = l->ready;
+    if (unlikely(!next))
         return next_with_reading(l, from);
-    l->quota = 0;
-    l->steps_left--;
-    l->steps++;
-    struct task *next = ready_pop(l);
-    share_step(l, from);
+    if (unlikely(l->quota < l->least_quota) || unlikely(next->alone_left)) {
+        l->quota++; // not taken yet
+        return next_with_reading(l, from);
+    }
+    ready_pop(l);
+    if (likely(from != NULL))
+        share_step(l, from);
+    else
+        share_last_step(l);
     put_switch(l, from, next);
     return next;
 }

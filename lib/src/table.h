@@ -15,8 +15,8 @@
 #define TABLE_LOOPS   128
 #define TABLE_SITES   (1u << 14)
 #define TABLE_STRINGS (2u << 20)
-#define TABLE_RING    (1u << 15)
-#define TABLE_CHUNK   64 // slots that a loop takes at once
+#define TABLE_RING    (1u << 12) // 128 KB: with the tasks it stays in a core's own cache
+#define TABLE_CHUNK   64         // slots that a loop takes at once
 
 #define LOOP_NONE 255 // in loop_of_chunk
 

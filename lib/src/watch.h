@@ -18,6 +18,8 @@
 #define ALONE_STEPS  LS__ALONE_STEPS
 #define SHARED_STEPS LS__SHARED_STEPS
 #define SHORT_NS     200
+// A task's last step takes the place of so many.
+#define LAST_STEP_COUNTS 4
 
 // site, kind and wait of an event are one word, and so one store.
 _Static_assert(offsetof(struct ls_abi_event, site) == 24, "the last word of an event");
@@ -62,52 +64,65 @@ static inline void charge_alone(struct task *t, int64_t took)
     learn_of_site(t->stats, took <= SHORT_NS);
 }
 
-// The step of `from` that ends now; NULL: that of a task that has ended, or of the loop.
-static inline void share_step(struct ls_loop *l, struct task *from)
+// Steps since the last reading.
+static inline int32_t steps_shared(const struct ls_loop *l)
 {
-    struct shared_step *s = &l->sharing[l->nsharing];
-    if (likely(from != NULL)) {
-        *s = (struct shared_step){.task = from, .id = from->id};
-    } else if (l->ended.site) {
-        *s = (struct shared_step){.site = l->ended.site};
-        l->ended.site = NULL;
-    } else {
-        return;
-    }
-    l->nsharing++;
+    return -l->quota;
 }
 
-static inline void charge_shared(struct ls_loop *l, struct task *from, int64_t took)
+// The step of `t` that ends now waits for a later reading.
+static inline void share_step(struct ls_loop *l, struct task *t)
 {
-    int64_t share = took / (l->nsharing + 1);
-    bool all_short = share <= SHORT_NS;
-    share_step(l, from);
-    for (uint32_t i = 0; i < l->nsharing; i++) {
-        const struct shared_step *s = &l->sharing[i];
-        struct site_stats *site = s->site;
-        if (s->id) {
-            if (s->task->id != s->id) // it has ended since, and another is in its place
-                continue;
-            charge(s->task, share);
-            site = s->task->stats;
-            if (unlikely(!all_short))
-                s->task->alone_left = ALONE_STEPS;
+    if (t->shared_steps++ == 0)
+        l->sharing.tasks[l->sharing.ntasks++] = t;
+}
+
+// So does that of a task that has ended. Its earlier ones have been forgotten: see forget_shared. It leaves room for fewer
+// others: of a site that turns long after all, only few lives shall go by before that is seen.
+static inline void share_last_step(struct ls_loop *l)
+{
+    l->least_quota += LAST_STEP_COUNTS - 1;
+    l->sharing.ended[l->sharing.nended++] = l->ended;
+    l->ended = NULL;
+}
+
+// What has ended is charged no more, and another may be in its memory by the time of the reading.
+static inline void forget_shared(struct ls_loop *l, struct task *t)
+{
+    t->shared_steps = 0;
+    l->ended = t->stats;
+}
+
+static __attribute__((noinline)) void charge_shared(struct ls_loop *l, int64_t share)
+{
+    struct sharing *s = &l->sharing;
+    for (uint32_t i = 0; i < s->ntasks; i++) {
+        struct task *t = s->tasks[i];
+        if (t->shared_steps == 0)
+            continue;
+        charge(t, share * t->shared_steps);
+        t->shared_steps = 0;
+        if (unlikely(share > SHORT_NS)) {
+            t->alone_left = ALONE_STEPS;
+            t->stats->short_steps = 0;
         }
-        if (unlikely(!all_short))
-            site->short_steps = 0;
     }
-    l->nsharing = 0;
+    for (uint32_t i = 0; i < s->nended && unlikely(share > SHORT_NS); i++)
+        s->ended[i]->short_steps = 0;
+    s->ntasks = s->nended = 0;
 }
 
 static inline void charge_step(struct ls_loop *l, struct task *from, int64_t took)
 {
-    if (l->nsharing > 0)
-        charge_shared(l, from, took);
-    else if (from)
-        charge_alone(from, took);
-    else if (l->ended.site)
-        learn_of_site(l->ended.site, took <= SHORT_NS);
-    l->ended.site = NULL;
+    int32_t shared = steps_shared(l);
+    int64_t share = shared ? took / (shared + 1) : took;
+    if (shared)
+        charge_shared(l, share);
+    if (from)
+        charge_alone(from, took - share * shared);
+    else if (l->ended)
+        learn_of_site(l->ended, share <= SHORT_NS);
+    l->ended = NULL;
 }
 
 // A reading, at the end of the step of `from` (NULL: of the loop, or of a task that has ended). The time since the last
@@ -125,21 +140,19 @@ static inline int64_t read_step(struct ls_loop *l, struct task *from)
     return took;
 }
 
+// State, wait, flags and site of a slot are one word, stored as one: read by parts it would be had later than whole.
 static inline void put_switch(struct ls_loop *l, const struct task *from, const struct task *to)
 {
+    uint64_t state = from ? *(const word_t *)(const void *)&from->slot->state : 0;
     put_event(l, LS_ABI_EV_SWITCH, from ? (uint64_t)from->id : 0, to ? (uint64_t)to->id : 0,
-              from ? from->slot->await_site : 0, from ? from->slot->wait : 0);
+              (uint32_t)(state >> 32), (uint8_t)(state >> 8));
 }
 
-// Whether the step of `from`, which ends now, may wait for a later reading: that of `to` belongs into it, too.
-static inline bool may_share(const struct ls_loop *l, const struct task *from,
-                             const struct task *to)
+// After a reading: how many steps may wait for the next one, if that of `to` is likely to be short.
+static inline void allow_sharing(struct ls_loop *l, const struct task *to)
 {
-    if (l->observe != OBSERVE_WATCH || l->nsharing >= SHARED_STEPS - 1)
-        return false;
-    if (from)
-        return (from->alone_left | to->alone_left) == 0;
-    return l->ended.site && (l->ended.alone_left | to->alone_left) == 0;
+    int32_t most = SHARED_STEPS - 1 < l->steps_left ? SHARED_STEPS - 1 : l->steps_left;
+    l->least_quota = to && to->alone_left == 0 ? -most : 0;
 }
 
 #endif

@@ -36,7 +36,7 @@
 // reader, however that ends.
 //
 // Tasks whose last 64 steps were each shorter than 200 ns, and new tasks of a spawn site of which that is true, may have up
-// to 16 of these, one after another, timed together: their time is divided equally, and their events bear the ticks of the
+// to 32 of these, one after another, timed together: their time is divided equally, and their events bear the ticks of the
 // reading before them. Should any of them be long after all, its time is spread over the tasks of these switch events of
 // equal ticks, once; all other steps are timed from their beginning to their end. The sum over all tasks is always exact,
 // but for the last step of each, which is told by the events only.

@@ -12,6 +12,7 @@
 #include "cause.h"
 #include "intern.h"
 #include "live.h"
+#include "stall_cause.h"
 #include "threads.h"
 #include "trust.h"
 #include "window.h"
@@ -82,96 +83,6 @@ static void stall_free(struct model *m, struct stall *s)
     free(s);
 }
 
-// The newest look whose kind explains the stall lends its details; of a call that sleeps often and shortly,
-// one that met it on the CPU does as well.
-static const struct stall_sample *detail_of(const struct stall *s, enum cause_kind kind)
-{
-    const struct stall_sample *in_kernel = NULL;
-    for (int i = s->facts.nsamples - 1; i >= 0; i--) {
-        const struct cause *c = &s->samples[i].cause;
-        if (c->kind == kind)
-            return &s->samples[i];
-        if (c->kind == CAUSE_CPU_KERNEL && c->syscall && !in_kernel)
-            in_kernel = &s->samples[i];
-    }
-    return kind == CAUSE_SYSCALL ? in_kernel : NULL;
-}
-
-// The holder is asked at the first look only.
-static struct stack *holder_stack_of(const struct stall *s, int64_t holder)
-{
-    for (int i = 0; i < s->facts.nsamples && holder != SNAP_UNKNOWN; i++)
-        if (s->samples[i].cause.holder_tid == holder && s->samples[i].cause.holder_stack)
-            return s->samples[i].cause.holder_stack;
-    return NULL;
-}
-
-static bool in_futex(const struct stall_sample *k)
-{
-    return !k->on_cpu && k->cause.syscall && strncmp(k->cause.syscall, "futex", 5) == 0;
-}
-
-// On the CPU, or put off it in the midst of its work.
-static bool computes(const struct stall_sample *k)
-{
-    switch (k->cause.kind) {
-    case CAUSE_RUNQUEUE:
-    case CAUSE_CPU_USER:
-    case CAUSE_CPU_KERNEL: return true;
-    case CAUSE_GC: return !in_futex(k);
-    default: return k->on_cpu;
-    }
-}
-
-// The share of the looks, of those that met the thread computing or else in a futex, that met the collector.
-static double gc_share(const struct stall *s, bool cpu)
-{
-    int looks = 0, gc = 0;
-    for (int i = 0; i < s->facts.nsamples; i++) {
-        const struct stall_sample *k = &s->samples[i];
-        if (cpu ? !computes(k) : !in_futex(k))
-            continue;
-        looks++;
-        gc += s->gc[i];
-    }
-    return looks ? (double)gc / looks : 0;
-}
-
-// A collector that works on several threads computes, and waits in a futex for its helpers.
-static void account_gc(struct stall *s)
-{
-    struct time_split *t = &s->facts.split;
-    if (t->gc > 0) { // of an earlier settling of the same split
-        t->cpu_user += s->gc_of_cpu;
-        t->lock += s->gc_of_lock;
-    }
-    s->gc_of_cpu = (int64_t)((double)t->cpu_user * gc_share(s, true));
-    s->gc_of_lock = (int64_t)((double)t->lock * gc_share(s, false));
-    t->cpu_user -= s->gc_of_cpu;
-    t->lock -= s->gc_of_lock;
-    t->gc = s->gc_of_cpu + s->gc_of_lock;
-}
-
-static void settle_cause(struct stall *s)
-{
-    struct cause *c = &s->facts.cause;
-    double ratio;
-    account_gc(s);
-    enum cause_kind kind = split_winner(&s->facts.split, s->facts.duration_ns, &ratio);
-    if (kind == CAUSE_UNKNOWN && s->facts.nsamples > 0) { // no split: the looks are all we have
-        kind = s->samples[s->facts.nsamples - 1].cause.kind;
-        ratio = 0;
-    }
-    const struct stall_sample *from = detail_of(s, kind);
-    if (from)
-        *c = from->cause; // its strings lie in the same box
-    else
-        cause_clear(c);
-    c->kind = kind;
-    c->ratio = ratio;
-    c->holder_stack = holder_stack_of(s, c->holder_tid);
-}
-
 // Hands the caller a free slot: the first looks stay, the last one is replaced.
 static int sample_slot(struct stall *s)
 {
@@ -236,7 +147,7 @@ static void take_answer(struct model *m, struct stall *s, const struct look *l,
     if (stale)
         return;
     s->gc[l->sample] = a->gc;
-    if (a->lock && k->cause.lock && k->cause.holder_tid == SNAP_UNKNOWN && in_futex(k))
+    if (a->lock && k->cause.lock && k->cause.holder_tid == SNAP_UNKNOWN && sample_in_futex(k))
         k->cause.lock = lock_text(s->box, a->lock, k->cause.lock);
     if (a->holder && k->cause.lock && !k->cause.peer)
         k->cause.peer = snap_strdup(s->box, a->holder);
@@ -261,7 +172,7 @@ static void holder_answered(struct model *m, struct stall *s, const struct look 
 {
     if (a->stack)
         s->samples[l->sample].cause.holder_stack = snap_hold(s->box, stack_intern(m, a->stack));
-    settle_cause(s);
+    stall_settle(s);
 }
 
 static void look_answered(void *arg, const struct stack_answer *a)
@@ -282,7 +193,7 @@ static void look_answered(void *arg, const struct stack_answer *a)
         return; // it waits in its loop: no stall, and gone
     take_answer(m, s, &l, a);
     keep_busy_stack(m, l.tid, &s->samples[l.sample]);
-    settle_cause(s);
+    stall_settle(s);
     if (s->samples[l.sample].stack)
         note_stack(s, s->samples[l.sample].at_ns);
     note_captured(m, s);
@@ -380,7 +291,7 @@ void stall_refresh(struct stall *s, const struct probe_stats *now)
         t.syscall = 0;
     }
     s->facts.split = t;
-    settle_cause(s);
+    stall_settle(s);
 }
 
 void stall_sample(struct model *m, struct thread *t, const struct probe_sample *sample)
@@ -412,7 +323,7 @@ void stall_sample(struct model *m, struct thread *t, const struct probe_sample *
     s->gc[slot] = false;
     cause_of_sample(sample, s->box, &k->cause);
     split_so_far(m, s, sample, k->cause.kind);
-    settle_cause(s);
+    stall_settle(s);
     live_running_task(t->proc, t->tid, s->box, &s->facts.task);
     ask_stack_of(m, t, s, slot, sample);
 }
@@ -447,10 +358,10 @@ void stall_turn(struct model *m, struct thread *t, const struct probe_turn *turn
     s->facts.lower_bound = turn->began_before_attach || turn->gone;
     s->facts.gone = turn->gone;
     s->facts.split = split_of_turn(&turn->split, turn->top_syscall, turn->top_args, turn->top_ns);
-    settle_cause(s);
+    stall_settle(s);
     // No look hit it: the longest call's arguments are better than nothing.
     enum cause_kind kind = s->facts.cause.kind;
-    if (!detail_of(s, kind) && turn->top_syscall >= 0 &&
+    if (!stall_detail(s, kind) && turn->top_syscall >= 0 &&
         (kind == CAUSE_SYSCALL || kind == CAUSE_LOCK)) {
         double ratio = s->facts.cause.ratio;
         cause_of_call(t->pid, t->tid, turn->top_syscall, turn->top_args, s->box, &s->facts.cause);

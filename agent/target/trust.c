@@ -26,6 +26,7 @@
 #include <utlist.h>
 
 #include "calls.h"
+#include "likely_epoll.h"
 #include "procfs.h"
 #include "stalls.h"
 #include "threads.h"
@@ -138,67 +139,6 @@ static bool is_helper_stack(const struct stack *s)
     return false;
 }
 
-static bool waited_on_by_another(const struct thread *t, int fd)
-{
-    const struct thread *other;
-    DL_FOREACH (t->proc->threads, other) {
-        if (other == t)
-            continue;
-        for (int i = 0; i < other->nwaits; i++)
-            if (other->waits[i].kind == WAIT_EPOLL && other->waits[i].fd == fd)
-                return true;
-        if (other->trust != TRUST_NO && other->wait_fd == fd)
-            return true;
-    }
-    return false;
-}
-
-// The epolls that may be a thread's own.
-struct eventpolls {
-    const struct thread *of;
-    int count, lowest, except;
-};
-
-static bool is_eventpoll(int pid, int fd)
-{
-    char link[64];
-    return procfs_link(link, sizeof(link), "/proc/%d/fd/%d", pid, fd) >= 0 &&
-           strcmp(link, "anon_inode:[eventpoll]") == 0;
-}
-
-// Node.js has one that nothing was ever added to: nobody's loop.
-static bool watches_nothing(int pid, int fd)
-{
-    char info[512];
-    return procfs_read(info, sizeof(info), "/proc/%d/fdinfo/%d", pid, fd) > 0 &&
-           !strstr(info, "tfd:");
-}
-
-static bool look_for_eventpoll(void *arg, int fd)
-{
-    struct eventpolls *e = arg;
-    const struct identity *id = &e->of->proc->identity;
-    // Worker threads of Node.js have loops of their own: the default loop is the main thread's.
-    bool main_loops =
-        id->runtime == RUNTIME_NODE && e->of->tid != e->of->pid && fd == id->uv_backend_fd;
-    if (fd == e->except || main_loops || !is_eventpoll(e->of->pid, fd) ||
-        waited_on_by_another(e->of, fd) || watches_nothing(e->of->pid, fd))
-        return true;
-    e->count++;
-    if (e->lowest < 0 || fd < e->lowest)
-        e->lowest = fd;
-    return e->count < 64;
-}
-
-static struct eventpolls eventpolls_of(const struct thread *t, int except)
-{
-    struct eventpolls e = {.of = t, .lowest = -1, .except = except};
-    char folder[32];
-    snprintf(folder, sizeof(folder), "/proc/%d/fd", t->pid);
-    procfs_numbers(folder, look_for_eventpoll, &e);
-    return e;
-}
-
 static bool has_loop(const struct proc *p)
 {
     const struct thread *t;
@@ -219,20 +159,6 @@ static const struct proc *forked_from(struct model *m, const struct proc *p)
 static bool is_young(const struct model *m, const struct proc *p)
 {
     return m->now_ns - p->added_ns < LEARNT_NS;
-}
-
-// -1: more than one may be it, or none.
-static int likely_epoll(const struct thread *t, int not_fd)
-{
-    const struct identity *id = &t->proc->identity;
-    bool is_main = t->tid == t->pid;
-    if (id->uv_backend_fd >= 0 && (is_main || id->runtime != RUNTIME_NODE) &&
-        (is_main || !waited_on_by_another(t, id->uv_backend_fd)))
-        return id->uv_backend_fd;
-    if (id->runtime == RUNTIME_UNKNOWN)
-        return -1;
-    struct eventpolls e = eventpolls_of(t, not_fd);
-    return is_main || e.count == 1 ? e.lowest : -1;
 }
 
 // The thread was found inside a turn: count from now, until a wait that is likely its own.
@@ -259,7 +185,7 @@ static void guess_if_certain(struct model *m, struct thread *t)
     const struct identity *id = &t->proc->identity;
     if (t->tid != t->pid || t->nwaits > 0 || forked_from(m, t->proc))
         return;
-    struct eventpolls e = eventpolls_of(t, -1);
+    struct epolls e = epolls_of(t, -1);
     bool known = id->runtime != RUNTIME_UNKNOWN && id->runtime != RUNTIME_EPOLL;
     if (known && t->at_attach && (id->uv_backend_fd >= 0 || e.count == 1)) {
         guess(m, t, -1);

@@ -191,10 +191,6 @@ void turn_of_slot(const struct thread *t, int64_t end, const struct probe_split 
 void split_add_to(struct ls_split *to, const struct probe_split *from);
 bool counter_watch(struct probe *p, struct thread *t, int64_t begin); // false: no counter
 
-// wait.c
-enum wait_kind wait_kind_of(long syscall, uint64_t third_arg);
-bool wait_has_fd(enum wait_kind kind);
-
 // Asks for a scan at this moment.
 void wake_at(struct probe *p, int64_t at_ns);
 

@@ -21,6 +21,9 @@
 struct probe;
 
 enum wait_kind { WAIT_NONE, WAIT_EPOLL, WAIT_POLL, WAIT_SELECT, WAIT_URING };
+// io_uring_enter waits only when its third argument asks for completions.
+enum wait_kind wait_kind_of(long syscall, uint64_t third_arg);
+bool wait_has_fd(enum wait_kind kind); // else it is told by its depth on the stack
 
 // A wait call that a thread was seen to sleep in (or call, where calls are traced).
 struct probe_wait {

@@ -1,7 +1,6 @@
-// Wait calls by their system call numbers, and the trust in one of them.
+// The trust in one wait call of a thread.
 #include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <utlist.h>
 
 #include "internal.h"
@@ -9,26 +8,6 @@
 _Static_assert(WAIT_EPOLL == (int)LS_WAIT_EPOLL && WAIT_POLL == (int)LS_WAIT_POLL &&
                    WAIT_SELECT == (int)LS_WAIT_SELECT && WAIT_URING == (int)LS_WAIT_URING,
                "the kernel side compares them");
-
-enum wait_kind wait_kind_of(long syscall, uint64_t third_arg)
-{
-    switch (syscall) {
-    case SYS_epoll_wait:
-    case SYS_epoll_pwait:
-    case SYS_epoll_pwait2: return WAIT_EPOLL;
-    case SYS_poll:
-    case SYS_ppoll: return WAIT_POLL;
-    case SYS_select:
-    case SYS_pselect6: return WAIT_SELECT;
-    case SYS_io_uring_enter: return (uint32_t)third_arg ? WAIT_URING : WAIT_NONE;
-    }
-    return WAIT_NONE;
-}
-
-bool wait_has_fd(enum wait_kind kind)
-{
-    return kind == WAIT_EPOLL || kind == WAIT_URING;
-}
 
 static const struct ls_wait *candidate(const struct thread *t, uint64_t user_pc)
 {

@@ -154,5 +154,5 @@ bool match_has_loop(int pid)
     procfs_numbers(folder, look_at_fd, &s);
     if (s.found)
         return true;
-    return procfs_syscall(pid, pid, &nr, args) == 0 && wait_of_syscall(nr) != WAIT_NONE;
+    return procfs_syscall(pid, pid, &nr, args) == 0 && wait_kind_of(nr, args[2]) != WAIT_NONE;
 }

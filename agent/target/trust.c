@@ -43,36 +43,13 @@
 #define ASK_AT_ATTACH  64           // threads of a process looked at when it is added
 #define LEARNT_NS      3000000000LL // after which a process's loops are known
 
-enum wait_kind wait_of_syscall(long nr)
-{
-    switch (nr) {
-    case SYS_epoll_wait:
-    case SYS_epoll_pwait:
-    case SYS_epoll_pwait2: return WAIT_EPOLL;
-    case SYS_poll:
-    case SYS_ppoll: return WAIT_POLL;
-    case SYS_select:
-    case SYS_pselect6: return WAIT_SELECT;
-    case SYS_io_uring_enter: return WAIT_URING;
-    default: return WAIT_NONE;
-    }
-}
-
-static bool has_fd(enum wait_kind kind)
-{
-    return kind == WAIT_EPOLL || kind == WAIT_URING;
-}
-
 struct probe_wait wait_of_sample(const struct probe_sample *s)
 {
     struct probe_wait w = {.fd = -1};
     if (s->on_cpu || s->state == 'R')
         return w;
-    w.kind = wait_of_syscall(s->syscall);
-    // io_uring_enter waits only when it is told how many completions to wait for.
-    if (w.kind == WAIT_URING && s->args[2] == 0)
-        w.kind = WAIT_NONE;
-    if (has_fd(w.kind))
+    w.kind = wait_kind_of(s->syscall, s->args[2]);
+    if (wait_has_fd(w.kind))
         w.fd = (int)s->args[0];
     w.user_sp = s->has_regs ? s->regs.sp : 0;
     w.user_pc = s->has_regs ? s->regs.ip : 0;
@@ -239,7 +216,7 @@ static void judge_answer(struct model *m, struct thread *t, const struct ask *as
             guess(m, t, w->fd);
     } else if (a->in_language) {
         t->language_only = true;
-    } else if (has_fd(w->kind) && a->stack->to_main && !a->stack->torn) {
+    } else if (wait_has_fd(w->kind) && a->stack->to_main && !a->stack->torn) {
         t->weak = *w;
         t->weak_since_ns = m->now_ns;
     }
@@ -296,8 +273,8 @@ static void ask_stack(struct model *m, struct thread *t)
 // little: uv__io_poll keeps 12 KB of events on it.)
 static bool likelier(const struct probe_wait *a, const struct probe_wait *b)
 {
-    if (has_fd(a->kind) != has_fd(b->kind))
-        return has_fd(a->kind);
+    if (wait_has_fd(a->kind) != wait_has_fd(b->kind))
+        return wait_has_fd(a->kind);
     return a->user_sp > b->user_sp;
 }
 
@@ -312,7 +289,7 @@ static const struct probe_wait *likeliest(const struct thread *t)
 
 static bool proved_by_return(const struct thread *t, const struct probe_wait *w)
 {
-    if (has_fd(w->kind))
+    if (wait_has_fd(w->kind))
         return w->sleeps >= 2;
     if (t->language_only)
         return false;
@@ -351,7 +328,7 @@ static void doubt(struct model *m, struct thread *t)
         t->doubt_sleeps = w->sleeps;
     }
     bool given_up = m->now_ns - t->doubt_since_ns >= DOUBT_NS &&
-                    w->sleeps - t->doubt_sleeps >= DOUBT_SLEEPS && has_fd(w->kind);
+                    w->sleeps - t->doubt_sleeps >= DOUBT_SLEEPS && wait_has_fd(w->kind);
     if (given_up)
         trust(m, t, w, TRUST_PROVED);
     else
@@ -424,8 +401,8 @@ void trust_tick(struct model *m, struct thread *t)
         m->now_ns - t->weak_since_ns >= WEAK_NS) {
         long nr;
         uint64_t args[6];
-        if (procfs_syscall(t->pid, t->tid, &nr, args) == 0 && wait_of_syscall(nr) == t->weak.kind &&
-            (int)args[0] == t->weak.fd)
+        if (procfs_syscall(t->pid, t->tid, &nr, args) == 0 &&
+            wait_kind_of(nr, args[2]) == t->weak.kind && (int)args[0] == t->weak.fd)
             trust(m, t, &t->weak, TRUST_PROVED);
         else
             t->weak.kind = WAIT_NONE;

@@ -10,7 +10,6 @@ void trust_tick(struct model *m, struct thread *t);     // about 10 times a seco
 // A stall of a guessed trust turned out to be the loop's own wait. True: it was not a stall.
 bool trust_corrected(struct model *m, struct thread *t, const struct probe_wait *seen,
                      const struct stack_answer *answer);
-enum wait_kind wait_of_syscall(long syscall);
 struct probe_wait wait_of_sample(const struct probe_sample *s); // kind WAIT_NONE: not in a wait
 
 // The thread's runtime says itself which epoll is its loop's, and counts its turns at that address.

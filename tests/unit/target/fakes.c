@@ -227,7 +227,7 @@ static void wait_until_asleep(int pid)
     long nr = -1;
     uint64_t args[6] = {0};
     for (int i = 0; i < 2000; i++) {
-        if (procfs_syscall(pid, pid, &nr, args) == 0 && wait_of_syscall(nr) == WAIT_EPOLL &&
+        if (procfs_syscall(pid, pid, &nr, args) == 0 && wait_kind_of(nr, args[2]) == WAIT_EPOLL &&
             args[0] == FAKE_EPOLL)
             return;
         usleep(1000);

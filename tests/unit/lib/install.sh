@@ -54,6 +54,16 @@ ${CC:-cc} -Wall -Wextra -Werror a.c $(pkg-config --cflags --libs loopscope) -o a
 ${CXX:-c++} -Wall -Wextra -Werror b.cc $(pkg-config --cflags loopscope) "$library/libloopscope.a" \
     $(pkg-config --libs libuv) -lpthread -o b && [ "$(./b)" = 42 ]; say "C++, static" $?
 
+alone=0
+for header in loopscope io abi; do
+    for language in c c++; do
+        # shellcheck disable=SC2046
+        echo "#include <loopscope/$header.h>" |
+            ${CC:-cc} -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags loopscope) -x $language - || alone=1
+    done
+done
+say "each header by itself, in C and C++" $alone
+
 cat >CMakeLists.txt <<'EOF'
 cmake_minimum_required(VERSION 3.16)
 project(scratch C)

@@ -1,5 +1,5 @@
-// User requests, well done: user_requests_right PORT [USERS]. The work of user_requests_wrong.c: at most 10 users at a time, both
-// fetches at once, 10 s for all of it and 1 s for a fetch, the analysis on the thread pool, a failed user logged and skipped,
+// User requests, well done: user_requests_right PORT [USERS [SECONDS]]. The work of user_requests_wrong.c: at most 10 users at a time, both
+// fetches at once, 10 s for all of it and SECONDS (1) for a fetch, the analysis on the thread pool, a failed user logged and skipped,
 // everything released on every way out.
 #include "http.h"
 
@@ -10,11 +10,11 @@
 
 #define AT_ONCE       10
 #define TOTAL_TIMEOUT LS_SEC(10)
-#define FETCH_TIMEOUT LS_SEC(1)
 #define MAX_BODY      65536
 
 static uint16_t port;
 static int users = 12;
+static int64_t fetch_timeout = LS_SEC(1);
 static unsigned heartbeats;
 static ls_logger *log_;
 
@@ -30,7 +30,7 @@ static int64_t fetch(void *arg)
     struct url url = {.host = "127.0.0.1", .port = port};
     struct response response;
     snprintf(url.path, sizeof(url.path), "/users/%d/%s", p->user, p->what);
-    int r = http_get(&url, &response, MAX_BODY, FETCH_TIMEOUT);
+    int r = http_get(&url, &response, MAX_BODY, fetch_timeout);
     if (r == 0 && response.status != 200)
         r = -EREMOTEIO;
     if (r == 0)
@@ -125,12 +125,14 @@ static int64_t run(void *arg)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: user_requests_right PORT [USERS]\n");
+        fprintf(stderr, "usage: user_requests_right PORT [USERS [SECONDS]]\n");
         return 2;
     }
     port = (uint16_t)atoi(argv[1]);
     if (argc > 2)
         users = atoi(argv[2]);
+    if (argc > 3)
+        fetch_timeout = LS_SEC(atoi(argv[3]));
     int64_t r = ls_run(run, NULL);
     if (r < 0)
         fprintf(stderr, "user_requests_right: %s\n", strerror((int)-r));

@@ -28,14 +28,21 @@ port=$(cat "$scratch/port")
 ./http_fetch -t 10 "http://127.0.0.1:$port/users/1/profile" "http://localhost:$port/users/2/orders" >"$scratch/fetch"
 say "http_fetch fetches" $?
 [ "$(grep -c ': 200, ' "$scratch/fetch")" = 2 ]; say "http_fetch tells both" $?
-./http_fetch -t 1 "http://127.0.0.1:$port/users/17/profile" "http://127.0.0.1:1/" "http://127.0.0.1:$port/users/1/profile" >"$scratch/fetch"
-[ $? = 1 ] && [ "$(sed -n 's/.*timed out after \([0-9]*\) ms.*/\1/p' "$scratch/fetch")" -ge 1000 ] && grep -q refused "$scratch/fetch" &&
-    [ "$(grep -c ': 200, ' "$scratch/fetch")" = 1 ]; say "http_fetch bounds each and goes on" $?
+# One is never answered, and only that one may run into its limit: on a machine too slow for the others, a longer limit.
+fetch_with_limit() {
+    ./http_fetch -t "$1" "http://127.0.0.1:$port/users/17/profile" "http://127.0.0.1:1/" "http://127.0.0.1:$port/users/1/profile" >"$scratch/fetch"
+    [ $? = 1 ] && [ "$(sed -n 's/.*timed out after \([0-9]*\) ms.*/\1/p' "$scratch/fetch")" -ge "${1}000" ] &&
+        grep -q refused "$scratch/fetch" && [ "$(grep -c ': 200, ' "$scratch/fetch")" = 1 ]
+}
+fetch_with_limit 1 || fetch_with_limit 5 || fetch_with_limit 20; say "http_fetch bounds each and goes on" $?
 
 ./user_requests_wrong "$port" 6 >"$scratch/wrong"; say "user_requests_wrong runs" $?
-./user_requests_right "$port" 20 >"$scratch/right" 2>"$scratch/log"; say "user_requests_right runs" $?
-grep -q '20 users in .* 2 skipped' "$scratch/right" && [ "$(grep -c 'user skipped' "$scratch/log")" = 2 ] &&
-    grep -q '"user":17,"error":"ETIMEDOUT"' "$scratch/log"; say "a failed user is logged and skipped" $?
+skips_two_users() {
+    ./user_requests_right "$port" 20 "$1" >"$scratch/right" 2>"$scratch/log" &&
+        grep -q '20 users in .* 2 skipped' "$scratch/right" && [ "$(grep -c 'user skipped' "$scratch/log")" = 2 ] &&
+        grep -q '"user":17,"error":"ETIMEDOUT"' "$scratch/log"
+}
+skips_two_users 1 || skips_two_users 5; say "a failed user is logged and skipped" $?
 [ "$(grep -c '^user' "$scratch/wrong")" = 6 ] && [ "$(grep '^user [1-6]:' "$scratch/right" | sort)" = "$(grep '^user' "$scratch/wrong" | sort)" ]; say "both compute the same" $?
 beats() { sed -n 's/.*heartbeats: //p' "$1"; }
 [ "$(beats "$scratch/right")" -ge $((5 * ($(beats "$scratch/wrong") + 1))) ]; say "the right one leaves its loop free" $?

@@ -356,11 +356,16 @@ static int64_t hold_parent(void *arg)
 // Until the reader has ended. The number of tasks.
 static int64_t churn(void *arg)
 {
+    enum { AT_ONCE = 100 };
+    ls_task tasks[AT_ONCE];
     int64_t n = 0;
-    for (; waitpid((pid_t)(intptr_t)arg, &reader_status, WNOHANG) == 0; n += 2 * 200)
-        for (int i = 0; i < 200; i++)
-            if (ls_await(ls_spawn(hold_parent, NULL)) != 3)
+    for (; waitpid((pid_t)(intptr_t)arg, &reader_status, WNOHANG) == 0; n += 2 * AT_ONCE) {
+        for (int i = 0; i < AT_ONCE; i++)
+            tasks[i] = ls_spawn(hold_parent, NULL);
+        for (int i = 0; i < AT_ONCE; i++)
+            if (ls_await(tasks[i]) != 3)
                 return -EINVAL;
+    }
     return n;
 }
 

@@ -1,8 +1,10 @@
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "collect.h"
+#include "export/human.h"
 #include "record/record.h"
 
 // A picture at least so often: whatever moment the recorder is killed at, the file lacks less than a second.
@@ -88,6 +90,17 @@ static int record(const struct opts *opts, struct recording *r)
     return status;
 }
 
+static void tell_size(const struct recording *r, const char *path)
+{
+    struct stat st;
+    const struct snap *s = r->collect.last;
+    if (!s || !isatty(STDERR_FILENO) || stat(path, &st) != 0)
+        return;
+    fprintf(stderr, "%s: %s, %d process%s, %d finding%s, %s\n", path, human_ns(s->now_ns).text,
+            s->nprocesses, s->nprocesses == 1 ? "" : "es", s->nfindings,
+            s->nfindings == 1 ? "" : "s", human_bytes(st.st_size).text);
+}
+
 int cmd_record(const struct opts *opts)
 {
     if (!opts->output) {
@@ -107,6 +120,8 @@ int cmd_record(const struct opts *opts)
     int status = record(opts, &r);
     if (status == STATUS_CLEAN && !r.collect.saw_loop && !r.collect.interrupted)
         status = STATUS_TOO_EARLY;
+    if (status == STATUS_CLEAN)
+        tell_size(&r, opts->output);
     collect_finish(&r.collect);
     return status;
 }

@@ -9,7 +9,7 @@ static int report(const struct opts *opts, struct collect *c)
 {
     struct filtered wanted;
     if (collect_run(c) < 0 || !c->last)
-        return c->err.text[0] ? collect_failed(c) : STATUS_TOO_EARLY;
+        return collect_failed(c);
     filter_ignored(&wanted, c->last, opts);
     struct export_opts o = export_opts_of(opts, PART_ALL);
     o.history = c->history;

@@ -99,6 +99,7 @@ int cmd_serve(const struct opts *opts)
     struct serving s = {.collect = {.opts = opts,
                                     .for_ns = FOREVER,
                                     .waits_for_match = true,
+                                    .prints = true,
                                     .keep_history = true,
                                     .opening = on_opening,
                                     .snapshot = on_snapshot,

@@ -82,6 +82,7 @@ int cmd_watch(const struct opts *opts)
                       .collect = {.opts = opts,
                                   .for_ns = FOREVER,
                                   .waits_for_match = true,
+                                  .prints = true,
                                   .opening = on_opening,
                                   .snapshot = on_snapshot,
                                   .closing = on_stop,

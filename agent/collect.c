@@ -109,6 +109,15 @@ static void on_signal(uv_signal_t *signal, int number)
     stop(st);
 }
 
+// Not among the lines of our own, or of the COMMAND that we started.
+static bool wants_progress(const struct collect *c)
+{
+    const char *term = getenv("TERM");
+    bool lines = c->prints || c->opts->target == TARGET_COMMAND;
+    return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0 &&
+           !(lines && isatty(STDOUT_FILENO));
+}
+
 static void show_progress(struct state *st, const struct snap *s)
 {
     if (!st->progress)
@@ -306,7 +315,7 @@ int collect_run(struct collect *c)
     c->state = st;
     c->loop = &st->loop;
     st->for_ns = c->opts->for_ns != OPT_UNSET ? c->opts->for_ns : c->for_ns;
-    st->progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
+    st->progress = wants_progress(c);
     if (c->keep_history)
         c->history = c->for_ns == FOREVER ? history_new_recent() : history_new();
     int rc = start(st);

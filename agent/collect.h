@@ -23,6 +23,7 @@ struct collect {
     int64_t for_ns;       // the command's default; FOREVER: until ^C
     bool waits_for_match; // no match is waited for (watch, serve, record), else it is an error
     bool keep_history;
+    bool prints;                                  // lines while it lasts: no progress among them
     void (*snapshot)(void *arg, struct snap *s);  // NULL is fine
     int (*opening)(void *arg, struct error *err); // when the loop is there; NULL is fine
     void (*closing)(void *arg); // before the loop winds down: close your handles; NULL is fine
@@ -48,7 +49,7 @@ void collect_finish(struct collect *c);
 
 // The exit status of a table or report: clean, or too early when no loop was seen.
 enum status collect_status(const struct collect *c);
-// Reports c->err on stderr and returns its status.
+// Reports c->err on stderr, or that nothing was seen, and returns the status of that.
 int collect_failed(const struct collect *c);
 
 struct export_opts export_opts_of(const struct opts *opts, unsigned parts);

@@ -47,8 +47,11 @@ struct export_opts export_opts_of(const struct opts *opts, unsigned parts)
 
 int collect_failed(const struct collect *c)
 {
-    cli_error(&c->err);
-    return c->err.status ? (int)c->err.status : STATUS_INTERNAL;
+    struct error err = c->err;
+    if (!err.text[0])
+        error_set(&err, STATUS_TOO_EARLY, 0, "too early to tell: nothing was seen in that time");
+    cli_error(&err);
+    return err.status ? (int)err.status : STATUS_INTERNAL;
 }
 
 int show_parts(const struct opts *opts, unsigned parts, int64_t default_ns)
@@ -56,7 +59,7 @@ int show_parts(const struct opts *opts, unsigned parts, int64_t default_ns)
     struct collect c = {.opts = opts, .for_ns = default_ns, .keep_history = true};
     int rc = collect_run(&c);
     if (rc < 0 || !c.last) {
-        rc = c.err.text[0] ? collect_failed(&c) : STATUS_TOO_EARLY;
+        rc = collect_failed(&c);
         collect_finish(&c);
         return rc;
     }

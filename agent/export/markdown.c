@@ -88,9 +88,10 @@ static void put_loops(const struct snap *s, FILE *out)
         put_text(out, process_name(s, l->pid));
         fprintf(out, " (%d) | ", l->pid);
         put_text(out, l->name);
-        fprintf(out, " | %s | %s | %s | %s | %s | %s |\n", loop_state_name(l->state),
+        fprintf(out, " | %s | %s | %s | %s | %s | %s%s |\n", loop_state_name(l->state),
                 human_ratio(l->busy_ratio).text, human_ns(l->lag_p50_ns).text,
                 human_ns(l->lag_p99_ns).text, human_ns(l->lag_max_ns).text,
+                l->turns_estimated && l->turns != SNAP_UNKNOWN ? "\\~" : "",
                 human_count(l->turns).text);
     }
 }

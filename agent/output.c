@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -39,6 +40,22 @@ static int to_stdout(const struct export_format *format, const struct snap *s,
     return rc < 0 && !reader_gone() ? failed("to stdout", -rc) : 0;
 }
 
+// What is read would be gone before it is written.
+static bool is_the_recording(const struct opts *opts)
+{
+    struct stat in, out;
+    return opts->target == TARGET_RECORDING && stat(opts->text, &in) == 0 &&
+           stat(opts->output, &out) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+}
+
+static int refused(const char *path)
+{
+    struct error e;
+    error_set(&e, STATUS_USAGE, EINVAL, "-o %.300s: that is the recording itself", path);
+    cli_error(&e);
+    return STATUS_USAGE;
+}
+
 #define MAX_RULES 128
 
 int output_snapshot(const struct opts *opts, const struct snap *s, struct export_opts *o)
@@ -52,6 +69,8 @@ int output_snapshot(const struct opts *opts, const struct snap *s, struct export
     const struct export_format *format = export_find(name);
     if (!opts->output)
         return to_stdout(format, s, o);
+    if (is_the_recording(opts))
+        return refused(opts->output);
     o->color = false;
     FILE *out = fopen(opts->output, "we");
     if (!out)

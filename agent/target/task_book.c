@@ -184,7 +184,7 @@ static void judge_site(struct waiting *w, int n, double scale)
     for (int i = 0; i < n; i++)
         sum += w[i].ns;
     s->mean_ns = sum / n;
-    s->p99_ns = w[(n - 1) * 99 / 100].ns;
+    s->p99_ns = w[(n * 99 + 99) / 100 - 1].ns; // of a few the longest
     int64_t usual = usual_ns(&s->lives);
     for (int i = n - 1; i >= 0 && w[i].ns >= long_ns; i--)
         if (w[i].task->state == TASK_WAITING &&

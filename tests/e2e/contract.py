@@ -124,6 +124,8 @@ class Contract(unittest.TestCase):
         file = os.path.join(self.folder, "one.lsr")
         result = harness.run("record", self.pid, "-o", file, "--for", "4s")
         self.assertEqual(result.returncode, 0, result.stderr)
+        written = harness.run("report", file, "-o", file)
+        self.assertEqual((written.returncode, written.stdout), (2, ""), written.stderr)
         document = self.document("check", file, "--json", status=1)
         self.assertTrue(document["findings"])
         again = self.document("report", file, "--format", "json")

@@ -140,6 +140,9 @@ static void test_one_far_above_its_peers_is_stuck(void **state)
         stuck += (s->tasks[i].flags & TASKF_STUCK) != 0;
     assert_int_equal(stuck, 1);
     assert_true(s->tasks[0].flags & TASKF_STUCK); // the oldest is first
+    assert_int_equal(s->ntask_sites, 1);
+    assert_int_equal(s->task_sites[0].p99_ns, 42000 * MS); // of twenty the longest
+    assert_int_equal(s->task_sites[0].mean_ns, (42000 + 19 * 2000) * MS / 20);
     snap_unref(s);
     world_free(w);
 }

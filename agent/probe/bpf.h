@@ -30,6 +30,7 @@ struct bpf_backend {
     size_t slots_size;
     int *free_slots;
     int nfree, max_threads;
+    unsigned int variant; // of the programs, as it loaded
     enum turn_source source;
     struct tracing tracing;
     int64_t trace_again_ns; // not before
@@ -40,6 +41,8 @@ struct bpf_backend {
 // bpf_load.c
 int bpf_load(struct probe *p, struct bpf_backend *b, struct error *err);
 void bpf_unload(struct bpf_backend *b);
+int bpf_attach(struct bpf_backend *b);  // what was loaded: done by bpf_load
+void bpf_detach(struct bpf_backend *b); // and loaded it stays
 int wait_calls_trace(struct bpf_backend *b);
 void wait_calls_untrace(struct bpf_backend *b);
 

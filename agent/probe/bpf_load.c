@@ -52,6 +52,7 @@ static int try_load(struct probe *p, struct bpf_backend *b, unsigned int variant
         return err;
     }
     b->skel = skel;
+    b->variant = variant;
     b->source = fentry ? SOURCE_FENTRY : p->config.exact ? SOURCE_EXACT : SOURCE_SCHED;
     return 0;
 }
@@ -65,7 +66,7 @@ static int attach(struct bpf_backend *b, struct bpf_program *prog)
     return 0;
 }
 
-static void detach_all(struct bpf_backend *b)
+void bpf_detach(struct bpf_backend *b)
 {
     while (b->nlinks)
         bpf_link__destroy(b->links[--b->nlinks]);
@@ -83,11 +84,11 @@ static int attach_fentry(struct bpf_backend *b)
     return 0;
 }
 
-static int attach_common(struct bpf_backend *b, bool old_switch)
+static int attach_common(struct bpf_backend *b)
 {
     struct probe_bpf *s = b->skel;
     struct bpf_program *const progs[] = {
-        old_switch ? s->progs.on_switch_old : s->progs.on_switch,
+        b->variant & OLD_SWITCH ? s->progs.on_switch_old : s->progs.on_switch,
         s->progs.on_newtask,
         s->progs.on_exit,
         s->progs.on_exec,
@@ -100,9 +101,17 @@ static int attach_common(struct bpf_backend *b, bool old_switch)
     return 0;
 }
 
+int bpf_attach(struct bpf_backend *b)
+{
+    int err = attach_common(b);
+    if (!err && (b->variant & WITH_FENTRY))
+        err = attach_fentry(b);
+    return err;
+}
+
 static void drop_skeleton(struct bpf_backend *b)
 {
-    detach_all(b);
+    bpf_detach(b);
     probe_bpf__destroy(b->skel);
     b->skel = NULL;
 }
@@ -112,9 +121,7 @@ static int load_and_attach(struct probe *p, struct bpf_backend *b, unsigned int 
     int err = try_load(p, b, variant);
     if (err)
         return err;
-    err = attach_common(b, variant & OLD_SWITCH);
-    if (!err && (variant & WITH_FENTRY))
-        err = attach_fentry(b);
+    err = bpf_attach(b);
     if (err)
         drop_skeleton(b);
     return err;

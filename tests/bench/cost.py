@@ -192,7 +192,8 @@ class Ops:
 
 
 def bench_others(count):
-    """Programs that are not watched, while loopscope watches a redis that is at work."""
+    """Programs that are not watched, while loopscope watches a redis that is at work. They pay for what is attached in
+    the kernel, so that is what comes and goes; the whole agent beside, in few and long windows."""
     server, good = Redis(), True
     load = Load("redis", server.where, 2000, 4)
     try:
@@ -200,9 +201,9 @@ def bench_others(count):
                                   ("switch", "another process, pipe ping-pong on a core", 1.10)):
             other = Ops(mode)
             try:
-                good &= row(name, pairs(other.pids, other.counter, server.pid, [], count), limit)
+                good &= row(name, measure.toggled(other.pids, other.counter, server.pid, count), limit)
                 measure.row_of_share(f"{name}, by the kernel", measure.programs_share(server.pid, other.pids))
-                for word, options in EXTRA:
+                for word, options in (("the agent started and ended", []), *EXTRA):
                     row(f"{name}, {word}", pairs(other.pids, other.counter, server.pid, options, max(3, count // 4)))
             finally:
                 other.end()

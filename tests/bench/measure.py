@@ -28,15 +28,14 @@ def threads_of(pid):
 
 
 def cpu_ns(*pids):
-    """CPU time of processes with all their threads; from schedstat, which counts in ns."""
+    """CPU time of processes with all their threads, up to this moment: schedstat tells of one that runs only what it
+    had at the last tick."""
     total = 0
     for pid in pids:
-        for tid in threads_of(pid):
-            try:
-                with open(f"/proc/{pid}/task/{tid}/schedstat") as stat:
-                    total += int(stat.read().split()[0])
-            except OSError:
-                pass
+        try:
+            total += time.clock_gettime_ns((~pid << 3) | 2)  # CPUCLOCK_SCHED of a process
+        except OSError:
+            pass
     return total
 
 
@@ -116,13 +115,15 @@ class Agent:
 
 
 def per_operation(pids, counter, seconds):
-    """CPU ns of `pids` for one operation, over a window."""
-    cpu, count = cpu_ns(*pids), counter.read()
-    time.sleep(seconds)
-    cpu, count = cpu_ns(*pids) - cpu, counter.read() - count
-    if not count:
-        raise SystemExit("bench: the load stands still")
-    return cpu / count
+    """CPU ns of `pids` for one operation, over a window; longer when nothing was done in it."""
+    cpu, done, until = cpu_ns(*pids), counter.read(), time.monotonic() + 10
+    count = 0
+    while not count:
+        if time.monotonic() > until:
+            raise SystemExit("bench: the load stands still")
+        time.sleep(seconds)
+        count = counter.read() - done
+    return (cpu_ns(*pids) - cpu) / count
 
 
 def count_findings(agent, found):
@@ -165,6 +166,54 @@ def pairs(pids, counter, attach_to, options, count, seconds=1.0, seed=1):
         compared.ratios.append(attached * 2 / sum(bare))
         compared.plain += bare
         compared.control.append(bare[0] / bare[1])
+    return compared
+
+
+class Toggle:
+    """The probe of the agent in a process of its own, whose kernel side is attached and detached on command."""
+
+    def __init__(self, pid):
+        self.process = subprocess.Popen([tool("toggle"), str(pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        self._answer()
+
+    def _answer(self):
+        if self.process.stdout.readline() != "ok\n":
+            raise SystemExit("bench: the probe did not obey")
+
+    def attach(self, wanted):
+        self.process.stdin.write("1\n" if wanted else "0\n")
+        self.process.stdin.flush()
+        self._answer()
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+SLICE = 0.05
+SLICES = 24  # of each kind, a pair
+
+
+def toggled(pids, counter, watched, count, seed=1):
+    """Slices with the kernel side attached and twice as many without, in random order. What a machine does from one
+    second to the next is as large between two long windows as between two short ones, so only their number helps."""
+    order = random.Random(seed)
+    compared = Compared([], [], {}, [])
+    toggle = Toggle(watched)
+    try:
+        for _ in range(count):
+            sums = [0, 0, 0]  # attached; not; not
+            for _ in range(SLICES):
+                for kind in order.sample(range(3), 3):
+                    toggle.attach(kind == 0)
+                    sums[kind] += per_operation(pids, counter, SLICE)
+            compared.ratios.append(sums[0] * 2 / (sums[1] + sums[2]))
+            compared.plain.append((sums[1] + sums[2]) / 2 / SLICES)
+            compared.control.append(sums[1] / sums[2])
+    finally:
+        toggle.end()
     return compared
 
 

@@ -13,6 +13,7 @@
 #include "intern.h"
 #include "live.h"
 #include "stall_cause.h"
+#include "tasks.h"
 #include "threads.h"
 #include "trust.h"
 #include "window.h"
@@ -129,6 +130,16 @@ static const char *lock_text(struct snap *box, const char *what, const char *fut
     return strcmp(what, "GIL") == 0 ? "GIL" : snap_printf(box, "%s (%s)", what, futex);
 }
 
+static void take_task(struct model *m, struct stall *s, int tid, const struct task_ref *told)
+{
+    struct task_ref ref = *told;
+    const struct thread *t = model_thread(m, tid);
+    const char *id = t ? tasks_id(t->proc, ref.id) : NULL;
+    if (id)
+        ref.id = id;
+    snap_copy_task_ref(s->box, &s->facts.task, &ref);
+}
+
 static void take_answer(struct model *m, struct stall *s, const struct look *l,
                         const struct stack_answer *a)
 {
@@ -154,7 +165,7 @@ static void take_answer(struct model *m, struct stall *s, const struct look *l,
     if (a->gc && (k->cause.kind == CAUSE_CPU_USER || k->cause.kind == CAUSE_LOCK))
         k->cause.kind = CAUSE_GC;
     if (a->task.id && !s->facts.task.id)
-        snap_copy_task_ref(s->box, &s->facts.task, &a->task);
+        take_task(m, s, l->tid, &a->task);
 }
 
 static void keep_busy_stack(struct model *m, int tid, const struct stall_sample *k)

@@ -298,3 +298,12 @@ void tasks_assemble(struct model *m, struct snap *s)
         live_put_sites(p, s);
     live_put_rows(m, s, wished(m));
 }
+
+const char *tasks_id(const struct proc *p, const char *address)
+{
+    struct task *t = NULL;
+    uint64_t key = strncmp(address, "0x", 2) == 0 ? strtoull(address, NULL, 16) : 0;
+    if (key && p->tasks)
+        HASH_FIND(hh, p->tasks->tasks, &key, sizeof(key), t);
+    return t ? t->id : NULL;
+}

@@ -64,6 +64,22 @@ static void test_ages_count_from_the_first_reading(void **state)
     world_free(w);
 }
 
+// A stall's stack knows its task by the object; people find it in the table by its id.
+static void test_a_task_is_known_by_its_address(void **state)
+{
+    (void)state;
+    struct world *w = with_tasks();
+    assert_null(tasks_id(w->proc, "0x7f20")); // nothing was read yet
+    struct task_row rows[] = {row(0x7f10, "a"), row(0x7f20, "b")};
+    read_tasks(w, rows, 2);
+    struct snap *s = assembled(w);
+    assert_string_equal(tasks_id(w->proc, "0x7f20"), s->tasks[1].id);
+    assert_null(tasks_id(w->proc, "0x7f30"));
+    assert_null(tasks_id(w->proc, "32544")); // the runtime's own number
+    snap_unref(s);
+    world_free(w);
+}
+
 static void test_culprit_is_where_the_program_waits(void **state)
 {
     (void)state;
@@ -227,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ages_count_from_the_first_reading),
+        cmocka_unit_test(test_a_task_is_known_by_its_address),
         cmocka_unit_test(test_culprit_is_where_the_program_waits),
         cmocka_unit_test(test_reused_address_is_another_task),
         cmocka_unit_test(test_lost_awaiter_is_a_timeout),

@@ -253,7 +253,7 @@ static void put(struct pane p, int y, int x, unsigned style, uint32_t ch, int wi
     }
 }
 
-int pane_text(struct pane p, int y, int x, unsigned style, const char *text)
+int pane_clipped(struct pane p, int y, int x, unsigned style, const char *text)
 {
     uint32_t ch;
     int width, n;
@@ -278,6 +278,22 @@ int pane_text(struct pane p, int y, int x, unsigned style, const char *text)
         x += width;
     }
     return x;
+}
+
+static int trailing_blanks(const char *text)
+{
+    size_t n = strlen(text), kept = n;
+    while (kept > 0 && text[kept - 1] == ' ')
+        kept--;
+    return (int)(n - kept);
+}
+
+int pane_text(struct pane p, int y, int x, unsigned style, const char *text)
+{
+    int end = pane_clipped(p, y, x, style, text);
+    if (x < p.r.w && end - trailing_blanks(text) > p.r.w)
+        pane_glyph(p, y, p.r.w - 1, style, GLYPH_ELLIPSIS);
+    return end;
 }
 
 int pane_printf(struct pane p, int y, int x, unsigned style, const char *fmt, ...)
@@ -310,12 +326,7 @@ int pane_field(struct pane p, int y, int x, int w, bool right, unsigned style, c
     for (int i = 0; i < w; i++)
         put(p, y, x + i, style, ' ', 1);
     int width = text_width(text);
-    if (width <= w) {
-        pane_text(field, 0, right ? w - width : 0, style, text);
-    } else {
-        pane_text(field, 0, 0, style, text);
-        pane_glyph(field, 0, w - 1, style, GLYPH_ELLIPSIS);
-    }
+    pane_text(field, 0, right && width <= w ? w - width : 0, style, text);
     return x + w;
 }
 

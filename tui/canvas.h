@@ -90,7 +90,9 @@ const struct hit *canvas_hit(const struct canvas *c, int y, int x); // NULL: not
 struct pane canvas_pane(struct canvas *c, struct rect r);
 struct pane pane_sub(struct pane p, int y, int x, int h, int w); // cut to p
 // All return the column after what was drawn (also of what was cut).
-int pane_text(struct pane p, int y, int x, unsigned style, const char *text);
+int pane_text(struct pane p, int y, int x, unsigned style,
+              const char *text); // an ellipsis where it is cut
+int pane_clipped(struct pane p, int y, int x, unsigned style, const char *text); // cut as it stands
 int pane_printf(struct pane p, int y, int x, unsigned style, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 int pane_glyph(struct pane p, int y, int x, unsigned style, enum glyph g);

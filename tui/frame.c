@@ -275,7 +275,7 @@ static void draw_key(const struct ui *ui, struct pane p, int i, int x, int w)
         label = "Resume";
     enum style style = able ? STYLE_KEY_LABEL : STYLE_DISABLED;
     pane_field(p, 0, at, w - (at - x), false, style, "");
-    pane_text(pane_sub(p, 0, at, 1, w - (at - x)), 0, 0, style, label);
+    pane_clipped(pane_sub(p, 0, at, 1, w - (at - x)), 0, 0, style, label);
     if (c != CMD_NONE)
         pane_hit(p, 0, x, 1, w, HIT_COMMAND, (int)c);
 }

@@ -34,7 +34,11 @@ static void text_is_cut_at_its_pane(void **state)
     assert_int_equal(pane_text(in, 0, 0, STYLE_TEXT, "abcdefgh"), 8);
     pane_text(in, 1, 0, STYLE_TEXT, "below");
     pane_text(in, 0, -2, STYLE_TEXT, "XYZ");
-    expect("\n  Zbcde\n\n");
+    expect("\n  Zbcd\xe2\x80\xa6\n\n"); // an ellipsis says so
+    assert_int_equal(pane_clipped(in, 0, 0, STYLE_TEXT, "abcdefgh"), 8);
+    expect("\n  abcde\n\n");
+    pane_text(in, 0, 0, STYLE_TEXT, "fghij  "); // of which nothing is lost
+    expect("\n  fghij\n\n");
 }
 
 static void a_pane_cannot_grow(void **state)
@@ -52,7 +56,7 @@ static void a_wide_character_never_shows_half(void **state)
 {
     (void)state;
     struct pane p = whole(1, 4);
-    pane_text(p, 0, 0, STYLE_TEXT, "a漢字");
+    pane_clipped(p, 0, 0, STYLE_TEXT, "a漢字");
     expect("a漢\n"); // 字 does not fit whole
     assert_int_equal(canvas_at(canvas, 0, 2)->width, 0);
     pane_text(p, 0, 2, STYLE_TEXT, "b"); // over its right half

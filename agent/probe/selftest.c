@@ -229,17 +229,19 @@ static void check_btf(struct report *r)
     remedy(c, "a kernel built with CONFIG_DEBUG_INFO_BTF=y");
 }
 
+// What was not even tried does not say why else it could be missing.
+static const char untried[] = "not tried: the probes do not load";
+
 static void load_remedy(struct probe_check *c, const struct trial *t)
 {
-    if (!t->opened)
+    if (!t->opened && !strcmp(c->detail, untried))
+        remedy(c, "see sched_switch above");
+    else if (!t->opened)
         remedy(c, "%s", t->err.hint[0] ? t->err.hint : "see capabilities and btf above");
     else
         remedy(c,
                "a kernel built with CONFIG_BPF_SYSCALL, CONFIG_BPF_EVENTS and CONFIG_PERF_EVENTS");
 }
-
-// What was not even tried does not say why else it could be missing.
-static const char untried[] = "not tried: the probes do not load";
 
 static void check_bpf_parts(struct report *r, const struct trial *t)
 {

@@ -395,7 +395,8 @@ static void check_files(struct report *r)
 {
     struct rlimit limit = {0};
     getrlimit(RLIMIT_NOFILE, &limit);
-    struct probe_check *c = check(r, "files", "an event for each CPU, one for each busy loop", limit.rlim_max >= 1024);
+    struct probe_check *c =
+        check(r, "files", "an event for each CPU, one for each busy loop", limit.rlim_max >= 1024);
     detail(c, "%llu descriptors at most", (unsigned long long)limit.rlim_max);
     remedy(c, "ulimit -Hn 4096");
 }

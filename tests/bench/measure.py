@@ -192,26 +192,31 @@ class Toggle:
         self.process.stdout.close()
 
 
-SLICE = 0.05
-SLICES = 24  # of each kind, a pair
+SLICE = 0.02
+SLICES = 48  # with it, a pair
+
+
+def triple(order, toggle, pids, counter):
+    """Three slices next to each other, in random order: attached; not; not."""
+    cost = [0, 0, 0]
+    for kind in order.sample(range(3), 3):
+        toggle.attach(kind == 0)
+        cost[kind] = per_operation(pids, counter, SLICE)
+    return cost
 
 
 def toggled(pids, counter, watched, count, seed=1):
-    """Slices with the kernel side attached and twice as many without, in random order. What a machine does from one
-    second to the next is as large between two long windows as between two short ones, so only their number helps."""
+    """The kernel side comes and goes. A virtual CPU has two speeds, by what its neighbour does: slices next to each other
+    mostly have the same, and the median of their ratios leaves out those between which it changed."""
     order = random.Random(seed)
     compared = Compared([], [], {}, [])
     toggle = Toggle(watched)
     try:
         for _ in range(count):
-            sums = [0, 0, 0]  # attached; not; not
-            for _ in range(SLICES):
-                for kind in order.sample(range(3), 3):
-                    toggle.attach(kind == 0)
-                    sums[kind] += per_operation(pids, counter, SLICE)
-            compared.ratios.append(sums[0] * 2 / (sums[1] + sums[2]))
-            compared.plain.append((sums[1] + sums[2]) / 2 / SLICES)
-            compared.control.append(sums[1] / sums[2])
+            triples = [triple(order, toggle, pids, counter) for _ in range(SLICES)]
+            compared.ratios.append(median([2 * on / (one + other) for on, one, other in triples]))
+            compared.plain.append(median([(one + other) / 2 for _, one, other in triples]))
+            compared.control.append(median([one / other for _, one, other in triples]))
     finally:
         toggle.end()
     return compared

@@ -20,9 +20,9 @@ static volatile uint64_t *operations;
 static void run_syscalls(void)
 {
     for (;;) {
-        for (int i = 0; i < 1000; i++)
+        for (int i = 0; i < 100; i++)
             syscall(SYS_getppid);
-        *operations += 1000;
+        *operations += 100;
     }
 }
 

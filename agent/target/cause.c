@@ -182,19 +182,31 @@ void split_add_sample(struct time_split *split, const struct probe_sample *s, en
         *field = asleep;
 }
 
+// User time, kernel time and the collector's are one answer to "what took it": the program computed. Which of them is
+// told is the next question.
+static enum cause_kind computing_kind(const struct time_split *t)
+{
+    if (t->cpu_kernel > t->cpu_user + t->gc)
+        return CAUSE_CPU_KERNEL;
+    return t->gc > t->cpu_user ? CAUSE_GC : CAUSE_CPU_USER;
+}
+
 enum cause_kind split_winner(const struct time_split *split, int64_t duration_ns, double *ret_ratio)
 {
-    static const enum cause_kind kinds[] = {CAUSE_SYSCALL,    CAUSE_LOCK, CAUSE_RUNQUEUE,
-                                            CAUSE_PAGE_FAULT, CAUSE_GC,   CAUSE_STOPPED};
-    // User and kernel time are one answer to "what took it": the program computed.
-    enum cause_kind best = split->cpu_user >= split->cpu_kernel ? CAUSE_CPU_USER : CAUSE_CPU_KERNEL;
-    int64_t most = split->cpu_user + split->cpu_kernel;
+    static const enum cause_kind kinds[] = {CAUSE_SYSCALL, CAUSE_LOCK, CAUSE_RUNQUEUE,
+                                            CAUSE_PAGE_FAULT, CAUSE_STOPPED};
+    enum cause_kind best = computing_kind(split);
+    int64_t most = split->cpu_user + split->cpu_kernel + split->gc;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
         if (split_time(split, kinds[i]) > most) {
             best = kinds[i];
             most = split_time(split, kinds[i]);
         }
     }
+    if (best == CAUSE_GC)
+        most = split->gc;
+    else if (best == CAUSE_CPU_USER || best == CAUSE_CPU_KERNEL)
+        most = split->cpu_user + split->cpu_kernel;
     *ret_ratio = duration_ns > 0 ? (double)most / (double)duration_ns : 0;
     if (*ret_ratio > 1)
         *ret_ratio = 1;

@@ -298,6 +298,14 @@ static void test_winner(void **state)
     t.syscall = 80;
     assert_int_equal(split_winner(&t, 160, &ratio), CAUSE_SYSCALL);
     assert_int_equal(split_winner(&(struct time_split){0}, 160, &ratio), CAUSE_UNKNOWN);
+    // The collector's time is computing, too: neither what waits for a CPU nor the kernel had more than that.
+    t = (struct time_split){.cpu_user = 10, .cpu_kernel = 14, .gc = 24, .runqueue = 40};
+    assert_int_equal(split_winner(&t, 100, &ratio), CAUSE_GC);
+    assert_true(ratio > 0.23 && ratio < 0.25);
+    t = (struct time_split){.cpu_user = 13, .cpu_kernel = 14, .gc = 12, .runqueue = 20};
+    assert_int_equal(split_winner(&t, 60, &ratio), CAUSE_CPU_USER);
+    t = (struct time_split){.cpu_user = 5, .cpu_kernel = 30, .gc = 12};
+    assert_int_equal(split_winner(&t, 60, &ratio), CAUSE_CPU_KERNEL);
     const struct probe_split p = {.sleep_syscall = 100, .sleep_futex = 5};
     const uint64_t args[6] = {0};
     t = split_of_turn(&p, SYS_flock, args, 90); // a file lock's sleep is a lock's

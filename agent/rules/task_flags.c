@@ -34,8 +34,10 @@ static bool is_due(struct rules *r, const struct rule *rule, const struct snap *
 {
     if (!(t->flags & flag) || (t->flags & TASKF_UNSTABLE) || (w->counts && !w->counts(now, t)))
         return false;
+    int64_t after = rules_ns(r, rule, "after");
     *held_ns = rules_held_ns(r, rule, t->pid, t->id);
-    return *held_ns >= rules_ns(r, rule, "after");
+    // Snapshots may repeat one reading of the tasks: only a later one shows that this one is still there.
+    return *held_ns >= after && (t->age_ns == SNAP_UNKNOWN || t->age_ns >= after);
 }
 
 static void put_tasks(struct draft *d, const struct group *g)

@@ -155,6 +155,7 @@ static const char *id_of(const struct task_book *b, uint64_t address, struct sna
     return t ? snap_strdup(s, t->id) : NULL;
 }
 
+// It may have ended since the last reading: its age is what was seen of it.
 static void put_task(const struct model *m, const struct proc *p, const struct task *t,
                      struct snap *s)
 {
@@ -165,7 +166,7 @@ static void put_task(const struct model *m, const struct proc *p, const struct t
                                                .tid = p->pid,
                                                .state = t->state,
                                                .flags = t->flags,
-                                               .age_ns = m->now_ns - t->first_ns,
+                                               .age_ns = p->tasks->read_ns - t->first_ns,
                                                .busy_ns = SNAP_UNKNOWN,
                                                .wait_ns = m->now_ns - t->waits_since_ns,
                                                .steps = SNAP_UNKNOWN,

@@ -103,6 +103,21 @@ static void test_blocked_loop_starts_nothing(void **state)
     rules_free(r);
 }
 
+// Snapshots that repeat one reading: the task may have ended right after it.
+static void test_what_was_read_once_is_not_judged(void **state)
+{
+    (void)state;
+    struct rules *r = facts_rules(NULL);
+    for (int t = 10; t <= 13; t++) {
+        struct snap *s = with_task(t, TASKF_UNHELD, TASK_WAITING);
+        s->tasks[0].age_ns = 0;
+        rules_judge(r, s);
+        assert_null(facts_finding(s, "task-never-awaited"));
+        snap_unref(s);
+    }
+    rules_free(r);
+}
+
 static void test_unreadable_tasks_are_not_judged(void **state)
 {
     (void)state;
@@ -337,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_healthy_twins_do_not),
         cmocka_unit_test(test_a_flag_that_comes_and_goes_starts_anew),
         cmocka_unit_test(test_blocked_loop_starts_nothing),
+        cmocka_unit_test(test_what_was_read_once_is_not_judged),
         cmocka_unit_test(test_unreadable_tasks_are_not_judged),
         cmocka_unit_test(test_unbounded),
         cmocka_unit_test(test_fail_rate),

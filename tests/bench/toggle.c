@@ -25,11 +25,6 @@ static void on_wait_seen(void *arg, int pid, int tid, const struct probe_wait *w
             !probe_trust(g->probe, tid, waits[n - 1].kind, waits[n - 1].fd, waits[n - 1].user_pc);
 }
 
-static void on_thread(void *arg, const struct probe_thread_event *e)
-{
-    (void)arg, (void)e;
-}
-
 static void on_sample(void *arg, const struct probe_sample *s)
 {
     (void)arg, (void)s;
@@ -38,16 +33,6 @@ static void on_sample(void *arg, const struct probe_sample *s)
 static void on_turn(void *arg, const struct probe_turn *t)
 {
     (void)arg, (void)t;
-}
-
-static void on_calls(void *arg, const struct probe_calls *c)
-{
-    (void)arg, (void)c;
-}
-
-static void on_lost(void *arg, const struct probe_lost *l)
-{
-    (void)arg, (void)l;
 }
 
 static bool dispatch_until_command(struct toggle *g, int64_t until_ns)
@@ -100,12 +85,8 @@ static int obey(struct toggle *g)
 
 int main(int argc, char **argv)
 {
-    static const struct probe_callbacks callbacks = {.thread = on_thread,
-                                                     .wait_seen = on_wait_seen,
-                                                     .sample = on_sample,
-                                                     .turn = on_turn,
-                                                     .calls = on_calls,
-                                                     .lost = on_lost};
+    static const struct probe_callbacks callbacks = {
+        .wait_seen = on_wait_seen, .sample = on_sample, .turn = on_turn};
     struct probe_config config = {.backend = BACKEND_BPF, .threshold_ns = 100 * NS_PER_MS};
     struct toggle g = {0};
     struct error err = {0};
